@@ -1,0 +1,60 @@
+//! What can go wrong, each as a sentence for a person.
+
+use std::path::{Path, PathBuf};
+
+/// Result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong here. `Display` gives a whole sentence that names the file and the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be opened, read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is no audio that can be judged.
+    #[error("{}: {reason}", path.display())]
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// The cause, without the path.
+        reason: String,
+    },
+    /// Samples given by a caller cannot be judged.
+    #[error("the audio cannot be judged: {0}")]
+    Samples(String),
+    /// A model bundle is damaged, of another version, or lacks a part.
+    #[error("model bundle {}: {reason}", path.display())]
+    Bundle {
+        /// The bundle.
+        path: PathBuf,
+        /// The cause, without the path.
+        reason: String,
+    },
+    /// The work was cancelled by the caller.
+    #[error("cancelled")]
+    Cancelled,
+    /// Text that should follow a grammar (an answer, a template, a norms summary) does not.
+    #[error("{0}")]
+    Format(String),
+    /// A tensor operation failed: shapes or memory.
+    #[error("the model failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// For `map_err` on file operations.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.as_ref().to_path_buf();
+        move |source| Error::Io { path, source }
+    }
+
+    /// An audio file that cannot be judged, and why.
+    pub fn audio(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
+        Error::Audio { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+}

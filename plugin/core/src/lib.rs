@@ -1,0 +1,38 @@
+//! From ten seconds of sound to mixing advice.
+//!
+//! The rooms, in the order in which sound passes through them:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`audio`] | decodes files, resamples to the model's rate, cuts windows |
+//! | [`features`] | mid/side log-mel maps, independent of absolute level |
+//! | [`nn`] | the few tensor operations that training and inference share |
+//! | [`encoder`] | hears how much of each patch is vocals, drums, bass, other: masks, levels, stem tokens |
+//! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
+//! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
+//! | [`norms`] | the usual balance of released songs, and the rule of perfect ears that the benchmark calls the bound |
+//! | [`advice`] | the plain answer that callers get |
+//! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
+//! | [`engine`] | `load`, `warmup`, `advise` |
+//!
+//! Arrows run downwards in [`engine`] only; no module knows who calls this crate.
+
+pub mod advice;
+pub mod audio;
+pub mod bundle;
+pub mod cancel;
+pub mod decoder;
+pub mod encoder;
+pub mod engine;
+pub mod error;
+pub mod features;
+pub mod language;
+pub mod nn;
+pub mod norms;
+pub mod stem;
+
+pub use advice::{Advice, BestAnswer, Verdict};
+pub use cancel::CancelFlag;
+
+pub use error::{Error, Result};
+pub use stem::{Direction, PerStem, Stem};

@@ -1,0 +1,83 @@
+"""Sources "real" and "voice": openly licensed recordings from a local folder.
+
+The folder (`--shared-data`) holds `train/<song>/{vocals,drums,bass,other}.ogg` and
+`voices/<source>/{vocals,speech}.ogg`, each with a `song.json` that states origin
+and licence. Anything else in it, `validation` above all, is left alone.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from common import STEMS, load_audio, write_song
+
+DEMO = "everythingisremixed-7-francium"
+CALIB_VOICES = ("strudel-producer-space-samples-dvs1", "strudel-producer-space-samples-dvs2")
+TEST_VOICES = (
+    "mirdata-vocadito-1",
+    "basic-pitch-vocadito-10-14",
+    "sms-tools-materials-sms-sounds",
+    "libsoni-dcs-quarteta",
+)
+
+
+def voice_split(name):
+    """Singers never cross splits."""
+    if name in CALIB_VOICES:
+        return "calib"
+    return "test" if name in TEST_VOICES else "train"
+
+
+def folders(root):
+    return sorted(p.parent for p in Path(root).glob("*/song.json"))
+
+
+def real_jobs(config):
+    if not config.shared_data:
+        return []
+    root = Path(config.shared_data) / "train"
+    return [{"source": "real", "id": p.name, "path": str(p)} for p in folders(root)]
+
+
+def voice_jobs(config):
+    if not config.shared_data:
+        return []
+    root = Path(config.shared_data) / "voices"
+    return [{"source": "voice", "id": p.name, "path": str(p)} for p in folders(root)]
+
+
+def credit_of(song):
+    return f"{song['origin']}: {song['licence_note']}"
+
+
+def build_real(job, config):
+    folder = Path(job["path"])
+    song = json.loads((folder / "song.json").read_text())
+    stems = {s: load_audio(folder / f"{s}.ogg") for s in STEMS if (folder / f"{s}.ogg").exists()}
+    info = {
+        "artist": song["origin"].split("/")[0],
+        "licence": song["licence"],
+        "credit": credit_of(song),
+        "voice": folder.name if "vocals" in stems else None,
+        "split": "demo" if folder.name == DEMO else "train",
+    }
+    write_song(config.out, "real", job["id"], stems, info)
+
+
+def build_voice(job, config):
+    folder = Path(job["path"])
+    song = json.loads((folder / "song.json").read_text())
+    name = "vocals" if (folder / "vocals.ogg").exists() else "speech"
+    audio = load_audio(folder / f"{name}.ogg")
+    if np.abs(audio).max() < 1e-4:
+        raise ValueError("silent")
+    info = {
+        "artist": song["origin"],
+        "licence": song["licence"],
+        "credit": credit_of(song),
+        "voice": folder.name,
+        "kind": "speech" if "speech" in song["kind"] else "singing",
+        "split": voice_split(folder.name),
+    }
+    write_song(config.out, "voice", job["id"], {"vocals": audio}, info)
