@@ -83,6 +83,7 @@ def main():
     parser.add_argument("--out", help="cache folder for the songs")
     parser.add_argument("--sources", default="real,voice,midi,beats,mma", help="comma-separated")
     parser.add_argument("--songs", type=int, default=0, help="at most this many songs a source (0: all)")
+    parser.add_argument("--split", choices=packages.SPLITS, help="only the made songs of this split")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--shared-data", help="folder with train/ and voices/; without it, no real songs and no vocals")
@@ -103,11 +104,12 @@ def main():
     lists = []
     for name in config.sources.split(","):
         jobs = table[name][0](config)
+        jobs = [j for j in jobs if not config.split or j.get("split") == config.split]
         lists.append(jobs[: config.songs] if config.songs else jobs)
     jobs = [j for j in interleave(lists) if not common.song_dir(config.out, j["source"], j["id"]).exists()]
     started = time.time()
     log = open(Path(config.out) / "errors.log", "a")
-    with get_context("fork").Pool(config.jobs, maxtasksperchild=60) as pool:
+    with get_context("fork").Pool(config.jobs) as pool:
         for done, error in enumerate(pool.imap_unordered(run, [(j, config) for j in jobs]), 1):
             if error:
                 print(error.splitlines()[0], error.splitlines()[-1], flush=True)

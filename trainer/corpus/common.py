@@ -38,12 +38,23 @@ def share_of(*parts):
 
 
 def db(x):
-    return 10 ** (x / 20)
+    """Decibels to a factor; a plain float for a scalar, so that float32 audio stays float32."""
+    return 10 ** (x / 20) if isinstance(x, np.ndarray) else 10 ** (float(x) / 20)
+
+
+def mono_of(audio):
+    """Mid of (frames, 2); several times faster than mean(axis=1)."""
+    return (audio[:, 0] + audio[:, 1]) * np.float32(0.5)
+
+
+def loudest(audio):
+    """Larger magnitude of the two channels, a frame."""
+    return np.maximum(np.abs(audio[:, 0]), np.abs(audio[:, 1]))
 
 
 def rms_db(audio):
     """Root mean square over both channels, in dBFS."""
-    return 20 * np.log10(np.sqrt(np.mean(np.square(audio, dtype=np.float64))) + 1e-9)
+    return float(20 * np.log10(np.sqrt(np.mean(np.square(audio))) + 1e-9))
 
 
 def loud_db(audio):
@@ -54,7 +65,7 @@ def loud_db(audio):
         return rms_db(audio)
     power = np.square(audio[: n * hop]).reshape(n, -1).mean(axis=1)
     sounding = power > power.max() * 1e-3
-    return 10 * np.log10(power[sounding].mean() + 1e-18)
+    return float(10 * np.log10(power[sounding].mean() + 1e-18))
 
 
 def activity(audio):

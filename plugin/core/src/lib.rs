@@ -19,14 +19,14 @@
 
 pub mod advice;
 pub mod audio;
-pub mod bundle;
+// pub mod bundle;
 pub mod cancel;
-pub mod decoder;
+// pub mod decoder;
 pub mod encoder;
-pub mod engine;
+// pub mod engine;
 pub mod error;
 pub mod features;
-pub mod language;
+// pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod stem;

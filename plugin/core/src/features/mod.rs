@@ -1,1 +1,237 @@
-//! placeholder
+//! Mid/side log-mel features: what the encoder hears.
+//!
+//! A window of stereo sound at [`MODEL_RATE_HZ`](crate::audio::MODEL_RATE_HZ) becomes two maps of mel-band power,
+//! mid `(L + R) / 2` and side `(L - R) / 2`, `[frames, mels]` each. The bands share out every bin's power
+//! completely (see [`MelBank`]), so sums over a map are powers of the sound itself. [`encoder_input`] takes the
+//! logarithm relative to the window's own mean power: the model's input does not depend on absolute level.
+
+mod kweight;
+mod mel;
+mod stft;
+
+pub use kweight::k_weight_power;
+pub use mel::MelBank;
+pub use stft::Stft;
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Everything that fixes the features. Travels in the model bundle, so that a model always hears what it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSettings {
+    /// Rate of the sound in Hz.
+    pub sample_rate_hz: u32,
+    /// Length of the Fourier transform in samples.
+    pub fft_samples: usize,
+    /// Step between frames in samples.
+    pub hop_samples: usize,
+    /// Number of mel bands.
+    pub mels: usize,
+    /// Centre of the lowest band in Hz.
+    pub lowest_hz: f32,
+    /// Centre of the highest band in Hz.
+    pub highest_hz: f32,
+    /// Frames that make one patch, which is one token of the encoder.
+    pub patch_frames: usize,
+}
+
+impl Default for FeatureSettings {
+    fn default() -> Self {
+        FeatureSettings {
+            sample_rate_hz: crate::audio::MODEL_RATE_HZ,
+            fft_samples: 2048,
+            hop_samples: 640,
+            mels: 80,
+            lowest_hz: 30.0,
+            highest_hz: 15_500.0,
+            patch_frames: 5,
+        }
+    }
+}
+
+impl FeatureSettings {
+    /// Length of the window that advice is given on, in seconds.
+    pub const WINDOW_S: f32 = 10.0;
+    /// The shortest window that is judged, in seconds.
+    pub const SHORTEST_S: f32 = 3.0;
+
+    /// Values of one patch: frames × mels × (mid, side).
+    pub fn patch_values(&self) -> usize {
+        self.patch_frames * self.mels * 2
+    }
+
+    /// Samples of a full window.
+    pub fn window_samples(&self) -> usize {
+        (Self::WINDOW_S * self.sample_rate_hz as f32) as usize
+    }
+
+    /// Frames of `samples` samples, cut to whole patches.
+    pub fn frames(&self, samples: usize) -> usize {
+        samples / self.hop_samples / self.patch_frames * self.patch_frames
+    }
+}
+
+/// Mel-band power of the mid and side channel, `[frames, mels]` each, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MelPower {
+    /// Number of frames, a whole number of patches.
+    pub frames: usize,
+    /// Number of mel bands.
+    pub mels: usize,
+    /// Power of `(L + R) / 2`.
+    pub mid: Vec<f32>,
+    /// Power of `(L - R) / 2`.
+    pub side: Vec<f32>,
+}
+
+/// Turns sound into [`MelPower`]. Holds the planned transform: make one and keep it.
+pub struct FeatureExtractor {
+    settings: FeatureSettings,
+    bank: MelBank,
+    stft: Stft,
+}
+
+impl FeatureExtractor {
+    /// Plans the transform and the mel bands.
+    pub fn new(settings: &FeatureSettings) -> Self {
+        FeatureExtractor {
+            bank: MelBank::new(settings),
+            stft: Stft::new(settings.fft_samples, settings.hop_samples),
+            settings: settings.clone(),
+        }
+    }
+
+    /// The mel bands in use.
+    pub fn bank(&self) -> &MelBank {
+        &self.bank
+    }
+
+    /// The transform in use.
+    pub fn stft(&mut self) -> &mut Stft {
+        &mut self.stft
+    }
+
+    /// Mel power of a window.
+    ///
+    /// # Errors
+    /// When the channels differ in length, when a sample is not finite, or when the window is shorter than a patch.
+    pub fn mel_power(&mut self, left: &[f32], right: &[f32]) -> Result<MelPower> {
+        if left.len() != right.len() {
+            return Err(Error::Samples(format!(
+                "its channels differ in length ({} and {} samples)",
+                left.len(),
+                right.len()
+            )));
+        }
+        if let Some(at) = left.iter().zip(right).position(|(l, r)| !l.is_finite() || !r.is_finite()) {
+            let seconds = at as f32 / self.settings.sample_rate_hz as f32;
+            return Err(Error::Samples(format!("a sample at {seconds:.2} s is not a number")));
+        }
+        let frames = self.settings.frames(left.len());
+        if frames == 0 {
+            return Err(Error::Samples(format!("{} samples are too few", left.len())));
+        }
+        let mid: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l + r)).collect();
+        let side: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l - r)).collect();
+        Ok(MelPower {
+            frames,
+            mels: self.settings.mels,
+            mid: self.channel_power(&mid, frames),
+            side: self.channel_power(&side, frames),
+        })
+    }
+
+    fn channel_power(&mut self, samples: &[f32], frames: usize) -> Vec<f32> {
+        let mels = self.settings.mels;
+        let mut power = vec![0.0; frames * mels];
+        let bank = &self.bank;
+        self.stft.for_each_frame(samples, frames, |frame, spectrum| {
+            bank.pool(spectrum, |bin| bin.norm_sqr(), &mut power[frame * mels..(frame + 1) * mels]);
+        });
+        power
+    }
+}
+
+/// Floor of the logarithm, relative to the window's mean power per cell (-70 dB): below it nothing is heard.
+const RELATIVE_FLOOR: f32 = 1e-7;
+
+/// The encoder's input: `[tokens, patch_values]`, row-major, patches of frames × (mid, side) × mels.
+///
+/// Each cell is `log10(power / mean + floor)`, shifted and scaled to about unit size. The mean is that of mid plus
+/// side over the window, so any gain on the sound cancels.
+pub fn encoder_input(power: &MelPower, settings: &FeatureSettings) -> Vec<f32> {
+    let cells = power.frames * power.mels;
+    let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
+    let mean = (total / cells.max(1) as f64).max(1e-30) as f32;
+    let (frames, mels) = (power.frames, power.mels);
+    let mut input = Vec::with_capacity(2 * cells);
+    debug_assert_eq!(frames % settings.patch_frames, 0);
+    for frame in 0..frames {
+        for map in [&power.mid, &power.side] {
+            let row = &map[frame * mels..(frame + 1) * mels];
+            input.extend(row.iter().map(|&p| ((p.max(0.0) / mean + RELATIVE_FLOOR).log10() + 2.0) / 1.5));
+        }
+    }
+    input
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+
+    fn noise(seconds: f32, seed: u64) -> Vec<f32> {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        (0..(seconds * 32_000.0) as usize).map(|_| rng.random_range(-0.5..0.5)).collect()
+    }
+
+    #[test]
+    fn map_sums_are_powers_of_the_sound() {
+        let settings = FeatureSettings::default();
+        let (left, right) = (noise(10.0, 1), noise(10.0, 2));
+        let power = FeatureExtractor::new(&settings).mel_power(&left, &right).unwrap();
+        let of_maps: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
+        let of_samples: f64 = left.iter().chain(&right).map(|&x| f64::from(x) * f64::from(x) / 2.0).sum();
+        let ratio_db = 10.0 * (of_maps / of_samples).log10();
+        // The transform is scaled so that a frame's bins sum to the power of one hop of samples.
+        assert!(ratio_db.abs() < 0.1, "{ratio_db} dB");
+    }
+
+    #[test]
+    fn input_does_not_depend_on_level() {
+        let settings = FeatureSettings::default();
+        let mut extractor = FeatureExtractor::new(&settings);
+        let (left, right) = (noise(4.0, 3), noise(4.0, 4));
+        let loud = encoder_input(&extractor.mel_power(&left, &right).unwrap(), &settings);
+        let scale = |x: &[f32]| x.iter().map(|v| v * 0.003).collect::<Vec<_>>();
+        let soft = encoder_input(&extractor.mel_power(&scale(&left), &scale(&right)).unwrap(), &settings);
+        let worst = loud.iter().zip(&soft).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-3, "{worst}");
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_heard() {
+        let mut extractor = FeatureExtractor::new(&FeatureSettings::default());
+        let sentence = |l: &[f32], r: &[f32], e: &mut FeatureExtractor| e.mel_power(l, r).unwrap_err().to_string();
+        assert!(sentence(&[0.0; 10], &[0.0; 9], &mut extractor).contains("differ in length"));
+        assert!(sentence(&[0.0; 10], &[0.0; 10], &mut extractor).contains("too few"));
+        let mut bad = vec![0.0; 64_000];
+        bad[32_000] = f32::NAN;
+        assert!(sentence(&bad, &vec![0.0; 64_000], &mut extractor).contains("1.00 s"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_finite_window_gives_finite_bounded_input(seed in 0u64..1000, gain in -8.0f32..3.0, hops in 8usize..200) {
+            let settings = FeatureSettings::default();
+            let samples: Vec<f32> = noise(hops as f32 * 0.02, seed).iter().map(|x| x * 10f32.powf(gain)).collect();
+            let power = FeatureExtractor::new(&settings).mel_power(&samples, &samples).unwrap();
+            let input = encoder_input(&power, &settings);
+            prop_assert_eq!(input.len(), power.frames * settings.mels * 2);
+            prop_assert!(input.iter().all(|v| v.is_finite() && v.abs() < 10.0));
+        }
+    }
+}

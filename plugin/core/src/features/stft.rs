@@ -1,0 +1,61 @@
+//! Short-time Fourier transform with centred Hann frames.
+
+use realfft::num_complex::Complex32;
+use realfft::{RealFftPlanner, RealToComplex};
+use std::sync::Arc;
+
+/// A planned transform with its buffers.
+pub struct Stft {
+    hop_samples: usize,
+    window: Vec<f32>,
+    fft: Arc<dyn RealToComplex<f32>>,
+    frame: Vec<f32>,
+    spectrum: Vec<Complex32>,
+    scratch: Vec<Complex32>,
+}
+
+impl Stft {
+    /// Plans a transform of `fft_samples` every `hop_samples`.
+    ///
+    /// The periodic Hann window is scaled so that a frame's power sums (over the full spectrum) to the power of one
+    /// hop of samples: sums over frames are sums over samples.
+    pub fn new(fft_samples: usize, hop_samples: usize) -> Self {
+        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(fft_samples);
+        let hann: Vec<f64> = (0..fft_samples)
+            .map(|n| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / fft_samples as f64).cos())
+            .collect();
+        let energy: f64 = hann.iter().map(|w| w * w).sum();
+        let scale = (hop_samples as f64 / (energy * fft_samples as f64)).sqrt();
+        Stft {
+            hop_samples,
+            window: hann.iter().map(|w| (w * scale) as f32).collect(),
+            frame: fft.make_input_vec(),
+            spectrum: fft.make_output_vec(),
+            scratch: fft.make_scratch_vec(),
+            fft,
+        }
+    }
+
+    /// Bins of the one-sided spectrum.
+    pub fn bins(&self) -> usize {
+        self.spectrum.len()
+    }
+
+    /// Calls `visit(frame, spectrum)` for `frames` frames centred at multiples of the hop; outside of `samples` is silence.
+    pub fn for_each_frame(&mut self, samples: &[f32], frames: usize, mut visit: impl FnMut(usize, &[Complex32])) {
+        let length = self.window.len();
+        let half = length / 2;
+        for index in 0..frames {
+            let start = (index * self.hop_samples) as isize - half as isize;
+            for (offset, (slot, weight)) in self.frame.iter_mut().zip(&self.window).enumerate() {
+                let at = start + offset as isize;
+                let sample = if at >= 0 { samples.get(at as usize).copied().unwrap_or(0.0) } else { 0.0 };
+                *slot = sample * weight;
+            }
+            self.fft
+                .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch)
+                .expect("buffers were made by the plan itself");
+            visit(index, &self.spectrum);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A linear layer: dense, frozen or quantised, with or without LoRA. One file chooses, the models do not know.
+
+use super::params::{Init, Params, mix_bits};
+use candle_core::quantized::{QMatMul, QTensor};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Module, Result, Shape, Tensor};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Low-rank adaptation (Hu et al. 2021): `y = W x + alpha / rank * B A x`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Inner dimension of the adapter.
+    pub rank: usize,
+    /// Scale of the adapter before division by the rank.
+    pub alpha: f64,
+    /// Share of the adapter's inputs dropped while training, 0 to 1.
+    pub dropout: f32,
+    /// Names of the layers that get an adapter, as in PEFT: `q_proj`, `k_proj`, ….
+    pub target_modules: Vec<String>,
+}
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+        LoraConfig { rank: 16, alpha: 32.0, dropout: 0.05, target_modules: all.map(String::from).to_vec() }
+    }
+}
+
+enum Weight {
+    /// Trained, or dense in inference: candle differentiates it.
+    Dense(Tensor),
+    /// Frozen: the gradient flows through to the input, none is computed for the weight.
+    Frozen(Arc<Tensor>),
+    /// Frozen and stored quantised; dequantised in forward and backward (QLoRA).
+    Quantized { weight: Arc<QTensor>, fused: QMatMul },
+}
+
+struct Lora {
+    a: Tensor,
+    b: Tensor,
+    scale: f64,
+    dropout: f32,
+}
+
+/// `y = x Wᵀ + bias`, `x` of shape `[…, inputs]`.
+pub struct Linear {
+    weight: Weight,
+    bias: Option<Tensor>,
+    lora: Option<Lora>,
+    outputs: usize,
+}
+
+impl Linear {
+    /// A layer named `name` below `params`.
+    ///
+    /// `lora` adds an adapter where `name` is among its target modules; the adapter's weights live beside the base's as
+    /// `lora_A.weight` and `lora_B.weight`, and are trained even where `params` is frozen.
+    ///
+    /// # Errors
+    /// When a weight is missing or of another shape.
+    pub fn new(
+        params: &Params,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        bias: bool,
+        lora: Option<&LoraConfig>,
+    ) -> Result<Self> {
+        let place = params.pp(name);
+        let init = Init::Normal((1.0 / inputs as f32).sqrt());
+        let weight = match place.get_quantized("weight") {
+            Some(weight) if weight.shape().dims() == [outputs, inputs] => {
+                Weight::Quantized { fused: QMatMul::from_arc(weight.clone())?, weight }
+            }
+            _ => {
+                let weight = place.get("weight", (outputs, inputs), init)?;
+                if params.is_frozen() { Weight::Frozen(Arc::new(weight)) } else { Weight::Dense(weight) }
+            }
+        };
+        let bias = bias.then(|| place.get("bias", outputs, Init::Const(0.0))).transpose()?;
+        let lora = match lora.filter(|config| config.target_modules.iter().any(|target| target == name)) {
+            Some(config) => Some(Lora {
+                a: place.unfrozen().get("lora_A.weight", (config.rank, inputs), init)?,
+                // B starts at zero, so that an adapter starts as the identity.
+                b: place.unfrozen().get("lora_B.weight", (outputs, config.rank), Init::Const(0.0))?,
+                scale: config.alpha / config.rank as f64,
+                dropout: config.dropout,
+            }),
+            None => None,
+        };
+        Ok(Linear { weight, bias, lora, outputs })
+    }
+
+    /// Applies the layer. `dropout` turns the adapter's dropout on.
+    ///
+    /// # Errors
+    /// When the last dimension of `x` is not the layer's number of inputs.
+    pub fn forward(&self, x: &Tensor, dropout: Option<&DropoutStream>) -> Result<Tensor> {
+        let dims = x.dims().to_vec();
+        let inputs = dims[dims.len() - 1];
+        // One tall matrix: candle would multiply a batch of matrices one by one.
+        let flat = x.reshape(((), inputs))?;
+        let mut y = match &self.weight {
+            Weight::Dense(weight) => flat.matmul(&weight.t()?)?,
+            Weight::Frozen(weight) => frozen_matmul(&flat, FrozenWeight::Dense(weight.clone()))?,
+            Weight::Quantized { weight, fused } => {
+                if flat.track_op() {
+                    frozen_matmul(&flat, FrozenWeight::Quantized(weight.clone()))?
+                } else {
+                    fused.forward(&flat)?
+                }
+            }
+        };
+        if let Some(lora) = &self.lora {
+            let kept = dropout.map_or(Ok(flat.clone()), |stream| stream.apply(&flat, lora.dropout))?;
+            let low = kept.matmul(&lora.a.t()?)?.matmul(&lora.b.t()?)?;
+            y = (y + (low * lora.scale)?)?;
+        }
+        if let Some(bias) = &self.bias {
+            y = y.broadcast_add(bias)?;
+        }
+        let mut shape = dims;
+        if let Some(last) = shape.last_mut() {
+            *last = self.outputs;
+        }
+        y.reshape(shape)
+    }
+}
+
+/// Where dropout's masks come from while training: seeded, so that a resumed run drops what an unbroken one would.
+pub struct DropoutStream {
+    state: AtomicU64,
+}
+
+impl DropoutStream {
+    /// A stream for one training step.
+    pub fn new(seed: u64) -> Self {
+        DropoutStream { state: AtomicU64::new(seed) }
+    }
+
+    /// Drops a share of the values of `x` and scales up the rest.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn apply(&self, x: &Tensor, share: f32) -> Result<Tensor> {
+        if share <= 0.0 {
+            return Ok(x.clone());
+        }
+        let count = x.elem_count();
+        let start = self.state.fetch_add(count as u64, Ordering::Relaxed);
+        let (limit, scale) = ((f64::from(share) * u32::MAX as f64) as u32, 1.0 / (1.0 - share));
+        let mask: Vec<f32> = (0..count as u64)
+            .map(|at| if (mix_bits(start.wrapping_add(at)) >> 32) as u32 >= limit { scale } else { 0.0 })
+            .collect();
+        x * Tensor::from_vec(mask, x.shape(), x.device())?
+    }
+}
+
+#[derive(Clone)]
+enum FrozenWeight {
+    Dense(Arc<Tensor>),
+    Quantized(Arc<QTensor>),
+}
+
+impl FrozenWeight {
+    fn dense(&self, device: &Device) -> Result<Tensor> {
+        match self {
+            FrozenWeight::Dense(weight) => Ok(weight.as_ref().clone()),
+            FrozenWeight::Quantized(weight) => weight.dequantize(device),
+        }
+    }
+}
+
+/// `x Wᵀ` without a gradient for `W`: an ordinary matmul's backward computes that of the frozen weight too.
+fn frozen_matmul(x: &Tensor, weight: FrozenWeight) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        x.contiguous()?.apply_op1(FrozenMatMul { weight })
+    } else {
+        x.matmul(&weight.dense(x.device())?.t()?.detach())
+    }
+}
+
+struct FrozenMatMul {
+    weight: FrozenWeight,
+}
+
+impl CustomOp1 for FrozenMatMul {
+    fn name(&self) -> &'static str {
+        "frozen-matmul"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        use candle_core::backend::BackendStorage;
+        let weight = self.weight.dense(&Device::Cpu)?;
+        let (outputs, inputs) = weight.dims2()?;
+        let rows = layout.shape().elem_count() / inputs;
+        let (held, weight_layout) = weight.storage_and_layout();
+        let candle_core::Storage::Cpu(held) = &*held else { candle_core::bail!("the weight is not on the CPU") };
+        let transposed = weight_layout.transpose(0, 1)?;
+        let product = storage.matmul(held, (1, rows, outputs, inputs), layout, &transposed)?;
+        Ok((product, Shape::from((rows, outputs))))
+    }
+
+    fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        grad.matmul(&self.weight.dense(grad.device())?).map(Some)
+    }
+}

@@ -1,0 +1,9 @@
+//! From songs to training examples: features of every stem pair, kept on disk, mixed on the fly.
+
+pub mod batch;
+pub mod cache;
+pub mod mixer;
+pub mod prepare;
+
+pub use cache::{MapCache, SongMaps};
+pub use mixer::{Example, MixPlan, StemTreatment};

@@ -1,0 +1,118 @@
+//! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read once.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use mixing_buddy_core::encoder::STEMS;
+use std::sync::Arc;
+
+/// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
+///
+/// `logits` is `[batch, tokens, stems, cells]`; `shares` has the same layout, `weights` is `[batch, tokens, cells]`.
+///
+/// # Errors
+/// When sizes do not fit.
+pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) -> Result<Tensor> {
+    let (batch, tokens, stems, cells) = logits.dims4()?;
+    if stems != STEMS || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells {
+        bail!("targets do not fit mask logits {:?}", logits.shape());
+    }
+    let total = weights.iter().sum::<f32>().max(1e-12);
+    let data = Arc::new(MaskTargets { shares, weights, total, cells });
+    logits.contiguous()?.apply_op1(MaskCrossEntropy(data))
+}
+
+struct MaskTargets {
+    shares: Vec<f32>,
+    weights: Vec<f32>,
+    total: f32,
+    cells: usize,
+}
+
+struct MaskCrossEntropy(Arc<MaskTargets>);
+struct MaskCrossEntropyGrad(Arc<MaskTargets>);
+
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
+        _ => bail!("the mask loss needs contiguous f32 logits on the CPU"),
+    }
+}
+
+impl CustomOp1 for MaskCrossEntropy {
+    fn name(&self) -> &'static str {
+        "mask-cross-entropy"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (logits, t) = (floats(storage, layout)?, &self.0);
+        let mut sum = 0.0f64;
+        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        for ((logits, shares), weights) in tokens.zip(t.weights.chunks_exact(t.cells)) {
+            for (i, weight) in weights.iter().enumerate() {
+                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let top = l.iter().copied().fold(f32::MIN, f32::max);
+                let log_total = top + l.iter().map(|v| (v - top).exp()).sum::<f32>().ln();
+                let cross: f32 = (0..STEMS).map(|c| shares[c * t.cells + i] * (log_total - l[c])).sum();
+                sum += f64::from(weight * cross);
+            }
+        }
+        Ok((CpuStorage::F32(vec![(sum / f64::from(t.total)) as f32]), Shape::from(())))
+    }
+
+    fn bwd(&self, logits: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let unit = logits.apply_op1_no_bwd(&MaskCrossEntropyGrad(self.0.clone()))?;
+        unit.broadcast_mul(grad).map(Some)
+    }
+}
+
+impl CustomOp1 for MaskCrossEntropyGrad {
+    fn name(&self) -> &'static str {
+        "mask-cross-entropy-grad"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (logits, t) = (floats(storage, layout)?, &self.0);
+        let mut out = vec![0.0; logits.len()];
+        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        for (((logits, shares), weights), out) in
+            tokens.zip(t.weights.chunks_exact(t.cells)).zip(out.chunks_exact_mut(STEMS * t.cells))
+        {
+            for (i, weight) in weights.iter().enumerate() {
+                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let top = l.iter().copied().fold(f32::MIN, f32::max);
+                let e = l.map(|v| (v - top).exp());
+                let scale = weight / t.total;
+                let inverse = 1.0 / e.iter().sum::<f32>();
+                for c in 0..STEMS {
+                    // Shares of a cell sum to one.
+                    out[c * t.cells + i] = scale * (e[c] * inverse - shares[c * t.cells + i]);
+                }
+            }
+        }
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    #[test]
+    fn matches_plain_operations() {
+        let logits = Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, STEMS, 6), &Device::Cpu).unwrap()).unwrap();
+        let raw = Tensor::rand(0.01f32, 1.0, (2, 3, STEMS, 6), &Device::Cpu).unwrap();
+        let shares = raw.broadcast_div(&raw.sum_keepdim(2).unwrap()).unwrap();
+        let weights = Tensor::rand(0.1f32, 2.0, (2, 3, 6), &Device::Cpu).unwrap();
+        let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let fused = mask_cross_entropy(logits.as_tensor(), flat(&shares), flat(&weights)).unwrap();
+        let top = logits.max_keepdim(2).unwrap().detach();
+        let shifted = logits.broadcast_sub(&top).unwrap();
+        let log = shifted.broadcast_sub(&shifted.exp().unwrap().sum_keepdim(2).unwrap().log().unwrap()).unwrap();
+        let cross = (shares * log).unwrap().sum(2).unwrap().neg().unwrap();
+        let plain = ((cross * &weights).unwrap().sum_all().unwrap() / f64::from(flat(&weights).iter().sum::<f32>())).unwrap();
+        assert!((fused.to_scalar::<f32>().unwrap() - plain.to_scalar::<f32>().unwrap()).abs() < 1e-5);
+        let grad = |y: &Tensor| flat(y.backward().unwrap().get(&logits).unwrap());
+        let worst = grad(&fused).iter().zip(grad(&plain)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-6, "{worst}");
+    }
+}

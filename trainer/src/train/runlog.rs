@@ -1,0 +1,91 @@
+//! A run's log: figures to a CSV file, and a plot of them.
+
+use anyhow::{Context, Result};
+use plotters::prelude::*;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Appends rows of figures to `losses.csv`; one row a call, one column a name.
+pub struct RunLog {
+    path: PathBuf,
+    columns: Vec<String>,
+}
+
+impl RunLog {
+    /// Opens the log of a run folder. With `resume_at`, rows of later steps (of a run that was killed) are taken out.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn open(dir: &Path, columns: &[&str], resume_at: usize) -> Result<Self> {
+        let path = dir.join("losses.csv");
+        let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
+        let mut kept = vec![format!("step,{}", columns.join(","))];
+        if resume_at > 0
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            let is_before = |line: &&str| {
+                line.split(',').next().and_then(|s| s.parse::<usize>().ok()).is_some_and(|s| s <= resume_at)
+            };
+            kept.extend(text.lines().skip(1).filter(is_before).map(String::from));
+        }
+        std::fs::write(&path, kept.join("\n") + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(RunLog { path, columns })
+    }
+
+    /// Adds a row. Names that are missing leave their column empty.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn row(&self, step: usize, figures: &BTreeMap<String, f64>) -> Result<()> {
+        let cells = self.columns.iter().map(|c| figures.get(c).map_or(String::new(), |v| format!("{v:.6}")));
+        let line = format!("{step},{}\n", cells.collect::<Vec<_>>().join(","));
+        let mut file = std::fs::OpenOptions::new().append(true).open(&self.path)?;
+        file.write_all(line.as_bytes()).with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+
+    /// Draws the named columns into `plot.png` beside the log.
+    ///
+    /// # Errors
+    /// When there is nothing to draw or the picture cannot be written.
+    pub fn plot(&self, title: &str, columns: &[&str]) -> Result<()> {
+        let text = std::fs::read_to_string(&self.path)?;
+        let rows: Vec<Vec<Option<f64>>> =
+            text.lines().skip(1).map(|l| l.split(',').map(|c| c.parse().ok()).collect()).collect();
+        let series: Vec<(&str, Vec<(f64, f64)>)> = columns
+            .iter()
+            .filter_map(|name| {
+                let at = self.columns.iter().position(|c| c == name)? + 1;
+                let points: Vec<_> = rows.iter().filter_map(|r| Some(((*r.first()?)?, (*r.get(at)?)?))).collect();
+                (points.len() > 1).then_some((*name, points))
+            })
+            .collect();
+        let all = || series.iter().flat_map(|(_, points)| points.iter());
+        let (Some(last), Some(top)) =
+            (all().map(|p| p.0).max_by(f64::total_cmp), all().map(|p| p.1).max_by(f64::total_cmp))
+        else {
+            return Ok(());
+        };
+        let bottom = all().map(|p| p.1).min_by(f64::total_cmp).unwrap_or(0.0).min(0.0);
+        let path = self.path.with_file_name("plot.png");
+        crate::plotfont::register();
+        let area = BitMapBackend::new(&path, (1000, 520)).into_drawing_area();
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&area)
+            .caption(title, ("sans-serif", 22))
+            .margin(12)
+            .x_label_area_size(36)
+            .y_label_area_size(56)
+            .build_cartesian_2d(0.0..last, bottom..top * 1.05)?;
+        chart.configure_mesh().x_desc("step").draw()?;
+        for (index, (name, points)) in series.into_iter().enumerate() {
+            let colour = Palette99::pick(index).to_rgba();
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2)));
+        }
+        chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
+        area.present().with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
