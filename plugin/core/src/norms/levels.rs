@@ -1,0 +1,96 @@
+//! Stem-minus-rest levels, shares of power, and the way between them.
+//!
+//! Stems are taken to add in power. Three stem-minus-rest levels (vocals, drums, bass) fix the four relative
+//! levels of a mix, so they are the coordinates in which norms, reference and meter speak of a balance.
+
+use crate::stem::{PerStem, Stem};
+
+/// Stem-minus-rest level in dB of vocals, drums and bass, in that order.
+pub type Balance = [f64; 3];
+
+/// A stem this far under the mix counts as absent; powers are not followed below it.
+pub const FLOOR_DB: f64 = -120.0;
+
+/// Level of each of the four stems against the sum of the other three, in dB, from any relative levels in dB.
+pub fn all_rest_levels_from_levels(levels_db: &PerStem<f64>) -> PerStem<f64> {
+    let loudest = levels_db.to_array().into_iter().fold(f64::NEG_INFINITY, f64::max);
+    if !loudest.is_finite() {
+        return PerStem::default();
+    }
+    let powers = levels_db.map(|level| decibels_to_power((level - loudest).max(FLOOR_DB)));
+    PerStem::from_fn(|stem| {
+        let rest: f64 = Stem::ALL.into_iter().filter(|other| *other != stem).map(|other| powers[other]).sum();
+        power_to_decibels(powers[stem] / rest)
+    })
+}
+
+/// Level of vocals, drums and bass against the rest of the mix, in dB, from any relative levels in dB.
+pub fn rest_levels_from_levels(levels_db: &PerStem<f64>) -> Balance {
+    let all = all_rest_levels_from_levels(levels_db);
+    [all.vocals, all.drums, all.bass]
+}
+
+/// Share of the mix's power that each stem has, from the stem-minus-rest levels of three.
+///
+/// None where the three ask for more than the whole: then nothing is left for the other stems.
+pub fn shares_from_rest_levels(rest_levels_db: Balance) -> Option<PerStem<f64>> {
+    let [vocals, drums, bass] = rest_levels_db.map(|level| 1.0 / (1.0 + decibels_to_power(-level)));
+    let other = 1.0 - vocals - drums - bass;
+    let shares = PerStem { vocals, drums, bass, other };
+    shares.to_array().into_iter().all(|share| share > 0.0 && share.is_finite()).then_some(shares)
+}
+
+/// Relative level of the four stems in dB (0 dB is the whole mix), from the stem-minus-rest levels of three.
+///
+/// None where [`shares_from_rest_levels`] is.
+pub fn levels_from_rest_levels(rest_levels_db: Balance) -> Option<PerStem<f64>> {
+    shares_from_rest_levels(rest_levels_db).map(|shares| shares.map(|share| power_to_decibels(*share)))
+}
+
+/// Power ratio of a level in dB.
+pub(crate) fn decibels_to_power(decibels: f64) -> f64 {
+    (decibels * (std::f64::consts::LN_10 / 10.0)).exp()
+}
+
+/// Level in dB of a power ratio.
+pub(crate) fn power_to_decibels(power: f64) -> f64 {
+    10.0 * power.log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_rest_levels_are_one_anothers_inverse() {
+        let levels = PerStem { vocals: -20.0, drums: -18.0, bass: -23.0, other: -19.0 };
+        let rest = rest_levels_from_levels(&levels);
+        let back = levels_from_rest_levels(rest).expect("a real mix is consistent");
+        for stem in Stem::ALL {
+            let expected = levels[stem] - levels.vocals;
+            assert!((back[stem] - back.vocals - expected).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn equal_stems_are_each_a_third_of_the_rest() {
+        let rest = rest_levels_from_levels(&PerStem::from_array([-30.0; 4]));
+        for level in rest {
+            assert!((level + 10.0 * 3.0_f64.log10()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn three_stems_cannot_all_be_louder_than_the_rest() {
+        assert!(shares_from_rest_levels([1.0, 1.0, 1.0]).is_none());
+        assert!(levels_from_rest_levels([-6.0, -6.0, -6.0]).is_some());
+    }
+
+    #[test]
+    fn silence_gives_finite_levels() {
+        let rest = rest_levels_from_levels(&PerStem::from_array([f64::NEG_INFINITY; 4]));
+        assert!(rest.into_iter().all(f64::is_finite));
+        let absent = PerStem { vocals: f64::NEG_INFINITY, drums: -18.0, bass: -23.0, other: -19.0 };
+        assert!(rest_levels_from_levels(&absent).into_iter().all(f64::is_finite));
+    }
+}

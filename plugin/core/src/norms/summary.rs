@@ -1,0 +1,233 @@
+//! The fitted summary of released songs' balances that ships: a mixture of Gaussians and a band a stem.
+//!
+//! It is fitted by the trainer (`norms_fit`) to levels that were published beside a preprint's code. It is a summary
+//! and never a copy: a few hundred numbers for thousands, no song can be told from it.
+
+use super::density::{BalanceDensity, PreparedMixture};
+use super::levels::{Balance, shares_from_rest_levels};
+use super::matrix3::{self, Matrix3};
+use crate::error::{Error, Result};
+use crate::stem::PerStem;
+use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Version of the JSON that this code reads and writes.
+pub const NORMS_VERSION: u32 = 1;
+
+/// Standard deviation in dB of the Gaussian kernel that norms are seen through (the benchmark's definition).
+pub const KERNEL_BANDWIDTH_DB: f64 = 2.5;
+
+/// A draw from the mixture that leaves no power for the other stems is drawn again, this often at most.
+const DRAWS: usize = 64;
+
+/// What is usual: fitted to 10 s chunks in which all four stems play, each song weighing the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NormsSummary {
+    /// [`NORMS_VERSION`] of the writer.
+    pub version: u32,
+    /// What the levels were measured on, and by whom they were published.
+    pub source: String,
+    /// Whom to thank.
+    pub credit: String,
+    /// Number of songs behind the fit.
+    pub songs: usize,
+    /// Number of chunks behind the fit.
+    pub chunks: usize,
+    /// Standard deviation in dB of the kernel that is added when the density is asked for.
+    pub kernel_bandwidth_db: f64,
+    /// Mixture over the stem-minus-rest levels of vocals, drums and bass, without the kernel.
+    pub components: Vec<Component>,
+    /// Mean covariance in dB² of a song's chunks around their song's mean (vocals, drums, bass).
+    pub within_song_covariance_db2: Matrix3,
+    /// Usual stem-minus-rest level of each stem.
+    pub bands: PerStem<Band>,
+}
+
+/// One Gaussian of the mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Component {
+    /// Its part of the mixture; they sum to 1.
+    pub weight: f64,
+    /// Mean in dB of vocals, drums and bass against the rest.
+    pub mean_db: Balance,
+    /// Covariance in dB².
+    pub covariance_db2: Matrix3,
+}
+
+/// Usual level of a stem against the rest of the mix (RMS, dB).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// Mean.
+    pub mean_db: f64,
+    /// Standard deviation over all chunks.
+    pub sd_db: f64,
+    /// One chunk in ten is lower.
+    pub p10_db: f64,
+    /// One chunk in ten is higher.
+    pub p90_db: f64,
+    /// Standard deviation of the songs' means.
+    pub song_to_song_sd_db: f64,
+    /// Standard deviation of chunks around their song's mean.
+    pub within_song_sd_db: f64,
+}
+
+/// A simulated song: the balance of one of its windows, and its mean balance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SongDraw {
+    /// Stem-minus-rest levels of one window in dB.
+    pub window_db: Balance,
+    /// Mean stem-minus-rest levels of the song in dB: what a reference from the same song would measure.
+    pub song_mean_db: Balance,
+}
+
+impl NormsSummary {
+    /// The summary that ships, `assets/norms.json`.
+    pub fn shipped() -> &'static NormsSummary {
+        static SHIPPED: OnceLock<NormsSummary> = OnceLock::new();
+        SHIPPED.get_or_init(|| {
+            NormsSummary::from_json(include_str!("../../../../assets/norms.json"))
+                .expect("a test reads the shipped summary")
+        })
+    }
+
+    /// Reads the JSON text of a summary and checks it.
+    pub fn from_json(text: &str) -> Result<NormsSummary> {
+        let summary: NormsSummary = serde_json::from_str(text)
+            .map_err(|error| Error::Format(format!("the norms summary cannot be read: {error}")))?;
+        summary.check()?;
+        Ok(summary)
+    }
+
+    /// Reads a summary from a file and checks it.
+    pub fn load(path: &Path) -> Result<NormsSummary> {
+        NormsSummary::from_json(&std::fs::read_to_string(path).map_err(Error::io(path))?)
+    }
+
+    /// JSON text, as in `assets/norms.json`.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map(|text| text + "\n")
+            .map_err(|error| Error::Format(format!("the norms summary cannot be written: {error}")))
+    }
+
+    fn check(&self) -> Result<()> {
+        let fault = |what: &str| Err(Error::Format(format!("the norms summary is unusable: {what}")));
+        if self.version != NORMS_VERSION {
+            return fault(&format!("its version is {}, this program reads {NORMS_VERSION}", self.version));
+        }
+        let total: f64 = self.components.iter().map(|component| component.weight).sum();
+        if (total - 1.0).abs() > 0.01 || self.components.iter().any(|component| component.weight <= 0.0) {
+            return fault("the weights of its components do not sum to 1");
+        }
+        let covariances = self.components.iter().map(|component| &component.covariance_db2);
+        if covariances.chain([&self.within_song_covariance_db2]).any(|c| matrix3::cholesky(c).is_none()) {
+            return fault("a covariance is not positive definite");
+        }
+        if !(self.kernel_bandwidth_db > 0.0) {
+            return fault("the kernel has no width");
+        }
+        Ok(())
+    }
+
+    /// The density with the kernel and a meter's error of `extra_sd_db` a stem added, ready for many questions.
+    pub fn density(&self, extra_sd_db: Balance) -> BalanceDensity {
+        let kernel = self.kernel_bandwidth_db * self.kernel_bandwidth_db;
+        let prepared = PreparedMixture::new(self.components.iter().map(|component| {
+            let covariance =
+                matrix3::add_diagonal(&component.covariance_db2, extra_sd_db.map(|sd| kernel + sd * sd));
+            (component.weight, component.mean_db, covariance)
+        }));
+        // Covariances are checked on reading, and a sum with a non-negative diagonal stays positive definite.
+        BalanceDensity::Mixture(prepared.expect("a positive definite covariance"))
+    }
+
+    /// Logarithm of the density at one balance, with the kernel and a meter's error of `extra_sd_db` a stem.
+    /// For many questions prepare a [`density`](Self::density) once.
+    pub fn log_density(&self, levels_db: Balance, extra_sd_db: Balance) -> f64 {
+        self.density(extra_sd_db).log_density(levels_db)
+    }
+
+    /// Mean and covariance of the whole mixture, without the kernel.
+    pub fn moments(&self) -> (Balance, Matrix3) {
+        let mut mean = [0.0; 3];
+        for component in &self.components {
+            for (sum, value) in mean.iter_mut().zip(component.mean_db) {
+                *sum += component.weight * value;
+            }
+        }
+        let mut covariance = [[0.0; 3]; 3];
+        for component in &self.components {
+            let offset: Balance = std::array::from_fn(|c| component.mean_db[c] - mean[c]);
+            for row in 0..3 {
+                for column in 0..3 {
+                    covariance[row][column] += component.weight
+                        * (component.covariance_db2[row][column] + offset[row] * offset[column]);
+                }
+            }
+        }
+        (mean, covariance)
+    }
+
+    /// Draws the balance of a window from the mixture with `blur_db` added to each standard deviation's square
+    /// (0 for songs as they are, [`KERNEL_BANDWIDTH_DB`] for the density that the bound judges by).
+    ///
+    /// `uniform` gives numbers from 0 to 1. Draws that leave no power for the other stems are drawn again.
+    pub fn sample_window(&self, blur_db: f64, uniform: &mut impl FnMut() -> f64) -> Balance {
+        for _ in 0..DRAWS {
+            let mut left = uniform() * self.components.iter().map(|c| c.weight).sum::<f64>();
+            let chosen = self.components.iter().find(|component| {
+                left -= component.weight;
+                left < 0.0
+            });
+            let component = chosen.unwrap_or(&self.components[self.components.len() - 1]);
+            let covariance = matrix3::add_diagonal(&component.covariance_db2, [blur_db * blur_db; 3]);
+            let draw = add(component.mean_db, sample_gaussian(&covariance, uniform));
+            if shares_from_rest_levels(draw).is_some() {
+                return draw;
+            }
+        }
+        self.moments().0
+    }
+
+    /// Draws a window as [`sample_window`](Self::sample_window) does without blur, and the mean balance of the song
+    /// that it comes from: Gaussian given the window, so that songs spread as they do and windows around them too.
+    pub fn sample_song(&self, uniform: &mut impl FnMut() -> f64) -> SongDraw {
+        let (mean, total) = self.moments();
+        let between = matrix3::subtract(&total, &self.within_song_covariance_db2);
+        let window_db = self.sample_window(0.0, uniform);
+        let inverse = matrix3::invert(&total);
+        let song_mean_db = match inverse {
+            None => window_db,
+            Some(inverse) => {
+                // For window = song + deviation, song given window has mean m + B T⁻¹ (x - m), covariance B - B T⁻¹ B.
+                let regression = matrix3::multiply(&between, &inverse);
+                let offset = std::array::from_fn(|c| window_db[c] - mean[c]);
+                let rest = matrix3::subtract(&between, &matrix3::multiply(&regression, &between));
+                let noise = sample_gaussian(&rest, uniform);
+                add(add(mean, matrix3::apply(&regression, offset)), noise)
+            }
+        };
+        SongDraw { window_db, song_mean_db }
+    }
+
+    /// Draws how far a window is from its song's mean, in dB.
+    pub fn sample_deviation(&self, uniform: &mut impl FnMut() -> f64) -> Balance {
+        sample_gaussian(&self.within_song_covariance_db2, uniform)
+    }
+}
+
+fn add(left: Balance, right: Balance) -> Balance {
+    std::array::from_fn(|c| left[c] + right[c])
+}
+
+/// A draw from a Gaussian around zero; zero where the covariance is none.
+fn sample_gaussian(covariance: &Matrix3, uniform: &mut impl FnMut() -> f64) -> Balance {
+    let normals = std::array::from_fn(|_| {
+        // Box and Muller's transform.
+        let radius = (-2.0 * (1.0 - uniform()).max(f64::MIN_POSITIVE).ln()).sqrt();
+        radius * (TAU * uniform()).cos()
+    });
+    matrix3::cholesky(covariance).map_or([0.0; 3], |lower| matrix3::apply(&lower, normals))
+}
