@@ -125,7 +125,7 @@ impl NormsSummary {
         if covariances.chain([&self.within_song_covariance_db2]).any(|c| matrix3::cholesky(c).is_none()) {
             return fault("a covariance is not positive definite");
         }
-        if !(self.kernel_bandwidth_db > 0.0) {
+        if self.kernel_bandwidth_db.is_nan() || self.kernel_bandwidth_db <= 0.0 {
             return fault("the kernel has no width");
         }
         Ok(())

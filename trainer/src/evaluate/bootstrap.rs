@@ -1,0 +1,60 @@
+//! 95 % intervals by bootstrap over songs: whole songs are drawn with replacement, their samples pooled.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Lower and upper end of a 95 % interval.
+pub type Interval = [f64; 2];
+
+/// How often each song is drawn in each resample. Figures that share it can be compared pair by pair.
+#[derive(Clone, Debug)]
+pub struct SongResamples {
+    songs: usize,
+    draws: Vec<Vec<f64>>,
+}
+
+impl SongResamples {
+    /// Draws `resamples` times as many songs as there are, with replacement.
+    pub fn new(songs: usize, resamples: usize, seed: u64) -> SongResamples {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x626f_6f74);
+        let draws = (0..if songs == 0 { 0 } else { resamples })
+            .map(|_| {
+                let mut counts = vec![0.0; songs];
+                for _ in 0..songs {
+                    counts[rng.random_range(0..songs)] += 1.0;
+                }
+                counts
+            })
+            .collect();
+        SongResamples { songs, draws }
+    }
+
+    /// Weight of each song in the sample as it is.
+    pub fn plain(&self) -> Vec<f64> {
+        vec![1.0; self.songs]
+    }
+
+    /// Weight of each song in each resample.
+    pub fn draws(&self) -> &[Vec<f64>] {
+        &self.draws
+    }
+
+    /// The 95 % interval of a figure given as a function of the songs' weights; none where it often has no value.
+    pub fn interval(&self, figure: impl Fn(&[f64]) -> Option<f64>) -> Option<Interval> {
+        percentiles(self.draws.iter().filter_map(|weights| figure(weights)).collect(), self.draws.len())
+    }
+}
+
+/// 2.5th and 97.5th percentile; none where fewer than half of `expected` values are there.
+pub(crate) fn percentiles(mut values: Vec<f64>, expected: usize) -> Option<Interval> {
+    if values.is_empty() || values.len() * 2 < expected {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| {
+        let position = part * (values.len() - 1) as f64;
+        let (low, high) = (position.floor() as usize, position.ceil() as usize);
+        values[low] + (values[high] - values[low]) * (position - low as f64)
+    };
+    Some([at(0.025), at(0.975)])
+}

@@ -1,0 +1,79 @@
+//! How well the model measures stems against the rest of the mix.
+
+use super::bootstrap::SongResamples;
+use super::score::Figure;
+use mixing_buddy_core::stem::{PerStem, Stem};
+
+/// What the meter said of one mix, less what is true: stem-minus-rest levels, RMS, dB.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeterError {
+    /// Number of the song, for the bootstrap.
+    pub song: usize,
+    /// Measured minus true level of each stem.
+    pub error_db: PerStem<f64>,
+}
+
+/// Error of the meter a stem.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MeterFigures {
+    /// Median of the absolute error.
+    pub mad_db: PerStem<Figure>,
+    /// Mean error.
+    pub bias_db: PerStem<Figure>,
+    /// Standard deviation of the error.
+    pub sd_db: PerStem<Figure>,
+}
+
+/// A statistic of errors, each with its song's number, where songs weigh as given.
+type Statistic = fn(&[(usize, f64)], &[f64]) -> Option<f64>;
+
+/// The meter's figures, with intervals over songs.
+pub fn meter_figures(errors: &[MeterError], resamples: &SongResamples) -> MeterFigures {
+    let figure = |stem: Stem, statistic: Statistic| {
+        let mut values: Vec<(usize, f64)> =
+            errors.iter().map(|error| (error.song, error.error_db[stem])).collect();
+        values.sort_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+        Figure {
+            value: statistic(&values, &resamples.plain()),
+            ci95: resamples.interval(|weights| statistic(&values, weights)),
+        }
+    };
+    MeterFigures {
+        mad_db: PerStem::from_fn(|stem| figure(stem, median_absolute)),
+        bias_db: PerStem::from_fn(|stem| {
+            figure(stem, |values, weights| moments(values, weights).map(|(m, _)| m))
+        }),
+        sd_db: PerStem::from_fn(|stem| {
+            figure(stem, |values, weights| moments(values, weights).map(|(_, s)| s))
+        }),
+    }
+}
+
+/// Median of the absolute values, which are sorted; each counts as often as its song was drawn.
+fn median_absolute(sorted: &[(usize, f64)], weights: &[f64]) -> Option<f64> {
+    let half = 0.5 * sorted.iter().map(|(song, _)| weights[*song]).sum::<f64>();
+    let mut sum = 0.0;
+    let mut present = sorted.iter().filter(|(song, _)| weights[*song] > 0.0);
+    while let Some((song, value)) = present.next() {
+        sum += weights[*song];
+        if sum > half {
+            return Some(value.abs());
+        }
+        if sum == half {
+            // Exactly half lies below: the median is midway to the next value.
+            return Some(present.next().map_or(value.abs(), |(_, next)| 0.5 * (value.abs() + next.abs())));
+        }
+    }
+    None
+}
+
+fn moments(values: &[(usize, f64)], weights: &[f64]) -> Option<(f64, f64)> {
+    let total: f64 = values.iter().map(|(song, _)| weights[*song]).sum();
+    if total <= 0.0 {
+        return None;
+    }
+    let mean = values.iter().map(|(song, value)| weights[*song] * value).sum::<f64>() / total;
+    let variance =
+        values.iter().map(|(song, value)| weights[*song] * (value - mean).powi(2)).sum::<f64>() / total;
+    Some((mean, variance.sqrt()))
+}

@@ -1,0 +1,69 @@
+//! A picture of the report: accuracy against coverage, and calibration.
+
+use super::report::Report;
+use anyhow::{Result, anyhow};
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+use std::path::Path;
+
+const SIZE_PX: (u32, u32) = (1200, 560);
+const FAMILY: &str = "sans-serif";
+
+/// Draws accuracy against coverage (left) and confidence against accuracy (right) as a PNG.
+/// `font` is a TrueType file: the drawing library has none of its own.
+pub fn plot_report(report: &Report, path: &Path, font: &'static [u8]) -> Result<()> {
+    register_font(FAMILY, FontStyle::Normal, font)
+        .map_err(|_| anyhow!("the font for the plot cannot be read"))?;
+    let root = BitMapBackend::new(path, SIZE_PX).into_drawing_area();
+    draw(report, &root).map_err(|error| anyhow!("{}: the plot cannot be drawn: {error}", path.display()))
+}
+
+fn draw<'a>(
+    report: &Report,
+    root: &DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>,
+) -> Result<(), DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>> {
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(SIZE_PX.0 / 2);
+    let mut chart = ChartBuilder::on(&left)
+        .caption(format!("Accuracy against coverage ({})", report.protocol), (FAMILY, 22))
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(54)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+    chart
+        .configure_mesh()
+        .x_desc("share of samples answered")
+        .y_desc("right stem and direction")
+        .label_style((FAMILY, 15))
+        .draw()?;
+    chart.draw_series(LineSeries::new([(0.0, 0.9), (1.0, 0.9)], &BLACK.mix(0.4)))?;
+    chart.draw_series(LineSeries::new(
+        report.coverage.iter().map(|point| (point.coverage, point.accuracy)),
+        BLUE.stroke_width(2),
+    ))?;
+    let mut chart = ChartBuilder::on(&right)
+        .caption("Calibration", (FAMILY, 22))
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(54)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+    chart
+        .configure_mesh()
+        .x_desc("confidence")
+        .y_desc("right stem and direction")
+        .label_style((FAMILY, 15))
+        .draw()?;
+    chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], &BLACK.mix(0.4)))?;
+    let bins = || report.calibration.iter().filter(|bin| bin.samples > 0.0);
+    let most = bins().map(|bin| bin.samples).fold(1.0, f64::max);
+    chart.draw_series(LineSeries::new(
+        bins().map(|bin| (bin.confidence, bin.accuracy)),
+        BLUE.stroke_width(2),
+    ))?;
+    chart.draw_series(bins().map(|bin| {
+        // A bin's disc has an area in proportion to its samples.
+        let radius = 3.0 + 11.0 * (bin.samples / most).sqrt();
+        Circle::new((bin.confidence, bin.accuracy), radius as i32, BLUE.mix(0.6).filled())
+    }))?;
+    root.present()
+}
