@@ -1,0 +1,159 @@
+//! The table of special tokens: the one place where their names are written.
+
+use super::answer::Intent;
+use crate::advice::Verdict;
+use crate::stem::{Direction, Stem};
+
+/// Smallest error that has a token, in dB: the published protocol's smallest.
+pub const MIN_GAIN_DB: f32 = 3.0;
+/// Largest error that has a token, in dB: the published protocol's largest.
+pub const MAX_GAIN_DB: f32 = 12.0;
+/// Distance between neighbouring gain tokens in dB; trained listeners hear about 1 dB.
+pub const GAIN_STEP_DB: f32 = 0.5;
+/// Number of gain tokens: 3.0, 3.5, … 12.0.
+pub const GAIN_TOKENS: usize = 19;
+
+/// A token that text never spells. Every use in prompt, answer and training goes through this type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Special {
+    /// Fills batches; never part of a sequence.
+    Pad,
+    /// Opens the prompt.
+    Prompt,
+    /// Opens the list of stems present.
+    Stems,
+    /// Opens the anchor.
+    Anchor,
+    /// Opens the reference balance.
+    Reference,
+    /// Opens the audio slots.
+    Audio,
+    /// A place whose embedding is replaced by a projected token.
+    Soft,
+    /// Closes the prompt; the answer follows.
+    Answer,
+    /// Closes the answer.
+    End,
+    /// In a sentence: the name of the stem.
+    StemSlot,
+    /// In a sentence: the dB figure.
+    GainSlot,
+    /// A stem, in the prompt and as a decision.
+    Stem(Stem),
+    /// The decision that no stem is off.
+    NoStem,
+    /// The decision which way the stem is off.
+    Direction(Direction),
+    /// The decision how far the stem is off: an index, `MIN_GAIN_DB + index * GAIN_STEP_DB` in dB.
+    Gain(u8),
+    /// The verdict that follows from the decisions.
+    Verdict(Verdict),
+    /// How the model understood the question.
+    Intent(Intent),
+}
+
+impl Special {
+    /// The verdicts that have a token.
+    pub const VERDICTS: [Verdict; 5] =
+        [Verdict::NoError, Verdict::Quiet, Verdict::VeryQuiet, Verdict::Loud, Verdict::VeryLoud];
+
+    /// The whole table, in the order in which our own tokenizer numbers it from 0.
+    pub fn all() -> Vec<Special> {
+        let mut all = vec![
+            Special::Pad,
+            Special::Prompt,
+            Special::Stems,
+            Special::Anchor,
+            Special::Reference,
+            Special::Audio,
+            Special::Soft,
+            Special::Answer,
+            Special::End,
+            Special::StemSlot,
+            Special::GainSlot,
+        ];
+        all.extend(Stem::ALL.map(Special::Stem));
+        all.push(Special::NoStem);
+        all.extend(Direction::ALL.map(Special::Direction));
+        all.extend((0..GAIN_TOKENS as u8).map(Special::Gain));
+        all.extend(Special::VERDICTS.map(Special::Verdict));
+        all.extend(Intent::ALL.map(Special::Intent));
+        all
+    }
+
+    /// How the token is written in `tokenizer.json`.
+    pub fn text(self) -> String {
+        let fixed = match self {
+            Special::Pad => "<|pad|>",
+            Special::Prompt => "<|prompt|>",
+            Special::Stems => "<|stems|>",
+            Special::Anchor => "<|anchor|>",
+            Special::Reference => "<|reference|>",
+            Special::Audio => "<|audio|>",
+            Special::Soft => "<|soft|>",
+            Special::Answer => "<|answer|>",
+            Special::End => "<|end|>",
+            Special::StemSlot => "<|stem|>",
+            Special::GainSlot => "<|gain|>",
+            Special::NoStem => "<none>",
+            Special::Direction(Direction::Quiet) => "<quiet>",
+            Special::Direction(Direction::Loud) => "<loud>",
+            Special::Stem(stem) => return format!("<{}>", stem.name()),
+            Special::Gain(index) => return format!("<{:.1}>", gain_of_index(index)),
+            Special::Verdict(verdict) => return format!("<v:{}>", verdict.name()),
+            Special::Intent(intent) => return format!("<ask:{}>", intent.name()),
+        };
+        fixed.to_string()
+    }
+}
+
+/// The index of the gain token nearest to an error of `size_db` (either sign); sizes outside 3 to 12 dB go to
+/// the nearest end, and what is not a number to the smallest.
+pub fn gain_index(size_db: f32) -> u8 {
+    let size_db = if size_db.is_nan() { MIN_GAIN_DB } else { size_db.abs() };
+    ((size_db.clamp(MIN_GAIN_DB, MAX_GAIN_DB) - MIN_GAIN_DB) / GAIN_STEP_DB).round() as u8
+}
+
+/// The size in dB that a gain token stands for.
+pub(super) fn gain_of_index(index: u8) -> f32 {
+    MIN_GAIN_DB + f32::from(index) * GAIN_STEP_DB
+}
+
+impl Special {
+    /// The gain token nearest to an error of `size_db`: see [`gain_index`].
+    pub fn gain(size_db: f32) -> Special {
+        Special::Gain(gain_index(size_db))
+    }
+
+    /// The size in dB of a gain token, none for the others.
+    pub fn size_db(self) -> Option<f32> {
+        match self {
+            Special::Gain(index) => Some(gain_of_index(index)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_distinct_and_bracketed() {
+        let names: HashSet<String> = Special::all().into_iter().map(Special::text).collect();
+        assert_eq!(names.len(), Special::all().len());
+        assert_eq!(names.len(), 49);
+        assert!(names.iter().all(|name| name.starts_with('<') && name.ends_with('>')));
+    }
+
+    #[test]
+    fn gains_run_from_3_to_12_in_half_steps() {
+        assert_eq!(Special::Gain(0).text(), "<3.0>");
+        assert_eq!(Special::Gain(GAIN_TOKENS as u8 - 1).text(), "<12.0>");
+        assert_eq!(Special::gain(-4.3).size_db(), Some(4.5));
+        assert_eq!(Special::gain(0.2).size_db(), Some(3.0));
+        assert_eq!(Special::gain(f32::INFINITY).size_db(), Some(12.0));
+        assert_eq!(Special::gain(f32::NAN).size_db(), Some(3.0));
+    }
+}
