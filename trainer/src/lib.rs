@@ -11,6 +11,9 @@
 //! | [`cli`] | the commands |
 
 pub mod data;
+pub mod evaluate;
+pub mod norms_fit;
 pub mod plotfont;
 pub mod songs;
+pub mod text;
 pub mod train;

@@ -19,20 +19,21 @@
 
 pub mod advice;
 pub mod audio;
-// pub mod bundle;
+pub mod bundle;
 pub mod cancel;
-// pub mod decoder;
+pub mod decoder;
 pub mod encoder;
-// pub mod engine;
+pub mod engine;
 pub mod error;
 pub mod features;
-// pub mod language;
+pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod stem;
 
 pub use advice::{Advice, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
+pub use engine::{Engine, Heard, Request};
 
 pub use error::{Error, Result};
 pub use stem::{Direction, PerStem, Stem};

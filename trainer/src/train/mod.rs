@@ -1,8 +1,11 @@
 //! The training loops, and what they share: optimiser, schedule, checkpoints, logs.
 
+pub mod advice;
 pub mod checkpoint;
+pub mod decoder;
 pub mod encoder;
 pub mod mask_loss;
 pub mod optimizer;
 pub mod runlog;
 pub mod shards;
+pub mod simulate;

@@ -6,8 +6,10 @@
 //! corrects the level for what masks miss, and says how sure it is and whether the stem is there at all.
 
 mod masks;
+mod reading;
 
 pub use masks::{mask_energies, mask_energies_plain};
+pub use reading::{PRESENCE_THRESHOLD, Reading, StemReading, pool_readings, readings};
 
 use crate::error::Result;
 use crate::features::{FeatureSettings, MelPower};

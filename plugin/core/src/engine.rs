@@ -1,0 +1,327 @@
+//! `load`, `warmup`, `advise`: sound in, plain advice out. Knows nothing of who calls it.
+
+use crate::advice::{Advice, BestAnswer, Verdict};
+use crate::audio::{StereoPcm, resample};
+use crate::bundle::{Bundle, BundleInfo};
+use crate::cancel::CancelFlag;
+use crate::decoder::{Decoder, Outcomes, Projector, ReferenceBalance, Speaker, Spoken, SpokenRequest};
+use crate::encoder::{
+    Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings, readings,
+};
+use crate::error::{Error, Result};
+use crate::features::{FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
+use crate::language::{AdviceTokenizer, Intent, render};
+use crate::norms::NormsSummary;
+use crate::stem::{PerStem, Stem};
+use candle_core::{Device, Tensor};
+use std::path::Path;
+
+/// Below this level (RMS of both channels, dBFS) there is nothing to judge.
+const SILENCE_DBFS: f32 = -70.0;
+
+/// What is asked of the advisor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The user's words; blank for the general question.
+    pub question: String,
+    /// A stem that is right.
+    pub anchor: Option<Stem>,
+    /// Stems in the mix, where the user says so; else those that are heard.
+    pub stems: Option<PerStem<bool>>,
+    /// The balance to aim at.
+    pub reference: Option<ReferenceBalance>,
+    /// Confidence from which to speak; the model's own threshold where none is given.
+    pub min_confidence: Option<f32>,
+}
+
+/// What was heard in a window, or in several pooled: numbers only, no sound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// There was nothing to judge.
+    pub silent: bool,
+    /// Levels, certainty and presence of each stem (unweighted RMS against the rest).
+    pub reading: Reading,
+    /// K-weighted level of each stem against the rest in LU; none where absent.
+    pub levels_lu: PerStem<Option<f32>>,
+}
+
+impl Heard {
+    /// Level of a stem against the rest in dB, unweighted RMS; none where absent.
+    pub fn level_db(&self, stem: Stem) -> Option<f32> {
+        (!self.silent && self.reading[stem].is_present()).then_some(self.reading[stem].level_db)
+    }
+}
+
+/// The model, loaded. Share it by `Arc`: all calls take `&self`.
+pub struct Engine {
+    info: BundleInfo,
+    norms: NormsSummary,
+    tokenizer: AdviceTokenizer,
+    encoder: Encoder,
+    decoder: Decoder,
+    projector: Projector,
+    /// K-weight of each cell of a patch.
+    k_weights: Vec<f32>,
+    device: Device,
+}
+
+impl Engine {
+    /// Loads a bundle file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the bundle is damaged, or when cancelled.
+    pub fn load(path: &Path, cancel: &CancelFlag) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        Self::from_bytes(path, &bytes, cancel)
+    }
+
+    /// Loads a bundle from memory; `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn from_bytes(name: &Path, bytes: &[u8], cancel: &CancelFlag) -> Result<Self> {
+        let device = Device::Cpu;
+        let bundle = Bundle::read(name, bytes, &device, cancel)?;
+        let Bundle { info, tokenizer, norms, weights } = bundle;
+        let fail = |error: Error| Error::Bundle { path: name.to_path_buf(), reason: error.to_string() };
+        let encoder = Encoder::new(&weights.pp("encoder"), &info.encoder, &info.features).map_err(fail)?;
+        cancel.check()?;
+        let decoder =
+            Decoder::new(&weights.pp("decoder").frozen(), &info.decoder, info.lora.as_ref()).map_err(fail)?;
+        let projector = Projector::new(&weights.pp("projector"), &info.projector).map_err(fail)?;
+        cancel.check()?;
+        let centres = FeatureExtractor::new(&info.features).bank().centres_hz().to_vec();
+        let row: Vec<f32> = centres.iter().map(|hz| k_weight_power(*hz)).collect();
+        let k_weights = row.repeat(2 * info.features.patch_frames);
+        Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, k_weights, device })
+    }
+
+    /// What the bundle says of itself.
+    pub fn info(&self) -> &BundleInfo {
+        &self.info
+    }
+
+    /// The usual balance, as the model knows it.
+    pub fn norms(&self) -> &NormsSummary {
+        &self.norms
+    }
+
+    /// Confidence from which the advisor speaks by itself.
+    pub fn threshold(&self) -> f32 {
+        self.info.calibration.threshold
+    }
+
+    /// Standard deviation of the meter's error in dB on held-out songs: vocals, drums, bass.
+    pub fn meter_sd_db(&self) -> [f64; 3] {
+        self.info.calibration.meter_sd_db
+    }
+
+    /// Runs once over noise, so that the first real window takes no longer than the next.
+    ///
+    /// # Errors
+    /// When cancelled or the model fails.
+    pub fn warmup(&self, cancel: &CancelFlag) -> Result<()> {
+        let samples = (FeatureSettings::SHORTEST_S * self.info.features.sample_rate_hz as f32) as usize;
+        let noise: Vec<f32> = (0..samples).map(|n| ((n * 7919) % 1000) as f32 / 5000.0 - 0.1).collect();
+        let pcm = StereoPcm::new(noise.clone(), noise, self.info.features.sample_rate_hz)?;
+        self.advise(&pcm, &Request::default(), cancel).map(|_| ())
+    }
+
+    /// Hears a window of 3 to 10 seconds, at any rate.
+    ///
+    /// # Errors
+    /// When it is too short or too long, holds what is not a number, or when cancelled.
+    pub fn hear(&self, pcm: &StereoPcm, cancel: &CancelFlag) -> Result<Heard> {
+        let features = &self.info.features;
+        let seconds = pcm.duration_s() as f32;
+        if !(FeatureSettings::SHORTEST_S - 0.01..=FeatureSettings::WINDOW_S + 0.1).contains(&seconds) {
+            return Err(Error::Samples(format!("it is {seconds:.1} s long, a window is 3 to 10 s")));
+        }
+        pcm.check_finite()?;
+        let resampled;
+        let pcm = if pcm.sample_rate_hz == features.sample_rate_hz {
+            pcm
+        } else {
+            resampled = resample(pcm, features.sample_rate_hz)?;
+            &resampled
+        };
+        let power = |x: &[f32]| x.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+        let mean = (power(&pcm.left) + power(&pcm.right)) / (2 * pcm.len()).max(1) as f64;
+        if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
+            return Ok(self.silence());
+        }
+        cancel.check()?;
+        let power = FeatureExtractor::new(features).mel_power(&pcm.left, &pcm.right)?;
+        cancel.check()?;
+        let cells = features.patch_values();
+        let tokens = power.frames / features.patch_frames;
+        let input = Tensor::from_vec(encoder_input(&power, features), (1, tokens, cells), &self.device)?;
+        let patches = patch_power(&power);
+        let weighted: Vec<f32> =
+            patches.chunks_exact(cells).flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k)).collect();
+        let patches = Tensor::from_vec(patches, (1, tokens, cells), &self.device)?;
+        let encoded = self.encoder.encode(&input, None)?;
+        cancel.check()?;
+        let metered = self.encoder.meter(&encoded, &patches, None)?;
+        let weighted = Tensor::from_vec(weighted, (1, tokens, cells), &self.device)?;
+        let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
+        // What the head corrects is the same for both weightings.
+        let k_levels = ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
+        let mut reading = readings(&metered)?.swap_remove(0);
+        let calibration = &self.info.calibration;
+        for stem in Stem::ALL {
+            reading[stem].level_db -= calibration.level_bias_db[stem.index()];
+            reading[stem].error_db *= calibration.error_scale[stem.index()];
+        }
+        let levels_lu = PerStem::from_fn(|stem| {
+            let level = k_levels[stem.index()] - calibration.level_bias_db[stem.index()];
+            (reading[stem].is_present() && level.is_finite()).then_some(level)
+        });
+        Ok(Heard { silent: false, reading, levels_lu })
+    }
+
+    /// What silence sounds like.
+    fn silence(&self) -> Heard {
+        Heard { silent: true, reading: self.nothing_heard(0.0), levels_lu: PerStem::default() }
+    }
+
+    fn nothing_heard(&self, presence: f32) -> Reading {
+        PerStem::from_fn(|_| StemReading {
+            level_db: -5.0,
+            error_db: 20.0,
+            presence,
+            summary: vec![0.0; self.info.projector.summary],
+        })
+    }
+
+    /// A reading that knows nothing: the control that shows what the words alone give away.
+    pub fn without_audio(&self) -> Heard {
+        Heard { silent: false, reading: self.nothing_heard(1.0), levels_lu: PerStem::default() }
+    }
+
+    /// The evidence of several windows as one. None where there is no window.
+    pub fn pool(&self, heard: &[Heard]) -> Option<Heard> {
+        let audible: Vec<&Heard> = heard.iter().filter(|h| !h.silent).collect();
+        if audible.is_empty() {
+            return heard.first().map(|_| self.silence());
+        }
+        let windows: Vec<Reading> = audible.iter().map(|h| h.reading.clone()).collect();
+        let reading = pool_readings(&windows)?;
+        let levels_lu = PerStem::from_fn(|stem| {
+            let levels: Vec<f32> = audible.iter().filter_map(|h| h.levels_lu[stem]).collect();
+            let mean = levels.iter().sum::<f32>() / levels.len().max(1) as f32;
+            (reading[stem].is_present() && !levels.is_empty()).then_some(mean)
+        });
+        Some(Heard { silent: false, reading, levels_lu })
+    }
+
+    /// The balance of windows that are right, to compare others with. None where nothing was heard.
+    pub fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
+        let level_db = PerStem::from_fn(|stem| {
+            let levels: Vec<f32> = heard.iter().filter_map(|h| h.level_db(stem)).collect();
+            (!levels.is_empty()).then(|| levels.iter().sum::<f32>() / levels.len() as f32)
+        });
+        level_db.iter().any(|(_, level)| level.is_some()).then_some(ReferenceBalance { level_db })
+    }
+
+    /// Answers a question about what was heard.
+    ///
+    /// # Errors
+    /// When cancelled or the model fails.
+    pub fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        if heard.silent {
+            return Ok(silent_advice());
+        }
+        let speaker = Speaker {
+            decoder: &self.decoder,
+            projector: &self.projector,
+            tokenizer: &self.tokenizer,
+            device: &self.device,
+        };
+        let asked = SpokenRequest {
+            question: &request.question,
+            stems: request.stems,
+            anchor: request.anchor,
+            reference: request.reference,
+        };
+        let spoken = speaker.speak(&heard.reading, &asked, cancel)?;
+        let confidence = self.confidence(&spoken.outcomes, request.reference.is_some());
+        let threshold = request.min_confidence.unwrap_or(self.threshold());
+        compose(&spoken, heard, confidence, confidence >= threshold)
+    }
+
+    /// Hears a window and answers.
+    ///
+    /// # Errors
+    /// As [`Engine::hear`] and [`Engine::answer`].
+    pub fn advise(&self, pcm: &StereoPcm, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        self.answer(&self.hear(pcm, cancel)?, request, cancel)
+    }
+
+    /// Calibrated probability of the best outcome: the probabilities raised to `1 / temperature`, normed again.
+    fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
+        let calibration = &self.info.calibration;
+        let temperature = if with_reference { calibration.reference_temperature } else { calibration.temperature };
+        let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
+        let total = scaled(outcomes.none) + outcomes.errors.iter().flatten().map(|p| scaled(*p)).sum::<f32>();
+        (scaled(outcomes.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
+    }
+}
+
+fn silent_advice() -> Advice {
+    Advice {
+        verdict: Verdict::Silence,
+        stem: None,
+        gain_db: None,
+        gain_db_sd: None,
+        confidence: 1.0,
+        best: BestAnswer { verdict: Verdict::Silence, stem: None, gain_db: None },
+        levels_lu: PerStem::default(),
+        text: "There is nothing to hear.".into(),
+    }
+}
+
+/// Advice from what was said.
+fn compose(spoken: &Spoken, heard: &Heard, confidence: f32, speaks: bool) -> Result<Advice> {
+    let decision = &spoken.answer.decision;
+    let error = decision.error;
+    let gain_db = error.map(|error| error.mending_gain_db());
+    let best = BestAnswer { verdict: decision.verdict(), stem: error.map(|error| error.stem), gain_db };
+    let said = render(&spoken.answer.sentence, decision.slot_stem(), gain_db)?;
+    let text = if speaks {
+        said
+    } else {
+        let lean = match error {
+            None => "If anything, the balance seems right.".to_string(),
+            Some(_) => format!("My best guess: {}", lower_first(&said)),
+        };
+        format!("I can't tell for sure. {lean}")
+    };
+    let text = match decision.intent {
+        Intent::Unclear if !text.to_lowercase().contains("understand") => {
+            format!("I did not understand the question, so here is general advice. {text}")
+        }
+        _ => text,
+    };
+    Ok(Advice {
+        verdict: if speaks { best.verdict } else { Verdict::Abstain },
+        stem: best.stem.filter(|_| speaks),
+        gain_db: gain_db.filter(|_| speaks),
+        gain_db_sd: error.filter(|_| speaks).map(|_| spoken.gain_sd_db),
+        confidence,
+        best,
+        levels_lu: heard.levels_lu,
+        text,
+    })
+}
+
+/// A sentence put after a colon: its first letter small, unless it starts with a name or "I".
+fn lower_first(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) if !sentence.starts_with("I ") && !sentence.starts_with("I'") => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => sentence.to_string(),
+    }
+}
