@@ -1,1 +1,31 @@
-//! placeholder
+//! Reads audio files, makes stereo of them and brings them to the model's rate. Runs on worker threads, never on
+//! the audio thread.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | [`FileStream`] | decodes a file packet by packet, trimmed to the sound itself, as stereo |
+//! | [`ModelRateStream`] | the same at another rate, fit for models: every sample is a number |
+//! | [`decode_file`], [`decode_at_rate`] | a whole file at its own or another rate |
+//! | [`StreamResampler`], [`resample`] | change the rate without moving the sound |
+//! | [`StereoPcm`] | the samples |
+//!
+//! A song of five minutes takes 77 MB at [`MODEL_RATE_HZ`] as [`StereoPcm`], and about 100 kB as
+//! [`ModelRateStream`].
+
+mod decode;
+mod downmix;
+mod formats;
+mod model_rate;
+mod mp4;
+mod pcm;
+mod resample;
+mod whole;
+
+pub use decode::FileStream;
+pub use model_rate::ModelRateStream;
+pub use pcm::{NonFinite, StereoPcm};
+pub use resample::{StreamResampler, resample};
+pub use whole::{decode_at_rate, decode_file};
+
+/// Sample rate in Hz of everything that the model hears.
+pub const MODEL_RATE_HZ: u32 = 32_000;

@@ -1,0 +1,391 @@
+//! Decodes WAV, FLAC, MP3, Ogg Vorbis, M4A (AAC-LC, ALAC), AIFF and CAF files to stereo, packet by packet.
+//!
+//! **Alignment.** Stems must start on the same sample, so what an encoder added is cut off again:
+//!
+//! | format | where delay and padding are stated |
+//! | --- | --- |
+//! | WAV, FLAC, AIFF, ALAC | there is none |
+//! | MP3 | the LAME tag in the Xing frame, plus the 529 samples of the decoder |
+//! | Ogg Vorbis | granule positions of the first and last pages |
+//! | M4A | edit list or iTunes' gapless tag (see `mp4.rs`) |
+//! | CAF | packet table |
+//!
+//! An MP3 without a LAME tag and raw AAC (ADTS) state nothing: they keep their encoder's delay, 1,105 samples and
+//! more for MP3, 1,024 to 2,112 for AAC.
+//!
+//! **Damage.** A packet that cannot be decoded, and what is lost between two packets of FLAC, Vorbis or M4A,
+//! becomes silence of its length, so that the rest stays in place; more than one packet, and more than 1 % of all, is an error. (MP3 has
+//! no times: a lost frame moves the rest by 26 ms, and more of them make the file too short.)
+//!
+//! A file that ends early is an error at its end, unless no more than its last packet is missing. That is known where
+//! the file states its length: not for WAV from a pipe, nor for MP3 without a LAME tag. An M4A of which any byte is
+//! missing, and an Ogg that ends within a page, are an error on opening; an Ogg that lacks whole pages is not noticed.
+
+use super::downmix::Downmix;
+use super::formats::{PROTECTED, describe_codec, describe_probe, has_exact_times, is_mpeg, stated_frames};
+use super::mp4::{TrackEdit, describe_cut, read_edits};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatReader, Track, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::packet::Packet;
+
+/// Rates that are believed.
+const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+/// So many packets in a row without a sample, and the file is given up.
+const BARREN_PACKETS: u32 = 64;
+/// No codec has longer packets; a damaged one may claim it.
+const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
+/// Longest silence that an edit list may put before the sound.
+const LEAD_IN_LIMIT_S: f64 = 60.0;
+
+/// A file being decoded.
+pub struct FileStream {
+    path: PathBuf,
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track_id: u32,
+    /// Whether to cut what packets say to cut, because the decoder does not.
+    trims_packets: bool,
+    /// Whether packet times count samples exactly, so that a gap between them is lost sound.
+    has_exact_times: bool,
+    /// The time of the first sample, where times are exact.
+    first_time: i64,
+    sample_rate_hz: u32,
+    /// Length stated by the file in frames, delay and padding excluded.
+    stated_frames: Option<u64>,
+    /// Decoded frames still to be dropped.
+    skip: u64,
+    /// Frames to give at most.
+    limit: Option<u64>,
+    /// Frames given so far.
+    given: u64,
+    /// Frames decoded so far, those dropped included.
+    decoded: u64,
+    largest_packet: u64,
+    packets: u64,
+    bad_packets: u64,
+    /// Frames of damaged packets before the first whole one.
+    lost_at_start: u64,
+    /// Why the reader stopped before the end, if it said so.
+    break_reason: Option<String>,
+    has_ended: bool,
+    planes: Vec<Vec<f32>>,
+    /// Decoded on opening, not yet asked for.
+    ready: (Vec<f32>, Vec<f32>),
+}
+
+impl FileStream {
+    /// Opens a file and decodes its first packet with sound.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, empty, no audio, protected, of
+    /// an unknown codec, of an impossible rate, or without sound.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bad = |reason: String| Error::audio(path, reason);
+        let file = File::open(path).map_err(Error::io(path))?;
+        let about = file.metadata().map_err(Error::io(path))?;
+        if about.is_dir() {
+            return Err(bad("is a folder, not an audio file".into()));
+        }
+        if about.len() == 0 {
+            return Err(bad("is empty".into()));
+        }
+        let source = MediaSourceStream::new(Box::new(file), Default::default());
+        let format = symphonia::default::get_probe()
+            .probe(&Hint::new(), source, Default::default(), Default::default())
+            .map_err(|cause| bad(describe_cut(path).unwrap_or_else(|| describe_probe(cause))))?;
+        let kind = format.format_info().short_name;
+        let edits = if kind == "isomp4" { read_edits(path) } else { Vec::new() };
+        let Some(track) = format.default_track(TrackType::Audio).cloned() else {
+            let is_protected = edits.iter().any(|edit| edit.is_protected);
+            let reason = if is_protected { PROTECTED } else { "has no sound track that can be read" };
+            return Err(bad(reason.into()));
+        };
+        let edit = edits.into_iter().find(|edit| edit.track_id == track.id);
+        if edit.is_some_and(|edit| edit.is_protected) {
+            return Err(bad(PROTECTED.into()));
+        }
+        let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
+            return Err(bad("has a sound track of an unknown kind".into()));
+        };
+        // Without a LAME tag symphonia guesses an MP3's length from its first frames, and would cut it there.
+        let is_mpeg = is_mpeg(params.codec);
+        let is_gapless = !is_mpeg || track.delay.is_some();
+        let options = AudioDecoderOptions::default().gapless(is_gapless);
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &options)
+            .map_err(|cause| bad(describe_codec(params.codec, cause)))?;
+        let mut stream = Self {
+            path: path.to_path_buf(),
+            track_id: track.id,
+            trims_packets: kind == "caf" && !is_mpeg && params.codec != CODEC_ID_VORBIS,
+            has_exact_times: has_exact_times(kind, &track, params),
+            first_time: track.start_ts.get().max(0),
+            sample_rate_hz: 0,
+            stated_frames: stated_frames(kind, &track, params, about.len()).filter(|_| is_gapless),
+            skip: 0,
+            limit: None,
+            given: 0,
+            decoded: 0,
+            largest_packet: 0,
+            packets: 0,
+            bad_packets: 0,
+            lost_at_start: 0,
+            break_reason: None,
+            has_ended: false,
+            planes: Vec::new(),
+            ready: Default::default(),
+            format,
+            decoder,
+        };
+        stream.start(&track, edit)?;
+        Ok(stream)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sample rate of the sound in Hz.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    /// Length in frames, delay and padding excluded, if the file states it.
+    pub fn stated_frames(&self) -> Option<u64> {
+        self.stated_frames
+    }
+
+    /// Length in seconds, if the file states it.
+    pub fn duration_s(&self) -> Option<f64> {
+        self.stated_frames.map(|frames| self.seconds(frames))
+    }
+
+    /// Appends the next frames (at most one packet's, more after a gap) to `left` and `right`; false, with nothing
+    /// appended, after the last.
+    ///
+    /// Samples are given as the file holds them: those of a float file may be NaN, infinite, or beyond ±1.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if reading fails; [`Error::Audio`] if the sample rate changes, and at the end if the file is cut
+    /// off or too many packets were damaged.
+    pub fn next_chunk(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<bool> {
+        if !self.ready.0.is_empty() {
+            left.append(&mut self.ready.0);
+            right.append(&mut self.ready.1);
+            return Ok(true);
+        }
+        let before = left.len();
+        let mut barren = 0;
+        while left.len() == before {
+            if self.has_ended {
+                return Ok(false);
+            }
+            if !self.next_packet(left, right)? {
+                self.has_ended = true;
+                self.check_end()?;
+                return Ok(false);
+            }
+            barren += 1;
+            if barren > BARREN_PACKETS && left.len() == before {
+                let at = self.seconds(self.given);
+                return Err(Error::audio(&self.path, format!("cannot be decoded from {at:.1} s on")));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Decodes up to the first sound, which settles the rate, and sets what to cut.
+    fn start(&mut self, track: &Track, edit: Option<TrackEdit>) -> Result<()> {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let mut barren = 0;
+        while self.sample_rate_hz == 0
+            && barren < BARREN_PACKETS
+            && self.next_packet(&mut left, &mut right)?
+        {
+            barren += 1;
+        }
+        if self.sample_rate_hz == 0 {
+            let reason = describe_cut(&self.path).or(self.break_reason.take());
+            return Err(Error::audio(&self.path, reason.unwrap_or_else(|| "holds no sound".into())));
+        }
+        if let Some(edit) = edit {
+            self.apply_edit(edit, left, right);
+        } else {
+            if track.time_base.is_some_and(|base| base.denom.get() != self.sample_rate_hz) {
+                self.stated_frames = None;
+            }
+            self.ready = (left, right);
+        }
+        Ok(())
+    }
+
+    /// Sets what to cut of the track, of which `left` and `right` were decoded already.
+    fn apply_edit(&mut self, edit: TrackEdit, mut left: Vec<f32>, mut right: Vec<f32>) {
+        let rate_hz = f64::from(self.sample_rate_hz);
+        let to_frames = |seconds: f64| (seconds.max(0.0) * rate_hz).round() as u64;
+        let start = to_frames(edit.start_s);
+        let left_over = self.stated_frames.map(|frames| frames.saturating_sub(start));
+        let length = edit.length_s.map(|(length_s, grain_s)| (to_frames(length_s), to_frames(grain_s)));
+        let limit = match (length, left_over) {
+            // A length in milliseconds is only taken where it says more than rounding.
+            (Some((length, grain)), Some(left_over)) if length + grain >= left_over => Some(left_over),
+            (Some((length, _)), _) => Some(length),
+            (None, left_over) => left_over,
+        };
+        let lead_in = to_frames(edit.lead_in_s.min(LEAD_IN_LIMIT_S));
+        self.limit = limit.map(|frames| frames.saturating_add(lead_in));
+        self.stated_frames = self.limit;
+        self.skip = start;
+        self.given = lead_in;
+        let (skipped, count) = self.cut(left.len() as u64);
+        self.ready = (vec![0.0; lead_in as usize], vec![0.0; lead_in as usize]);
+        self.ready.0.extend(left.drain(skipped..skipped + count));
+        self.ready.1.extend(right.drain(skipped..skipped + count));
+    }
+
+    /// Decodes one packet; false at the end of the file.
+    fn next_packet(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<bool> {
+        if self.limit.is_some_and(|limit| self.given >= limit) {
+            return Ok(false);
+        }
+        let packet = match self.format.next_packet() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => return Ok(false),
+            Err(SymphoniaError::IoError(cause)) if cause.kind() == ErrorKind::UnexpectedEof => {
+                return Ok(false);
+            }
+            Err(SymphoniaError::IoError(source)) => {
+                return Err(Error::Io { path: self.path.clone(), source });
+            }
+            Err(SymphoniaError::ResetRequired) => {
+                return Err(Error::audio(&self.path, "holds several streams in a row, which cannot be read"));
+            }
+            Err(cause) => {
+                self.break_reason = Some(format!("is damaged: {cause}"));
+                return Ok(false);
+            }
+        };
+        if packet.track_id != self.track_id {
+            return Ok(true);
+        }
+        self.packets += 1;
+        if self.has_exact_times && self.sample_rate_hz > 0 {
+            let time = packet.pts.get().saturating_sub(self.first_time);
+            let gap = time.saturating_sub_unsigned(self.decoded).max(0) as u64;
+            let usual = self.largest_packet.max(packet.dur.get()).max(1);
+            // Only as much as some lost packets can explain.
+            if gap > 0 && gap <= usual * u64::from(BARREN_PACKETS) {
+                let lost = gap.div_ceil(usual);
+                self.packets += lost;
+                self.bad_packets += lost;
+                self.give_silence(gap, left, right);
+            }
+        }
+        self.decode(&packet, left, right)?;
+        Ok(true)
+    }
+
+    fn decode(&mut self, packet: &Packet, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<()> {
+        let buffer = match self.decoder.decode(packet) {
+            Ok(buffer) => buffer,
+            Err(cause)
+                if matches!(cause, SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_))
+                    // Further on, damage can look like a feature that the decoder does not know.
+                    || (self.decoded > 0 && matches!(cause, SymphoniaError::Unsupported(_))) =>
+            {
+                self.bad_packets += 1;
+                let lost = packet.dur.get().min(PACKET_LIMIT_FRAMES);
+                if self.sample_rate_hz > 0 {
+                    self.give_silence(lost, left, right);
+                } else {
+                    self.lost_at_start += lost;
+                }
+                return Ok(());
+            }
+            Err(cause) => return Err(Error::audio(&self.path, format!("cannot be decoded: {cause}"))),
+        };
+        let spec = buffer.spec();
+        let rate_hz = spec.rate();
+        let from_hz = self.sample_rate_hz;
+        if !RATES_HZ.contains(&rate_hz) {
+            return Err(Error::audio(&self.path, format!("states a sample rate of {rate_hz} Hz")));
+        }
+        if ![0, rate_hz].contains(&from_hz) {
+            let at = self.seconds(self.given);
+            let reason = format!("changes its sample rate from {from_hz} Hz to {rate_hz} Hz after {at:.1} s");
+            return Err(Error::audio(&self.path, reason));
+        }
+        self.sample_rate_hz = rate_hz;
+        let Some(downmix) = Downmix::of(spec.channels()) else {
+            return Err(Error::audio(&self.path, "has no channels"));
+        };
+        buffer.copy_to_vecs_planar(&mut self.planes);
+        let frames = self.planes.first().map_or(0, Vec::len);
+        let lost = std::mem::take(&mut self.lost_at_start);
+        self.give_silence(lost, left, right);
+        let (mut start, mut end) = (0, frames);
+        if self.trims_packets {
+            end -= (packet.trim_end.get() as usize).min(end);
+            start = (packet.trim_start.get() as usize).min(end);
+        }
+        self.largest_packet = self.largest_packet.max((end - start) as u64);
+        self.decoded += (end - start) as u64;
+        let (skipped, count) = self.cut((end - start) as u64);
+        let start = start + skipped;
+        downmix.append(&self.planes, start..start + count, left, right);
+        Ok(())
+    }
+
+    fn give_silence(&mut self, frames: u64, left: &mut Vec<f32>, right: &mut Vec<f32>) {
+        self.decoded += frames;
+        let (_, count) = self.cut(frames);
+        left.resize(left.len() + count, 0.0);
+        right.resize(right.len() + count, 0.0);
+    }
+
+    /// Of the next `frames` frames: how many to drop, and how many of the rest to give.
+    fn cut(&mut self, frames: u64) -> (usize, usize) {
+        let skipped = self.skip.min(frames);
+        self.skip -= skipped;
+        let room = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.given));
+        let count = (frames - skipped).min(room);
+        self.given += count;
+        (skipped as usize, count as usize)
+    }
+
+    /// Whether all that the file stated was there.
+    fn check_end(&self) -> Result<()> {
+        let bad = |reason: String| Err(Error::audio(&self.path, reason));
+        let given_s = self.seconds(self.given);
+        if self.bad_packets > 1 && self.bad_packets * 100 > self.packets {
+            let (damaged, all) = (self.bad_packets, self.packets);
+            return bad(format!("is damaged: {damaged} of {all} packets cannot be decoded"));
+        }
+        let is_short =
+            self.stated_frames.is_some_and(|stated| self.given + self.largest_packet.max(1) < stated);
+        match (&self.break_reason, self.duration_s()) {
+            (Some(reason), Some(stated_s)) if is_short => {
+                bad(format!("{reason} (after {given_s:.1} s of {stated_s:.1} s)"))
+            }
+            (Some(reason), None) => bad(format!("{reason} (after {given_s:.1} s)")),
+            (None, Some(stated_s)) if is_short => {
+                bad(format!("is cut off after {given_s:.1} s of {stated_s:.1} s"))
+            }
+            _ if self.given == 0 => bad("holds no sound".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn seconds(&self, frames: u64) -> f64 {
+        frames as f64 / f64::from(self.sample_rate_hz.max(1))
+    }
+}
