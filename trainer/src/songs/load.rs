@@ -72,10 +72,7 @@ pub fn load_song(folder: &SongFolder, cancel: &CancelFlag) -> Result<Song, SongE
 }
 
 /// The longest file's length in frames, a warning for each that is shorter.
-fn equal_length(
-    files: &[(Stem, &Path, StereoPcm)],
-    warnings: &mut Vec<String>,
-) -> Result<usize, SongError> {
+fn equal_length(files: &[(Stem, &Path, StereoPcm)], warnings: &mut Vec<String>) -> Result<usize, SongError> {
     let by_length = |file: &&(Stem, &Path, StereoPcm)| file.2.len();
     let (Some(short), Some(long)) = (files.iter().min_by_key(by_length), files.iter().max_by_key(by_length))
     else {

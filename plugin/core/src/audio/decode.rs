@@ -13,16 +13,17 @@
 //! An MP3 without a LAME tag and raw AAC (ADTS) state nothing: they keep their encoder's delay, 1,105 samples and
 //! more for MP3, 1,024 to 2,112 for AAC.
 //!
-//! **Damage.** A packet that cannot be decoded becomes silence of its length, so that the rest stays in place; more
-//! than one, and more than 1 % of all, is an error. A file that ends early is an error at its end, unless no more than
-//! its last packet is missing. Whether it ends early is known where the file states its length: not for MP3 without
-//! a LAME tag, WAV from a pipe, and Ogg, whose length is in its last page.
+//! **Damage.** A packet that cannot be decoded, and what is lost between two packets of FLAC, Vorbis or M4A,
+//! becomes silence of its length, so that the rest stays in place; more than one packet, and more than 1 % of all, is an error. (MP3 has
+//! no times: a lost frame moves the rest by 26 ms, and more of them make the file too short.)
+//!
+//! A file that ends early is an error at its end, unless no more than its last packet is missing. That is known where
+//! the file states its length: not for WAV from a pipe, nor for MP3 without a LAME tag. An M4A of which any byte is
+//! missing, and an Ogg that ends within a page, are an error on opening; an Ogg that lacks whole pages is not noticed.
 
 use super::downmix::Downmix;
-use super::formats::{PROTECTED, describe_codec, describe_probe, is_mpeg, stated_frames};
-use super::mp4::{TrackEdit, read_edits};
-use super::pcm::StereoPcm;
-use crate::cancel::CancelFlag;
+use super::formats::{PROTECTED, describe_codec, describe_probe, has_exact_times, is_mpeg, stated_frames};
+use super::mp4::{TrackEdit, describe_cut, read_edits};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -39,6 +40,8 @@ use symphonia::core::packet::Packet;
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 /// So many packets in a row without a sample, and the file is given up.
 const BARREN_PACKETS: u32 = 64;
+/// No codec has longer packets; a damaged one may claim it.
+const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
 /// Longest silence that an edit list may put before the sound.
 const LEAD_IN_LIMIT_S: f64 = 60.0;
 
@@ -52,6 +55,8 @@ pub struct FileStream {
     trims_packets: bool,
     /// Whether packet times count samples exactly, so that a gap between them is lost sound.
     has_exact_times: bool,
+    /// The time of the first sample, where times are exact.
+    first_time: i64,
     sample_rate_hz: u32,
     /// Length stated by the file in frames, delay and padding excluded.
     stated_frames: Option<u64>,
@@ -66,6 +71,8 @@ pub struct FileStream {
     largest_packet: u64,
     packets: u64,
     bad_packets: u64,
+    /// Frames of damaged packets before the first whole one.
+    lost_at_start: u64,
     /// Why the reader stopped before the end, if it said so.
     break_reason: Option<String>,
     has_ended: bool,
@@ -93,12 +100,13 @@ impl FileStream {
         let source = MediaSourceStream::new(Box::new(file), Default::default());
         let format = symphonia::default::get_probe()
             .probe(&Hint::new(), source, Default::default(), Default::default())
-            .map_err(|cause| bad(describe_probe(cause)))?;
+            .map_err(|cause| bad(describe_cut(path).unwrap_or_else(|| describe_probe(cause))))?;
         let kind = format.format_info().short_name;
         let edits = if kind == "isomp4" { read_edits(path) } else { Vec::new() };
         let Some(track) = format.default_track(TrackType::Audio).cloned() else {
             let is_protected = edits.iter().any(|edit| edit.is_protected);
-            return Err(bad(if is_protected { PROTECTED } else { "has no sound track that can be read" }.into()));
+            let reason = if is_protected { PROTECTED } else { "has no sound track that can be read" };
+            return Err(bad(reason.into()));
         };
         let edit = edits.into_iter().find(|edit| edit.track_id == track.id);
         if edit.is_some_and(|edit| edit.is_protected) {
@@ -118,7 +126,8 @@ impl FileStream {
             path: path.to_path_buf(),
             track_id: track.id,
             trims_packets: kind == "caf" && !is_mpeg && params.codec != CODEC_ID_VORBIS,
-            has_exact_times: kind == "flac",
+            has_exact_times: has_exact_times(kind, &track, params),
+            first_time: track.start_ts.get().max(0),
             sample_rate_hz: 0,
             stated_frames: stated_frames(kind, &track, params, about.len()).filter(|_| is_gapless),
             skip: 0,
@@ -128,6 +137,7 @@ impl FileStream {
             largest_packet: 0,
             packets: 0,
             bad_packets: 0,
+            lost_at_start: 0,
             break_reason: None,
             has_ended: false,
             planes: Vec::new(),
@@ -197,12 +207,15 @@ impl FileStream {
     fn start(&mut self, track: &Track, edit: Option<TrackEdit>) -> Result<()> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut barren = 0;
-        while self.sample_rate_hz == 0 && barren < BARREN_PACKETS && self.next_packet(&mut left, &mut right)? {
+        while self.sample_rate_hz == 0
+            && barren < BARREN_PACKETS
+            && self.next_packet(&mut left, &mut right)?
+        {
             barren += 1;
         }
         if self.sample_rate_hz == 0 {
-            let reason = self.break_reason.take().unwrap_or_else(|| "holds no sound".into());
-            return Err(Error::audio(&self.path, reason));
+            let reason = describe_cut(&self.path).or(self.break_reason.take());
+            return Err(Error::audio(&self.path, reason.unwrap_or_else(|| "holds no sound".into())));
         }
         if let Some(edit) = edit {
             self.apply_edit(edit, left, right);
@@ -229,7 +242,7 @@ impl FileStream {
             (None, left_over) => left_over,
         };
         let lead_in = to_frames(edit.lead_in_s.min(LEAD_IN_LIMIT_S));
-        self.limit = limit.map(|frames| frames + lead_in);
+        self.limit = limit.map(|frames| frames.saturating_add(lead_in));
         self.stated_frames = self.limit;
         self.skip = start;
         self.given = lead_in;
@@ -247,7 +260,9 @@ impl FileStream {
         let packet = match self.format.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => return Ok(false),
-            Err(SymphoniaError::IoError(cause)) if cause.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            Err(SymphoniaError::IoError(cause)) if cause.kind() == ErrorKind::UnexpectedEof => {
+                return Ok(false);
+            }
             Err(SymphoniaError::IoError(source)) => {
                 return Err(Error::Io { path: self.path.clone(), source });
             }
@@ -264,10 +279,14 @@ impl FileStream {
         }
         self.packets += 1;
         if self.has_exact_times && self.sample_rate_hz > 0 {
-            let gap = packet.pts.get().saturating_sub_unsigned(self.decoded).max(0) as u64;
-            // Only as much as a lost packet or two can explain.
-            if gap > 0 && gap <= self.largest_packet * BARREN_PACKETS as u64 {
-                self.bad_packets += 1;
+            let time = packet.pts.get().saturating_sub(self.first_time);
+            let gap = time.saturating_sub_unsigned(self.decoded).max(0) as u64;
+            let usual = self.largest_packet.max(packet.dur.get()).max(1);
+            // Only as much as some lost packets can explain.
+            if gap > 0 && gap <= usual * u64::from(BARREN_PACKETS) {
+                let lost = gap.div_ceil(usual);
+                self.packets += lost;
+                self.bad_packets += lost;
                 self.give_silence(gap, left, right);
             }
         }
@@ -278,10 +297,17 @@ impl FileStream {
     fn decode(&mut self, packet: &Packet, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<()> {
         let buffer = match self.decoder.decode(packet) {
             Ok(buffer) => buffer,
-            Err(SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_)) => {
+            Err(cause)
+                if matches!(cause, SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_))
+                    // Further on, damage can look like a feature that the decoder does not know.
+                    || (self.decoded > 0 && matches!(cause, SymphoniaError::Unsupported(_))) =>
+            {
                 self.bad_packets += 1;
+                let lost = packet.dur.get().min(PACKET_LIMIT_FRAMES);
                 if self.sample_rate_hz > 0 {
-                    self.give_silence(packet.dur.get(), left, right);
+                    self.give_silence(lost, left, right);
+                } else {
+                    self.lost_at_start += lost;
                 }
                 return Ok(());
             }
@@ -289,20 +315,23 @@ impl FileStream {
         };
         let spec = buffer.spec();
         let rate_hz = spec.rate();
-        if self.sample_rate_hz == 0 && RATES_HZ.contains(&rate_hz) {
-            self.sample_rate_hz = rate_hz;
-        } else if self.sample_rate_hz == 0 {
+        let from_hz = self.sample_rate_hz;
+        if !RATES_HZ.contains(&rate_hz) {
             return Err(Error::audio(&self.path, format!("states a sample rate of {rate_hz} Hz")));
-        } else if self.sample_rate_hz != rate_hz {
-            let (at, from_hz) = (self.seconds(self.given), self.sample_rate_hz);
+        }
+        if ![0, rate_hz].contains(&from_hz) {
+            let at = self.seconds(self.given);
             let reason = format!("changes its sample rate from {from_hz} Hz to {rate_hz} Hz after {at:.1} s");
             return Err(Error::audio(&self.path, reason));
         }
+        self.sample_rate_hz = rate_hz;
         let Some(downmix) = Downmix::of(spec.channels()) else {
             return Err(Error::audio(&self.path, "has no channels"));
         };
         buffer.copy_to_vecs_planar(&mut self.planes);
         let frames = self.planes.first().map_or(0, Vec::len);
+        let lost = std::mem::take(&mut self.lost_at_start);
+        self.give_silence(lost, left, right);
         let (mut start, mut end) = (0, frames);
         if self.trims_packets {
             end -= (packet.trim_end.get() as usize).min(end);
@@ -358,22 +387,5 @@ impl FileStream {
 
     fn seconds(&self, frames: u64) -> f64 {
         frames as f64 / f64::from(self.sample_rate_hz.max(1))
-    }
-}
-
-/// A whole file as stereo at its own rate, see [`FileStream`].
-///
-/// # Errors
-/// As [`FileStream::open`] and [`FileStream::next_chunk`], and [`Error::Cancelled`] within one packet of the flag
-/// being raised. NaN and infinity are no error here: see [`StereoPcm::check_finite`].
-pub fn decode_file(path: &Path, cancel: &CancelFlag) -> Result<StereoPcm> {
-    cancel.check()?;
-    let mut stream = FileStream::open(path)?;
-    let mut pcm = StereoPcm { sample_rate_hz: stream.sample_rate_hz(), ..StereoPcm::default() };
-    loop {
-        cancel.check()?;
-        if !stream.next_chunk(&mut pcm.left, &mut pcm.right)? {
-            return Ok(pcm);
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
-    CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_WAVPACK, CODEC_ID_WMA,
+    CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_VORBIS, CODEC_ID_WAVPACK, CODEC_ID_WMA,
 };
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error as SymphoniaError;
@@ -20,6 +20,17 @@ pub(super) const PROTECTED: &str = "is protected (DRM) and cannot be read";
 /// Whether this is MPEG audio of layer 1, 2 or 3.
 pub(super) fn is_mpeg(codec: AudioCodecId) -> bool {
     [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&codec)
+}
+
+/// Whether the times of packets count samples, so that a gap between them is lost sound.
+pub(super) fn has_exact_times(kind: &str, track: &Track, params: &AudioCodecParameters) -> bool {
+    let counts_samples = track.time_base.map(|base| base.denom.get()) == params.sample_rate;
+    match kind {
+        "flac" => true,
+        "ogg" => params.codec == CODEC_ID_VORBIS,
+        "isomp4" => counts_samples && params.sample_rate.is_some(),
+        _ => false,
+    }
 }
 
 /// The length that the file states in frames; none if it states none or only a guess.
@@ -49,7 +60,7 @@ pub(super) fn describe_probe(cause: SymphoniaError) -> String {
             "is no audio file that can be read (WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF)".into()
         }
         SymphoniaError::IoError(cause) if cause.kind() == ErrorKind::UnexpectedEof => {
-            "is cut off before its sound starts".into()
+            "is cut off: its end is missing".into()
         }
         cause => format!("cannot be read as audio: {cause}"),
     }

@@ -19,11 +19,13 @@ mod model_rate;
 mod mp4;
 mod pcm;
 mod resample;
+mod whole;
 
-pub use decode::{FileStream, decode_file};
-pub use model_rate::{ModelRateStream, decode_at_rate};
+pub use decode::FileStream;
+pub use model_rate::ModelRateStream;
 pub use pcm::{NonFinite, StereoPcm};
 pub use resample::{StreamResampler, resample};
+pub use whole::{decode_at_rate, decode_file};
 
 /// Sample rate in Hz of everything that the model hears.
 pub const MODEL_RATE_HZ: u32 = 32_000;

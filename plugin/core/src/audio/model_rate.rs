@@ -1,9 +1,8 @@
 //! A file at the model's rate, piece by piece, every sample a number.
 
 use super::decode::FileStream;
-use super::pcm::{NonFinite, StereoPcm};
+use super::pcm::NonFinite;
 use super::resample::StreamResampler;
-use crate::cancel::CancelFlag;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -84,20 +83,5 @@ impl ModelRateStream {
         }
         self.resampler.flush(left, right)?;
         Ok(true)
-    }
-}
-
-/// A whole file at `sample_rate_hz`, decoded and resampled piece by piece.
-///
-/// # Errors
-/// As [`ModelRateStream`], and [`Error::Cancelled`] within one packet of the flag being raised.
-pub fn decode_at_rate(path: &Path, sample_rate_hz: u32, cancel: &CancelFlag) -> Result<StereoPcm> {
-    let mut stream = ModelRateStream::open(path, sample_rate_hz)?;
-    let mut pcm = StereoPcm { sample_rate_hz, ..StereoPcm::default() };
-    loop {
-        cancel.check()?;
-        if !stream.next_chunk(&mut pcm.left, &mut pcm.right)? {
-            return Ok(pcm);
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A `moov` box is tables of packet sizes: 64 MiB would be a song of many days.
+/// A `moov` box is mostly tables of packet sizes: 64 MiB of them would be a song of days.
 const MOOV_LIMIT_BYTES: u64 = 64 << 20;
 /// Encoder delays are one to three AAC frames (1,024 or 2,048 samples each); a longer one is not believed.
 const SMPB_DELAY_LIMIT: u64 = 16_384;
@@ -32,40 +32,59 @@ pub(super) fn read_edits(path: &Path) -> Vec<TrackEdit> {
     read_moov(path).map(|moov| edits_of(&moov)).unwrap_or_default()
 }
 
+/// Whether an MP4 file has fewer bytes than its boxes ask for, which symphonia takes for other faults: a text for a
+/// person if so.
+pub(super) fn describe_cut(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let have = file.metadata().ok()?.len();
+    let mut pos = 0;
+    while let Some((kind, _, end)) = box_head(&mut file, pos, have) {
+        if pos == 0 && &kind != b"ftyp" {
+            return None;
+        }
+        if end > have {
+            return Some(format!("is cut off: it should have {end} bytes and has {have}"));
+        }
+        pos = end;
+    }
+    None
+}
+
 /// The body of the file's `moov` box.
 fn read_moov(path: &Path) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     let file_len = file.metadata().ok()?.len();
     let mut pos = 0;
-    while pos + 8 <= file_len {
-        file.seek(SeekFrom::Start(pos)).ok()?;
-        let mut head = [0; 16];
-        file.read_exact(&mut head[..8]).ok()?;
-        let (mut size, mut head_len) = (u64::from(be_u32(&head, 0)?), 8);
-        if size == 1 {
-            file.read_exact(&mut head[8..]).ok()?;
-            (size, head_len) = (be_u64(&head, 8)?, 16);
-        } else if size == 0 {
-            size = file_len - pos;
+    loop {
+        let (kind, body, end) = box_head(&mut file, pos, file_len)?;
+        if &kind == b"moov" {
+            let mut data = Vec::new();
+            file.take((end - body).min(MOOV_LIMIT_BYTES)).read_to_end(&mut data).ok()?;
+            return Some(data);
         }
-        if size < head_len {
-            return None;
-        }
-        if &head[4..8] == b"moov" {
-            if size > MOOV_LIMIT_BYTES {
-                return None;
-            }
-            let mut body = Vec::new();
-            file.take(size - head_len).read_to_end(&mut body).ok()?;
-            return Some(body);
-        }
-        pos = pos.checked_add(size)?;
+        pos = end;
     }
-    None
+}
+
+/// Kind, start of the body and end of the box at `pos`; the file is left at the body.
+fn box_head(file: &mut File, pos: u64, file_len: u64) -> Option<([u8; 4], u64, u64)> {
+    file.seek(SeekFrom::Start(pos)).ok()?;
+    let mut head = [0; 16];
+    file.read_exact(&mut head[..8]).ok()?;
+    let (size, head_len) = match be_u32(&head, 0)? {
+        0 => (file_len - pos, 8),
+        1 => {
+            file.read_exact(&mut head[8..]).ok()?;
+            (be_u64(&head, 8)?, 16)
+        }
+        size => (u64::from(size), 8),
+    };
+    let kind = head[4..8].try_into().ok()?;
+    (size >= head_len).then_some((kind, pos + head_len, pos.checked_add(size)?))
 }
 
 fn edits_of(moov: &[u8]) -> Vec<TrackEdit> {
-    let movie_scale = find(moov, b"mvhd").and_then(|mvhd| timescale(mvhd)).unwrap_or(0);
+    let movie_scale = find(moov, b"mvhd").and_then(timescale).unwrap_or(0);
     let gapless = boxes(moov).filter(|(kind, _)| kind == b"udta").find_map(|(_, udta)| gapless_tag(udta));
     let tracks: Vec<_> = boxes(moov).filter(|(kind, _)| kind == b"trak").map(|(_, body)| body).collect();
     let is_only = tracks.iter().filter(|trak| is_sound(trak)).count() == 1;
@@ -218,10 +237,7 @@ mod tests {
                     &[
                         &make(b"mdhd", &[&words(&[0, 0, 0, 48_000, 96_000])]),
                         &make(b"hdlr", &[&words(&[0, 0]), b"soun"]),
-                        &make(
-                            b"minf",
-                            &[&make(b"stbl", &[&make(b"stsd", &[&words(&[0, 1, 16]), entry])])],
-                        ),
+                        &make(b"minf", &[&make(b"stbl", &[&make(b"stsd", &[&words(&[0, 1, 16]), entry])])]),
                     ],
                 ),
             ],

@@ -48,7 +48,8 @@ impl StreamResampler {
                 return Err(Error::Samples(format!("a sample rate of {rate_hz} Hz is out of range")));
             }
         }
-        let filter = if rate_in_hz == rate_out_hz { None } else { Some(Filter::new(rate_in_hz, rate_out_hz)?) };
+        let filter =
+            if rate_in_hz == rate_out_hz { None } else { Some(Filter::new(rate_in_hz, rate_out_hz)?) };
         Ok(Self { rate_in_hz, rate_out_hz, filter, frames_in: 0, frames_out: 0 })
     }
 

@@ -1,0 +1,280 @@
+//! Files made by ffmpeg: each codec must give its sound back on the very sample where it lay, and of the very length.
+//!
+//! Without ffmpeg on the machine these tests say so and pass.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use mixing_buddy_core::audio::{StereoPcm, decode_file};
+use mixing_buddy_core::{CancelFlag, Error};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Neither a multiple of 1024 nor of 1152.
+const FRAMES: usize = 100_003;
+/// Where the clicks are: first and last sample too.
+const CLICKS: [usize; 4] = [0, 30_001, 77_777, FRAMES - 1];
+
+fn noise() -> Vec<[f32; 2]> {
+    // White noise through a one-pole low-pass: broad enough to place it, soft enough for lossy codecs.
+    let mut state = 12_345u32;
+    let mut white = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let (mut l, mut r) = (0.0, 0.0);
+    (0..FRAMES)
+        .map(|n| {
+            l = 0.7 * l + 0.15 * white();
+            r = 0.7 * r + 0.15 * white();
+            let click = if CLICKS.contains(&n) { 0.5 } else { 0.0 };
+            [l + click, r + click]
+        })
+        .collect()
+}
+
+fn write_noise(path: &Path, rate_hz: u32) -> Vec<[f32; 2]> {
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: rate_hz,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    let noise = noise();
+    for sample in noise.iter().flatten() {
+        writer.write_sample((sample * 32_767.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    noise
+}
+
+/// Encodes `source`; none if ffmpeg or its encoder is missing.
+fn encode(source: &Path, name: &str, options: &[&str]) -> Option<PathBuf> {
+    let target = source.with_file_name(name);
+    let run = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y", "-i"])
+        .arg(source)
+        .args(options)
+        .arg(&target)
+        .stderr(Stdio::piped())
+        .output();
+    match run {
+        Ok(done) if done.status.success() => Some(target),
+        Ok(done) => {
+            let cause = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(cause.contains("Unknown encoder"), "{cause}");
+            println!("SKIPPED {name}: this ffmpeg has no such encoder");
+            None
+        }
+        Err(_) => {
+            println!("SKIPPED {name}: ffmpeg is not installed");
+            None
+        }
+    }
+}
+
+fn decode(path: &Path) -> Result<StereoPcm, Error> {
+    decode_file(path, &CancelFlag::new())
+}
+
+/// By how many frames `pcm` lies behind `original`, and the correlation there.
+fn lag(pcm: &StereoPcm, original: &[[f32; 2]]) -> (i64, f64) {
+    let range = 3000..original.len().min(pcm.len()) - 3000;
+    let correlation = |lag: i64| {
+        let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+        for n in range.clone().step_by(3) {
+            let (x, y) = (f64::from(original[n][0]), f64::from(pcm.left[(n as i64 + lag) as usize]));
+            xy += x * y;
+            xx += x * x;
+            yy += y * y;
+        }
+        xy / (xx * yy).sqrt()
+    };
+    let best = (-2500..=2500).map(|lag| (lag, correlation(lag))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    (best.0, best.1)
+}
+
+fn check(name: &str, rate_hz: u32, options: &[&str], is_lossless: bool, tail_frames: i64) {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    let original = write_noise(&source, rate_hz);
+    let Some(path) = encode(&source, name, options) else { return };
+    let pcm = decode(&path).unwrap();
+    assert_eq!(pcm.sample_rate_hz, rate_hz);
+    let (lag, likeness) = lag(&pcm, &original);
+    let longer = pcm.len() as i64 - FRAMES as i64;
+    println!("{name} at {rate_hz} Hz: lag {lag}, longer by {longer}, correlation {likeness:.4}");
+    assert_eq!(lag, 0, "{name} at {rate_hz} Hz is moved");
+    assert!(likeness > 0.8, "{name} at {rate_hz} Hz: {likeness}");
+    assert!((0..=tail_frames).contains(&longer), "{name} at {rate_hz} Hz is longer by {longer}");
+    if is_lossless {
+        for (n, [l, r]) in original.iter().enumerate() {
+            assert!((pcm.left[n] - l).abs() < 1e-4 && (pcm.right[n] - r).abs() < 1e-4, "{name}, frame {n}");
+        }
+    }
+}
+
+#[test]
+fn lossless_files_come_back_whole() {
+    check("a.flac", 44_100, &[], true, 0);
+    check("a.wav", 48_000, &["-c:a", "pcm_s24le"], true, 0);
+    check("a.aiff", 44_100, &[], true, 0);
+    check("a.caf", 44_100, &["-c:a", "pcm_s16be"], true, 0);
+    check("alac.m4a", 44_100, &["-c:a", "alac"], true, 0);
+}
+
+#[test]
+fn mp3_starts_and_ends_on_the_sample() {
+    for rate_hz in [44_100, 48_000, 32_000, 22_050] {
+        check("a.mp3", rate_hz, &["-c:a", "libmp3lame", "-b:a", "128k"], false, 0);
+    }
+    check("vbr.mp3", 44_100, &["-c:a", "libmp3lame", "-q:a", "2"], false, 0);
+}
+
+#[test]
+fn vorbis_starts_and_ends_on_the_sample() {
+    for rate_hz in [44_100, 48_000, 32_000] {
+        check("a.ogg", rate_hz, &["-c:a", "libvorbis", "-q:a", "6"], false, 0);
+    }
+}
+
+#[test]
+fn aac_starts_and_ends_on_the_sample() {
+    for rate_hz in [44_100, 48_000, 32_000] {
+        check("a.m4a", rate_hz, &["-c:a", "aac", "-b:a", "192k"], false, 0);
+    }
+    check("fast.m4a", 44_100, &["-c:a", "aac", "-movflags", "+faststart"], false, 0);
+}
+
+#[test]
+fn itunes_gapless_tag_stands_in_for_the_edit_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    let original = write_noise(&source, 44_100);
+    let Some(path) = encode(&source, "a.m4a", &["-c:a", "aac", "-b:a", "192k"]) else { return };
+    let mut bytes = std::fs::read(&path).unwrap();
+    let find = |bytes: &[u8], kind: &[u8]| bytes.windows(4).rposition(|at| at == kind).unwrap();
+    // Strike out the edit list, and append a tag to `moov`, which ffmpeg writes last.
+    let edits = find(&bytes, b"edts");
+    bytes[edits..edits + 4].copy_from_slice(b"free");
+    let moved = lag(&decode_bytes(&path, &bytes), &original).0;
+    assert_eq!(moved, 1024, "without either the delay of ffmpeg's encoder is there");
+    let text = format!(" 00000000 00000400 00000000 {FRAMES:016X} 00000000");
+    let boxed = |kind: &[u8; 4], parts: &[&[u8]]| {
+        let body = parts.concat();
+        [(body.len() as u32 + 8).to_be_bytes().as_slice(), kind, &body].concat()
+    };
+    let tag = boxed(
+        b"----",
+        &[
+            &boxed(b"mean", &[&[0; 4], b"com.apple.iTunes"]),
+            &boxed(b"name", &[&[0; 4], b"iTunSMPB"]),
+            &boxed(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], text.as_bytes()]),
+        ],
+    );
+    let hdlr = boxed(b"hdlr", &[&[0; 8], b"mdirappl", &[0; 9]]);
+    let udta = boxed(b"udta", &[&boxed(b"meta", &[&[0; 4], &hdlr, &boxed(b"ilst", &[&tag])])]);
+    let moov = find(&bytes, b"moov") - 4;
+    let size = (bytes.len() - moov + udta.len()) as u32;
+    bytes[moov..moov + 4].copy_from_slice(&size.to_be_bytes());
+    bytes.extend(udta);
+    let pcm = decode_bytes(&path, &bytes);
+    assert_eq!((lag(&pcm, &original).0, pcm.len()), (0, FRAMES));
+}
+
+fn decode_bytes(path: &Path, bytes: &[u8]) -> StereoPcm {
+    std::fs::write(path, bytes).unwrap();
+    decode(path).unwrap()
+}
+
+#[test]
+fn files_without_gapless_facts_keep_all_their_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    let original = write_noise(&source, 44_100);
+    for (name, options) in [
+        ("plain.mp3", &["-c:a", "libmp3lame", "-q:a", "0", "-write_xing", "0"][..]),
+        ("plain.aac", &["-c:a", "aac", "-b:a", "192k"]),
+        ("parts.m4a", &["-c:a", "aac", "-b:a", "192k", "-movflags", "+frag_keyframe+empty_moov"]),
+    ] {
+        let Some(path) = encode(&source, name, options) else { continue };
+        let pcm = decode(&path).unwrap();
+        let longer = pcm.len() as i64 - FRAMES as i64;
+        println!("{name}: lag {}, longer by {longer}", lag(&pcm, &original).0);
+        assert!((0..4000).contains(&longer), "{name} is longer by {longer}");
+    }
+}
+
+#[test]
+fn cut_and_damaged_files_are_told_from_whole_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    write_noise(&source, 44_100);
+    for (name, options) in [
+        ("a.flac", &[][..]),
+        ("a.mp3", &["-c:a", "libmp3lame"]),
+        ("a.m4a", &["-c:a", "aac", "-movflags", "+faststart"]),
+        ("alac.m4a", &["-c:a", "alac", "-movflags", "+faststart"]),
+        ("late.m4a", &["-c:a", "aac"]),
+        ("a.ogg", &["-c:a", "libvorbis"]),
+    ] {
+        let Some(path) = encode(&source, name, options) else { continue };
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        match decode(&path) {
+            Ok(pcm) => panic!("{name} cut: {} frames", pcm.len()),
+            Err(error) => {
+                let text = error.to_string();
+                println!("{text}");
+                let is_told = text.contains("is cut off after") && text.contains("of 2.3 s");
+                let is_at_opening = ["a.m4a", "alac.m4a", "late.m4a", "a.ogg"].contains(&name);
+                assert!(is_told || (is_at_opening && text.contains("is cut off: it")), "{text}");
+            }
+        }
+        // Torn in the middle: an error, or every sample in its place.
+        let mut torn = whole.clone();
+        let middle = torn.len() / 2;
+        torn[middle..middle + 3000].fill(0x55);
+        std::fs::write(&path, &torn).unwrap();
+        match decode(&path) {
+            Ok(pcm) => {
+                println!("{name} torn: read whole");
+                assert_eq!(pcm.len(), FRAMES, "{name} torn");
+            }
+            Err(error) => println!("{error}"),
+        }
+    }
+    if let Some(path) = encode(&source, "a.opus", &["-c:a", "libopus", "-ar", "48000"]) {
+        assert!(decode(&path).unwrap_err().to_string().contains("Opus"));
+    }
+}
+
+#[test]
+fn one_torn_flac_frame_becomes_silence_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    let original = write_noise(&source, 44_100);
+    let Some(path) = encode(&source, "a.flac", &["-frame_size", "500"]) else { return };
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&path, &bytes).unwrap();
+    let pcm = decode(&path).unwrap();
+    assert_eq!(pcm.len(), FRAMES);
+    assert!((pcm.left[FRAMES - 1] - original[FRAMES - 1][0]).abs() < 1e-4, "the end has moved");
+}
+
+#[test]
+fn a_torn_first_packet_does_not_move_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.wav");
+    let original = write_noise(&source, 44_100);
+    let Some(path) = encode(&source, "a.m4a", &["-c:a", "alac"]) else { return };
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = bytes.windows(4).position(|at| at == b"mdat").unwrap() + 4;
+    bytes[start..start + 200].fill(0xff);
+    let pcm = decode_bytes(&path, &bytes);
+    assert_eq!(pcm.len(), FRAMES);
+    assert!(pcm.left[..4096].iter().all(|x| *x == 0.0));
+    assert!((pcm.left[FRAMES - 1] - original[FRAMES - 1][0]).abs() < 1e-4, "the end has moved");
+}
