@@ -1,0 +1,10 @@
+//! Text for training: questions as people ask them, answers as a good ear gives them, and the tokenizer.
+//!
+//! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them.
+
+pub mod corpus;
+pub mod templates;
+mod wordings;
+
+pub use corpus::{Sample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
+pub use templates::Templates;
