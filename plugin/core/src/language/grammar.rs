@@ -143,7 +143,8 @@ impl<'a> Grammar<'a> {
         let text = self.allows_text();
         for (id, logit) in logits.iter_mut().enumerate() {
             let id = id as u32;
-            if !(text && self.tokenizer.is_sayable(id)) && !specials.contains(&id) {
+            let open = specials.contains(&id) || (text && self.tokenizer.is_sayable(id));
+            if !open {
                 *logit = f32::NEG_INFINITY;
             }
         }
