@@ -10,6 +10,7 @@
 //! | [`advise`] | a song's advice for the terminal |
 //! | [`cli`] | the commands |
 
+pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod norms_fit;
@@ -17,3 +18,6 @@ pub mod plotfont;
 pub mod songs;
 pub mod text;
 pub mod train;
+
+/// The shipped compact model.
+pub const SHIPPED_BUNDLE: &[u8] = include_bytes!("../../assets/compact.mixbuddy");

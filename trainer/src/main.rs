@@ -1,27 +1,20 @@
-//! The trainer's commands.
+//! Parses the command line, runs the command, and prints what went wrong.
 
-use anyhow::{Context, Result, bail};
-use mixing_buddy_trainer::data::prepare::{PrepareOptions, prepare};
-use mixing_buddy_trainer::train::{decoder::train_decoder, encoder::train_encoder};
-use std::path::Path;
+use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let text = |path: &str| std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"));
-    match args.as_slice() {
-        ["prepare", songs, cache] => {
-            let options =
-                PrepareOptions { features: Default::default(), variants: 3, windows: 12, threads: 2, seed: 1 };
-            let (count, failures) = prepare(Path::new(songs), Path::new(cache), &options)?;
-            eprintln!("{count} songs are prepared");
-            failures.iter().for_each(|failure| eprintln!("{failure}"));
-            Ok(())
+fn main() -> ExitCode {
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: no other thread runs yet. One thread a matrix product: whole passes side by side use the cores.
+            unsafe { std::env::set_var(name, "1") };
         }
-        ["encoder", config, cache, out] => train_encoder(&text(config)?, Path::new(cache), Path::new(out), true),
-        ["decoder", config, tokenizer, out] => {
-            train_decoder(&text(config)?, Path::new(tokenizer), Path::new(out), true)
+    }
+    match mixing_buddy_trainer::cli::run(mixing_buddy_trainer::cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
         }
-        _ => bail!("usage: prepare SONGS CACHE | encoder CONFIG CACHE OUT | decoder CONFIG TOKENIZER OUT"),
     }
 }

@@ -232,6 +232,17 @@ impl Engine {
         if heard.silent {
             return Ok(silent_advice());
         }
+        let spoken = self.speak(heard, request, cancel)?;
+        let confidence = self.confidence(&spoken.outcomes, request.reference.is_some());
+        let threshold = request.min_confidence.unwrap_or(self.threshold());
+        compose(&spoken, heard, confidence, confidence >= threshold)
+    }
+
+    /// The answer as the language model wrote it, with the raw probabilities: what calibration is fitted to.
+    ///
+    /// # Errors
+    /// When cancelled or the model fails.
+    pub fn speak(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Spoken> {
         let speaker = Speaker {
             decoder: &self.decoder,
             projector: &self.projector,
@@ -244,10 +255,7 @@ impl Engine {
             anchor: request.anchor,
             reference: request.reference,
         };
-        let spoken = speaker.speak(&heard.reading, &asked, cancel)?;
-        let confidence = self.confidence(&spoken.outcomes, request.reference.is_some());
-        let threshold = request.min_confidence.unwrap_or(self.threshold());
-        compose(&spoken, heard, confidence, confidence >= threshold)
+        speaker.speak(&heard.reading, &asked, cancel)
     }
 
     /// Hears a window and answers.
@@ -258,13 +266,9 @@ impl Engine {
         self.answer(&self.hear(pcm, cancel)?, request, cancel)
     }
 
-    /// Calibrated probability of the best outcome: the probabilities raised to `1 / temperature`, normed again.
     fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        let temperature = if with_reference { calibration.reference_temperature } else { calibration.temperature };
-        let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
-        let total = scaled(outcomes.none) + outcomes.errors.iter().flatten().map(|p| scaled(*p)).sum::<f32>();
-        (scaled(outcomes.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
+        outcomes.confidence(if with_reference { calibration.reference_temperature } else { calibration.temperature })
     }
 }
 

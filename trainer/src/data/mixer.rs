@@ -172,6 +172,34 @@ impl<'a> Mixer<'a> {
         }
     }
 
+    /// A window in which all four stems play, of a song that has another: song, window, other window.
+    pub fn full_window(&self, rng: &mut SmallRng) -> Option<(usize, usize, usize)> {
+        for _ in 0..10_000 {
+            let (song, window) = draw(&self.pools[0], rng)?;
+            let header = &self.cache.songs[song].header;
+            let full: Vec<usize> = (0..header.windows.len())
+                .filter(|w| header.windows[*w].active.len() == STEMS && header.windows[*w].active.iter().all(|a| *a))
+                .collect();
+            if full.len() > 1 && full.contains(&window) {
+                let others: Vec<usize> = full.into_iter().filter(|w| *w != window).collect();
+                return Some((song, window, others[rng.random_range(0..others.len())]));
+            }
+        }
+        None
+    }
+
+    /// A window as it is, its stems at these levels (relative, dB).
+    pub fn levelled(&self, song: usize, window: usize, levels_db: &mixing_buddy_core::PerStem<f64>) -> MixPlan {
+        let header = &self.cache.songs[song].header;
+        let stems = header.stems.iter().map(|stem| {
+            let mut treatment = self.treatment(song, window, *stem, 0);
+            let gain = (10f32.powf(levels_db[*stem] as f32 / 10.0) / self.power(&treatment)).sqrt();
+            treatment.amplitude.fill(gain);
+            treatment
+        });
+        MixPlan { stems: stems.collect(), bus_eq: vec![1.0; self.mels], bus_ratio: 1.0 }
+    }
+
     fn drawn(&self, stem: Stem, rng: &mut SmallRng) -> StemTreatment {
         let (song, window) = draw(&self.pools[stem.index()], rng).expect("the pool is not empty");
         self.treatment(song, window, stem, rng.random_range(0..self.frames))

@@ -38,7 +38,7 @@ impl Protocol {
     /// Name as in options and JSON.
     pub const fn name(self) -> &'static str {
         match self {
-            Protocol::Anchor => "anchor",
+            Protocol::Anchor => "published",
             Protocol::Reference => "reference",
         }
     }
@@ -63,9 +63,9 @@ impl FromStr for Protocol {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "anchor" => Ok(Protocol::Anchor),
+            "published" | "anchor" => Ok(Protocol::Anchor),
             "reference" => Ok(Protocol::Reference),
-            _ => Err(format!("'{text}' is not a protocol; the protocols are anchor and reference")),
+            _ => Err(format!("'{text}' is not a protocol; the protocols are published and reference")),
         }
     }
 }

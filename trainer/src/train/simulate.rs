@@ -15,7 +15,7 @@ use mixing_buddy_core::norms::{
     Balance, BalanceDensity, Category, NormsSummary, Rule, density::UNKNOWN_SD_DB, levels_from_rest_levels,
     summary::KERNEL_BANDWIDTH_DB,
 };
-use mixing_buddy_core::{PerStem, Stem};
+use mixing_buddy_core::{Direction, PerStem, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -74,6 +74,8 @@ pub struct Flawed {
     pub intent: Intent,
     /// Whether a reference is given.
     pub has_reference: bool,
+    /// What was injected: stem and direction.
+    pub injected: Option<(Stem, Direction)>,
     /// What one who knows the levels would believe.
     pub posterior: mixing_buddy_core::norms::Posterior,
 }
@@ -109,10 +111,14 @@ impl<'a> Simulator<'a> {
         let allowed = allowed_stems(intent, anchor, &present);
         let targets: Vec<Stem> = Stem::BLAMED.into_iter().filter(|stem| allowed.contains(*stem)).collect();
         let mut levels_db = window;
+        let mut injected = None;
         if let Some((low, high)) = Category::ALL[rng.random_range(0..5)].gain_range_db()
             && !targets.is_empty()
         {
-            levels_db[targets[rng.random_range(0..targets.len())]] += rng.random_range(low.min(high)..low.max(high));
+            let target = targets[rng.random_range(0..targets.len())];
+            let gain_db = rng.random_range(low.min(high)..low.max(high));
+            levels_db[target] += gain_db;
+            injected = Some((target, if gain_db < 0.0 { Direction::Quiet } else { Direction::Loud }));
         }
         let posterior = if has_reference {
             let mean = all_rest_levels_from_levels(&song);
@@ -125,7 +131,7 @@ impl<'a> Simulator<'a> {
         } else {
             self.rule.posterior(&levels_db, allowed)
         };
-        Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, posterior }
+        Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, injected, posterior }
     }
 
     /// Draws an example with a simulated reading.

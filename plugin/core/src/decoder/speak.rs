@@ -49,6 +49,13 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
+    /// Probability of the best outcome after raising all to `1 / temperature` and norming them again.
+    pub fn confidence(&self, temperature: f32) -> f32 {
+        let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
+        let total = scaled(self.none) + self.errors.iter().flatten().map(|p| scaled(*p)).sum::<f32>();
+        (scaled(self.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
+    }
+
     /// The most probable outcome and its probability. Ties go to silence: better to say nothing.
     pub fn best(&self) -> (Option<(Stem, Direction)>, f32) {
         let mut best = (None, self.none);

@@ -1,0 +1,192 @@
+//! `advise`: a song's advice, window by window and as a whole.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::{Advice, CancelFlag, Engine, Heard, Request, Stem, Verdict};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Options of `advise`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  mixing-buddy-trainer advise song.wav\n  \
+    mixing-buddy-trainer advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
+    mixing-buddy-trainer advise mix.wav --reference reference.mp3 --json")]
+pub struct AdviseArgs {
+    /// Songs
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// A track whose balance is right
+    #[arg(long)]
+    reference: Option<PathBuf>,
+    /// A stem that is right: vocals, drums or bass
+    #[arg(long)]
+    anchor: Option<Stem>,
+    /// A question in your own words
+    #[arg(long)]
+    prompt: Option<String>,
+    /// Seconds from one window to the next
+    #[arg(long, default_value_t = 5.0)]
+    hop: f32,
+    /// JSON lines on standard output
+    #[arg(long)]
+    json: bool,
+    /// Another model than the shipped one
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+}
+
+/// Loads the bundle at `path`, or the one beside the sources.
+pub(super) fn open_engine(path: Option<&Path>, cancel: &CancelFlag) -> Result<Engine> {
+    match path {
+        Some(path) => Ok(Engine::load(path, cancel)?),
+        None => Ok(Engine::from_bytes(Path::new("compact.mixbuddy"), crate::SHIPPED_BUNDLE, cancel)?),
+    }
+}
+
+struct Window {
+    start_s: f64,
+    end_s: f64,
+    heard: Heard,
+}
+
+pub(super) fn run(args: &AdviseArgs) -> Result<()> {
+    ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
+    ensure!(args.anchor != Some(Stem::Other), "--anchor must be vocals, drums or bass: 'other' is never judged");
+    let cancel = CancelFlag::new();
+    let engine = open_engine(args.bundle.as_deref(), &cancel)?;
+    let reference = args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?;
+    let request = Request {
+        question: args.prompt.clone().unwrap_or_else(|| DEFAULT_QUESTION.into()),
+        anchor: args.anchor,
+        reference,
+        ..Request::default()
+    };
+    let mut failures = Vec::new();
+    for file in &args.files {
+        if let Err(error) = advise_file(&engine, file, args, &request, &cancel) {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        [only] => bail!("{only}"),
+        several => bail!("{} files could not be judged:\n  {}", several.len(), several.join("\n  ")),
+    }
+}
+
+fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
+    let heard: Vec<Heard> = hear_file(engine, path, 10.0, cancel)?.into_iter().map(|w| w.heard).collect();
+    engine.reference_of(&heard).with_context(|| format!("{}: no stem is heard in it", path.display()))
+}
+
+/// Hears a file window by window; only the last ten seconds and a bit are in memory.
+fn hear_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> Result<Vec<Window>> {
+    let rate = engine.info().features.sample_rate_hz;
+    let (window, hop) = (engine.info().features.window_samples(), (hop_s * rate as f32) as usize);
+    let mut stream = ModelRateStream::open(path, rate)?;
+    let (mut left, mut right, mut dropped) = (Vec::new(), Vec::new(), 0usize);
+    let (mut windows, mut next) = (Vec::<Window>::new(), 0usize);
+    let seconds = |samples: usize| samples as f64 / f64::from(rate);
+    let hear = |left: &[f32], right: &[f32], start: usize| -> Result<Window> {
+        let pcm = StereoPcm::new(left.to_vec(), right.to_vec(), rate)?;
+        let heard = engine.hear(&pcm, cancel).with_context(|| path.display().to_string())?;
+        Ok(Window { start_s: seconds(start), end_s: seconds(start + left.len()), heard })
+    };
+    while stream.next_chunk(&mut left, &mut right)? {
+        while dropped + left.len() >= next + window {
+            let at = next - dropped;
+            windows.push(hear(&left[at..at + window], &right[at..at + window], next)?);
+            next += hop;
+        }
+        // What no window needs any more goes; the last ten seconds stay for the song's end.
+        let keep_from = next.min((dropped + left.len()).saturating_sub(window)).saturating_sub(dropped);
+        if keep_from > window {
+            left.drain(..keep_from);
+            right.drain(..keep_from);
+            dropped += keep_from;
+        }
+    }
+    let end = dropped + left.len();
+    let shortest = (FeatureSettings::SHORTEST_S * rate as f32) as usize;
+    ensure!(end >= shortest, "{}: it is {:.1} s long, the shortest that can be judged is 3 s", path.display(), seconds(end));
+    let judged_until = windows.last().map_or(0.0, |w| w.end_s);
+    if windows.is_empty() || seconds(end) - judged_until >= 1.0 {
+        let start = end.saturating_sub(window).max(dropped);
+        windows.push(hear(&left[start - dropped..], &right[start - dropped..], start)?);
+    }
+    Ok(windows)
+}
+
+fn advise_file(engine: &Engine, path: &Path, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
+    let windows = hear_file(engine, path, args.hop, cancel)?;
+    let name = path.display().to_string();
+    for window in &windows {
+        let advice = engine.answer(&window.heard, request, cancel)?;
+        if args.json {
+            say(&json_line(&name, "window", window.start_s, window.end_s, &advice).to_string());
+        } else {
+            say(&text_line(window, &advice));
+        }
+    }
+    let heard: Vec<Heard> = windows.iter().map(|window| window.heard.clone()).collect();
+    let pooled = engine.pool(&heard).context("the song has no window")?;
+    let advice = engine.answer(&pooled, request, cancel)?;
+    let end_s = windows.last().map_or(0.0, |window| window.end_s);
+    if args.json {
+        say(&json_line(&name, "song", 0.0, end_s, &advice).to_string());
+    } else {
+        let levels: Vec<String> = advice
+            .levels_lu
+            .iter()
+            .map(|(stem, level)| level.map_or(format!("{stem} absent"), |level| format!("{stem} {level:+.1} LU")))
+            .collect();
+        say(&format!("\n{name}: {}\n({:.0} % sure; against the rest: {})", advice.text, 100.0 * advice.confidence, levels.join(", ")));
+    }
+    Ok(())
+}
+
+fn round(value: f32) -> f64 {
+    (f64::from(value) * 100.0).round() / 100.0
+}
+
+fn json_line(file: &str, kind: &str, start_s: f64, end_s: f64, advice: &Advice) -> Value {
+    let levels: serde_json::Map<String, Value> =
+        advice.levels_lu.iter().map(|(stem, level)| (stem.name().to_string(), json!(level.map(round)))).collect();
+    json!({
+        "file": file,
+        "kind": kind,
+        "start_s": (start_s * 1000.0).round() / 1000.0,
+        "end_s": (end_s * 1000.0).round() / 1000.0,
+        "verdict": advice.verdict.name(),
+        "stem": advice.stem.map(Stem::name),
+        "gain_db": advice.gain_db.map(round),
+        "gain_db_sd": advice.gain_db_sd.map(round),
+        "confidence": round(advice.confidence),
+        "best": {
+            "verdict": advice.best.verdict.name(),
+            "stem": advice.best.stem.map(Stem::name),
+            "gain_db": advice.best.gain_db.map(round),
+        },
+        "levels_lu": levels,
+        "text": advice.text,
+    })
+}
+
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+fn text_line(window: &Window, advice: &Advice) -> String {
+    let sure = if advice.verdict == Verdict::Silence { String::new() } else { format!(" ({:.0} % sure)", 100.0 * advice.confidence) };
+    format!("{:>5} to {:<5} {}{sure}", clock(window.start_s), clock(window.end_s), advice.text)
+}
+
+#[expect(clippy::print_stdout, reason = "advice is the command's output")]
+fn say(line: &str) {
+    println!("{line}");
+}

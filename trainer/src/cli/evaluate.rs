@@ -1,0 +1,120 @@
+//! `evaluate`: the benchmark on a folder of songs.
+
+use super::advise::open_engine;
+use crate::evaluate::{Advisor, Answered, NormsSource, Protocol, Question, Settings, SongAudio, evaluate};
+use crate::songs::{find_songs, load_song};
+use anyhow::Result;
+use clap::Args;
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::norms::Balance;
+use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request};
+use std::path::PathBuf;
+
+/// Options of `evaluate`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
+    mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json")]
+pub struct EvaluateArgs {
+    /// Folder with one folder a song, each with one file a stem
+    #[arg(long)]
+    songs: PathBuf,
+    /// `published` (an anchor stem is named) or `reference` (the song's other windows are)
+    #[arg(long, default_value = "published")]
+    protocol: Protocol,
+    /// Seeds gains and bootstrap
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Writes the report as JSON
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Table of stem levels for the exact bound; the shipped summary without it
+    #[arg(long)]
+    norms: Option<PathBuf>,
+    /// Another model than the shipped one
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+    /// Prints JSON in place of the table
+    #[arg(long)]
+    json: bool,
+}
+
+struct EngineAdvisor {
+    engine: Engine,
+    cancel: CancelFlag,
+}
+
+/// Level reported where a stem is not heard, in dB against the rest.
+const UNHEARD_DB: f64 = -40.0;
+
+impl EngineAdvisor {
+    fn ask(&self, heard: &Heard, question: &Question) -> Result<Answered> {
+        let reference = question.reference_db.map(|levels| ReferenceBalance {
+            level_db: levels.map(|level| (*level > UNHEARD_DB).then_some(*level as f32)),
+        });
+        let request = Request {
+            question: DEFAULT_QUESTION.into(),
+            anchor: question.anchor,
+            reference,
+            ..Request::default()
+        };
+        let advice = self.engine.answer(heard, &request, &self.cancel)?;
+        Ok(Answered { best: Some(advice.best), confidence: f64::from(advice.confidence) })
+    }
+}
+
+impl Advisor for EngineAdvisor {
+    type Heard = Heard;
+
+    fn hear(&mut self, mix: &StereoPcm) -> Result<Heard> {
+        Ok(self.engine.hear(mix, &self.cancel)?)
+    }
+
+    fn meter_db(&self, heard: &Heard) -> PerStem<f64> {
+        PerStem::from_fn(|stem| f64::from(heard.reading[stem].level_db).max(UNHEARD_DB))
+    }
+
+    fn answer(&mut self, heard: &Heard, question: &Question) -> Result<Answered> {
+        self.ask(heard, question)
+    }
+
+    fn answer_without_audio(&mut self, question: &Question) -> Result<Answered> {
+        self.ask(&self.engine.without_audio(), question)
+    }
+
+    fn meter_sd_db(&self) -> Balance {
+        self.engine.meter_sd_db()
+    }
+}
+
+pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
+    let cancel = CancelFlag::new();
+    let mut advisor = EngineAdvisor { engine: open_engine(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
+    let norms = NormsSource::open(args.norms.as_deref())?;
+    let mut left_out = Vec::new();
+    let songs = find_songs(&args.songs)?;
+    let loaded = songs.iter().filter_map(|folder| match load_song(folder, &cancel) {
+        Ok(song) => Some(Ok(SongAudio { name: song.name, stems: song.stems })),
+        Err(error) => {
+            left_out.push(error.to_string());
+            None
+        }
+    });
+    let report = evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
+        eprint!("\r{} songs, {} windows, {} answers ", progress.songs_done, progress.windows_heard, progress.samples_answered);
+        Ok(())
+    })?;
+    eprintln!();
+    left_out.iter().for_each(|sentence| eprintln!("left out: {sentence}"));
+    if let Some(out) = &args.out {
+        report.write_json(out)?;
+    }
+    print_report(&if args.json { report.to_json().to_string() } else { report.to_string() });
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the report is the command's output")]
+fn print_report(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,51 @@
+//! The commands, one file each.
+
+mod advise;
+mod evaluate;
+mod training;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Trains, evaluates and tries out MixingBuddy's models.
+#[derive(Parser)]
+#[command(name = "mixing-buddy-trainer", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says window by window, and for the song as a whole, whether its balance is right
+    Advise(advise::AdviseArgs),
+    /// Runs the benchmark on a folder of songs with stems
+    Evaluate(evaluate::EvaluateArgs),
+    /// Computes the feature maps of a folder of songs, once
+    Prepare(training::PrepareArgs),
+    /// Trains one part of the model
+    #[command(subcommand)]
+    Train(training::TrainCommand),
+    /// Puts trained weights into one file and calibrates them on the `calib` songs
+    Bundle(training::BundleArgs),
+    /// Trains the tokenizer on the templates
+    Tokenizer(training::TokenizerArgs),
+    /// Fits the summary of usual balances to a table of stem levels
+    Norms(training::NormsArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever the command fails with, as a sentence that names file and cause.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Advise(args) => advise::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Prepare(args) => training::prepare_songs(&args),
+        Command::Train(command) => training::train(&command),
+        Command::Bundle(args) => training::bundle(&args),
+        Command::Tokenizer(args) => training::tokenizer(&args),
+        Command::Norms(args) => training::norms(&args),
+    }
+}

@@ -1,0 +1,158 @@
+//! Commands that make weights.
+
+use crate::data::prepare::{PrepareOptions, prepare};
+use crate::text::{TextSampler, train_tokenizer};
+use crate::train::calibrate::build_bundle;
+use crate::train::decoder::train_decoder;
+use crate::train::encoder::train_encoder;
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Options of `prepare`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2")]
+pub struct PrepareArgs {
+    /// Folder of songs, one folder a song with one file a stem, at any depth
+    #[arg(long)]
+    songs: PathBuf,
+    /// Where the feature maps go
+    #[arg(long)]
+    out: PathBuf,
+    /// Pitch-shifted variants of real songs and voices
+    #[arg(long, default_value_t = 3)]
+    variants: usize,
+    /// Most windows kept a song and variant
+    #[arg(long, default_value_t = 12)]
+    windows: usize,
+    /// Threads
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Seed of the variants
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What `train` trains.
+#[derive(Subcommand)]
+pub enum TrainCommand {
+    /// The encoder, on the `train` songs of a cache
+    Encoder {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Folder of feature maps
+        #[arg(long)]
+        cache: PathBuf,
+    },
+    /// The decoder and the projector, on advice text over simulated readings
+    Decoder {
+        #[command(flatten)]
+        run: RunArgs,
+        /// The tokenizer
+        #[arg(long)]
+        tokenizer: PathBuf,
+    },
+}
+
+/// Options of every run.
+#[derive(Args)]
+pub struct RunArgs {
+    /// The run's configuration (TOML); it is copied beside the weights
+    #[arg(long)]
+    config: PathBuf,
+    /// The run's folder
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the last checkpoint in the run's folder
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Options of `bundle`.
+#[derive(Args)]
+pub struct BundleArgs {
+    /// Trained encoder (`encoder.safetensors`)
+    #[arg(long)]
+    encoder: PathBuf,
+    /// Trained decoder (`decoder.safetensors`)
+    #[arg(long)]
+    decoder: PathBuf,
+    /// Folder of feature maps with `calib` songs
+    #[arg(long)]
+    cache: PathBuf,
+    /// Version of the weights
+    #[arg(long, default_value = "0.1.0")]
+    model_version: String,
+    /// The bundle
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Options of `tokenizer`.
+#[derive(Args)]
+pub struct TokenizerArgs {
+    /// Tokens in all
+    #[arg(long, default_value_t = 768)]
+    vocabulary: usize,
+    /// The tokenizer file
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Options of `norms`.
+#[derive(Args)]
+pub struct NormsArgs {
+    /// Table of stem levels
+    csv: PathBuf,
+    /// The summary
+    #[arg(long)]
+    out: PathBuf,
+    /// Seed of the fit
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
+    let options = PrepareOptions {
+        features: Default::default(),
+        variants: args.variants,
+        windows: args.windows,
+        threads: args.threads,
+        seed: args.seed,
+    };
+    let (count, failures) = prepare(&args.songs, &args.out, &options)?;
+    eprintln!("{count} songs are prepared in {}", args.out.display());
+    failures.iter().for_each(|failure| eprintln!("left out: {failure}"));
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+pub(super) fn train(command: &TrainCommand) -> Result<()> {
+    match command {
+        TrainCommand::Encoder { run, cache } => train_encoder(&text(&run.config)?, cache, &run.out, run.resume),
+        TrainCommand::Decoder { run, tokenizer } => {
+            train_decoder(&text(&run.config)?, tokenizer, &run.out, run.resume)
+        }
+    }
+}
+
+pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
+    let calibration = build_bundle(&args.encoder, &args.decoder, &args.cache, &args.model_version, &args.out)?;
+    eprintln!("{} is written\n{calibration:#?}", args.out.display());
+    Ok(())
+}
+
+pub(super) fn tokenizer(args: &TokenizerArgs) -> Result<()> {
+    let tokenizer = train_tokenizer(&TextSampler::shipped()?, args.vocabulary, &args.out)?;
+    eprintln!("{} has {} tokens", args.out.display(), tokenizer.vocabulary_size());
+    Ok(())
+}
+
+pub(super) fn norms(args: &NormsArgs) -> Result<()> {
+    crate::norms_fit::fit_norms(&args.csv, &args.out, args.seed)?;
+    eprintln!("{} is written", args.out.display());
+    Ok(())
+}

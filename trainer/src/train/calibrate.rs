@@ -1,0 +1,223 @@
+//! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
+
+use super::checkpoint::load_tensors;
+use crate::data::batch::encoder_batch;
+use crate::data::cache::MapCache;
+use crate::data::mixer::{MixSettings, Mixer};
+use crate::text::TextSampler;
+use crate::train::advice::QuestionMix;
+use crate::train::simulate::{SimulationSettings, Simulator};
+use anyhow::{Context, Result, ensure};
+use candle_core::Device;
+use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
+use mixing_buddy_core::encoder::{Encoder, Reading, readings};
+use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::norms::NormsSummary;
+use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request, Stem};
+use rand::rngs::SmallRng;
+use rand::SeedableRng;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The shipped norms and tokenizer go into every bundle.
+const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
+/// Confidence is worth speaking from where three of four such answers are right.
+const SPEAKING_PRECISION: f64 = 0.75;
+
+/// Builds a bundle of trained weights, calibrated on the `calib` songs of `cache`, and writes it beside and renamed.
+///
+/// # Errors
+/// When a file is missing or damaged, or `out` cannot be written.
+pub fn build_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str, out: &Path) -> Result<Calibration> {
+    let (encoder_weights, encoder_meta) = load_tensors(encoder)?;
+    let (decoder_weights, decoder_meta) = load_tensors(decoder)?;
+    let mut info = BundleInfo {
+        name: "compact".into(),
+        version: version.into(),
+        licence: "CC-BY-SA-4.0".into(),
+        features: field(&encoder_meta, "features", encoder)?,
+        encoder: field(&encoder_meta, "encoder", encoder)?,
+        decoder: field(&decoder_meta, "decoder", decoder)?,
+        projector: field(&decoder_meta, "projector", decoder)?,
+        lora: match decoder_meta.get("lora") {
+            Some(_) => Some(field(&decoder_meta, "lora", decoder)?),
+            None => None,
+        },
+        calibration: Calibration::default(),
+    };
+    let mut weights: BTreeMap<_, _> =
+        encoder_weights.iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor.clone())).collect();
+    weights.extend(decoder_weights);
+    let norms = NormsSummary::shipped();
+    let songs = MapCache::open(cache, |song| song.split == "calib" && song.source != "voice")?;
+
+    let listener = Encoder::new(
+        &mixing_buddy_core::nn::Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu),
+        &info.encoder,
+        &info.features,
+    )?;
+    let heard = hear_flawed(&listener, &info.features, &songs, norms, 600)?;
+    fit_meter(&heard, &mut info.calibration);
+
+    let engine = Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
+    fit_confidence(&engine, &heard, &mut info.calibration)?;
+    let bytes = Bundle::write(&info, TOKENIZER, norms, &weights)?;
+    let temporary = out.with_extension("tmp");
+    std::fs::write(&temporary, &bytes)
+        .and_then(|()| std::fs::rename(&temporary, out))
+        .with_context(|| format!("{} cannot be written", out.display()))?;
+    Ok(info.calibration)
+}
+
+fn field<T: DeserializeOwned>(
+    metadata: &std::collections::HashMap<String, String>,
+    key: &str,
+    path: &Path,
+) -> Result<T> {
+    let text = metadata.get(key).with_context(|| format!("{} does not state its '{key}'", path.display()))?;
+    serde_json::from_str(text).with_context(|| format!("{}: its '{key}' cannot be read", path.display()))
+}
+
+/// A flawed mix of a held-out song as the encoder reads it, and the truth.
+struct HeardFlaw {
+    reading: Reading,
+    true_db: PerStem<f64>,
+    error: Option<(Stem, mixing_buddy_core::Direction)>,
+    anchor: Option<Stem>,
+    /// True balance to aim at, where one is given, as measured in another window of the song.
+    reference: Option<mixing_buddy_core::decoder::ReferenceBalance>,
+    present: PerStem<bool>,
+}
+
+/// Mixes of `songs`, levelled after the norms and flawed as in the protocol, through the encoder.
+fn hear_flawed(
+    encoder: &Encoder,
+    features: &FeatureSettings,
+    songs: &MapCache,
+    norms: &NormsSummary,
+    count: usize,
+) -> Result<Vec<HeardFlaw>> {
+    let sampler = TextSampler::shipped()?;
+    let (simulation, mix) = (SimulationSettings::default(), MixSettings::default());
+    let questions = QuestionMix { about: 0.0, other: 0.0, unclear: 0.0, compare: 0.0, anchor: 0.6, reference: 0.5 };
+    let simulator = Simulator::new(&simulation, &questions, norms, &sampler);
+    let mixer = Mixer::new(songs, &mix, norms);
+    let mut rng = SmallRng::seed_from_u64(77);
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
+        let flawed = simulator.flawed(None, &mut rng);
+        let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
+            let plan = mixer.levelled(song, window, levels);
+            let example = mixer.mix(&plan, &mut rng);
+            let batch = encoder_batch(&[&example.mix], features, &Device::Cpu)?;
+            let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
+            let truth = example.rest_levels_db();
+            Ok((
+                readings(&metered)?.swap_remove(0),
+                PerStem::from_fn(|s| f64::from(truth[s.index()].unwrap_or(-60.0))),
+            ))
+        };
+        let (reading, true_db) = read(window, &flawed.levels_db)?;
+        let reference = if flawed.has_reference {
+            let (reference, _) = read(other, &flawed.song_db)?;
+            Some(mixing_buddy_core::decoder::ReferenceBalance {
+                level_db: reference.map(|stem| stem.is_present().then_some(stem.level_db)),
+            })
+        } else {
+            None
+        };
+        all.push(HeardFlaw {
+            reading,
+            true_db,
+            error: flawed.injected,
+            anchor: flawed.anchor,
+            reference,
+            present: flawed.present,
+        });
+    }
+    ensure!(!all.is_empty(), "no calibration song has a window in which vocals, drums and bass all play");
+    Ok(all)
+}
+
+fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
+    for stem in Stem::ALL {
+        let mut errors: Vec<f64> = Vec::new();
+        let (mut absolute, mut expected) = (0.0, 0.0);
+        for flaw in heard.iter().filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0) {
+            errors.push(f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]);
+            expected += f64::from(flaw.reading[stem].error_db);
+        }
+        if errors.is_empty() {
+            continue;
+        }
+        errors.sort_by(f64::total_cmp);
+        let bias = errors[errors.len() / 2];
+        absolute += errors.iter().map(|e| (e - bias).abs()).sum::<f64>();
+        let sd = (errors.iter().map(|e| (e - bias).powi(2)).sum::<f64>() / errors.len() as f64).sqrt();
+        // Rendered songs are no authority on the bias of real ones: half of it is taken off.
+        calibration.level_bias_db[stem.index()] = (0.5 * bias) as f32;
+        calibration.error_scale[stem.index()] = (absolute / expected.max(1e-6)).clamp(0.3, 5.0) as f32;
+        if let Some(slot) = calibration.meter_sd_db.get_mut(stem.index()) {
+            *slot = sd;
+        }
+    }
+}
+
+/// Temperatures by the log-likelihood of "the best answer is right"; the threshold by precision.
+fn fit_confidence(engine: &Engine, heard: &[HeardFlaw], calibration: &mut Calibration) -> Result<()> {
+    let mut spoken = Vec::new();
+    for flaw in heard {
+        let mut reading = flaw.reading.clone();
+        for stem in Stem::ALL {
+            reading[stem].level_db -= calibration.level_bias_db[stem.index()];
+            reading[stem].error_db *= calibration.error_scale[stem.index()];
+        }
+        let heard = Heard { silent: false, reading, levels_lu: PerStem::default() };
+        let request = Request {
+            question: DEFAULT_QUESTION.into(),
+            anchor: flaw.anchor,
+            reference: flaw.reference,
+            ..Request::default()
+        };
+        let outcomes = engine.speak(&heard, &request, &CancelFlag::new())?.outcomes;
+        spoken.push((outcomes, outcomes.best().0 == flaw.error, flaw.reference.is_some()));
+    }
+    let fit = |with_reference: bool| {
+        let loss = |temperature: f32| -> f64 {
+            spoken
+                .iter()
+                .filter(|(_, _, reference)| *reference == with_reference)
+                .map(|(outcomes, right, _)| {
+                    let p = f64::from(outcomes.confidence(temperature)).clamp(1e-4, 1.0 - 1e-4);
+                    if *right { -p.ln() } else { -(1.0 - p).ln() }
+                })
+                .sum()
+        };
+        let grid = (0..60).map(|i| 0.5 * 1.04f32.powi(i));
+        grid.min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(1.0)
+    };
+    calibration.temperature = fit(false);
+    calibration.reference_temperature = fit(true);
+    let mut confident: Vec<(f32, bool)> = spoken
+        .iter()
+        .map(|(outcomes, right, reference)| {
+            let t = if *reference { calibration.reference_temperature } else { calibration.temperature };
+            (outcomes.confidence(t), *right)
+        })
+        .collect();
+    confident.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut right, mut threshold) = (0, 0.9);
+    for (count, (confidence, is_right)) in confident.iter().enumerate() {
+        right += usize::from(*is_right);
+        if right as f64 >= SPEAKING_PRECISION * (count + 1) as f64 {
+            threshold = *confidence;
+        }
+    }
+    let share = confident.iter().filter(|c| c.1).count() as f64 / confident.len().max(1) as f64;
+    eprintln!("{} calibration samples, {:.1} % right", confident.len(), 100.0 * share);
+    calibration.threshold = threshold.clamp(0.4, 0.9);
+    Ok(())
+}
