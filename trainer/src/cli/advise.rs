@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// Options of `advise`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  mixing-buddy-trainer advise song.wav\n  \
+#[command(after_help = "Examples:\n  mixing-buddy-trainer advise\n  mixing-buddy-trainer advise song.wav\n  \
     mixing-buddy-trainer advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
     mixing-buddy-trainer advise mix.wav --reference reference.mp3 --json")]
 pub struct AdviseArgs {
-    /// Songs
-    #[arg(required = true)]
+    /// Songs; without one, the demo song is judged
     files: Vec<PathBuf>,
     /// A track whose balance is right
     #[arg(long)]
@@ -65,6 +64,9 @@ pub(super) fn run(args: &AdviseArgs) -> Result<()> {
         reference,
         ..Request::default()
     };
+    if args.files.is_empty() {
+        return advise_demo(&engine, args, &request, &cancel);
+    }
     let mut failures = Vec::new();
     for file in &args.files {
         if let Err(error) = advise_file(&engine, file, args, &request, &cancel) {
@@ -76,6 +78,32 @@ pub(super) fn run(args: &AdviseArgs) -> Result<()> {
         [only] => bail!("{only}"),
         several => bail!("{} files could not be judged:\n  {}", several.len(), several.join("\n  ")),
     }
+}
+
+/// Advises on the demo's flawed mix and says what was injected.
+fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
+    let (demo, mix) = super::demo::flawed_mix(cancel)?;
+    let (stem, gain_db) = (demo.injected.stem, demo.injected.gain_db);
+    eprintln!("Demo: \"{}\" by {} ({}), the {stem} set {gain_db:+.0} dB off.", demo.title, demo.artist, demo.licence);
+    let rate = mix.sample_rate_hz;
+    let (window, hop) = (engine.info().features.window_samples(), (args.hop * rate as f32) as usize);
+    let mut windows = Vec::new();
+    for start in (0..=mix.len().saturating_sub(window)).step_by(hop.max(1)) {
+        let end = (start + window).min(mix.len());
+        let pcm = StereoPcm::new(mix.left[start..end].to_vec(), mix.right[start..end].to_vec(), rate)?;
+        let seconds = |samples: usize| samples as f64 / f64::from(rate);
+        windows.push(Window { start_s: seconds(start), end_s: seconds(end), heard: engine.hear(&pcm, cancel)? });
+    }
+    let advice = report(engine, "demo", &windows, args, request, cancel)?;
+    let found = advice.best.stem == Some(stem) && advice.best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
+    eprintln!(
+        "Injected: {stem} {gain_db:+.1} dB. {}",
+        match (found, advice.best.gain_db) {
+            (true, Some(gain)) => format!("Found: the change that mends it was put at {gain:+.1} dB."),
+            _ => "Not found this time.".to_string(),
+        }
+    );
+    Ok(())
 }
 
 fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
@@ -123,11 +151,22 @@ fn hear_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> R
 
 fn advise_file(engine: &Engine, path: &Path, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
     let windows = hear_file(engine, path, args.hop, cancel)?;
-    let name = path.display().to_string();
-    for window in &windows {
+    report(engine, &path.display().to_string(), &windows, args, request, cancel).map(|_| ())
+}
+
+/// Says what there is to say of each window, then of the song; returns the latter.
+fn report(
+    engine: &Engine,
+    name: &str,
+    windows: &[Window],
+    args: &AdviseArgs,
+    request: &Request,
+    cancel: &CancelFlag,
+) -> Result<Advice> {
+    for window in windows {
         let advice = engine.answer(&window.heard, request, cancel)?;
         if args.json {
-            say(&json_line(&name, "window", window.start_s, window.end_s, &advice).to_string());
+            say(&json_line(name, "window", window.start_s, window.end_s, &advice).to_string());
         } else {
             say(&text_line(window, &advice));
         }
@@ -137,7 +176,7 @@ fn advise_file(engine: &Engine, path: &Path, args: &AdviseArgs, request: &Reques
     let advice = engine.answer(&pooled, request, cancel)?;
     let end_s = windows.last().map_or(0.0, |window| window.end_s);
     if args.json {
-        say(&json_line(&name, "song", 0.0, end_s, &advice).to_string());
+        say(&json_line(name, "song", 0.0, end_s, &advice).to_string());
     } else {
         let levels: Vec<String> = advice
             .levels_lu
@@ -146,7 +185,7 @@ fn advise_file(engine: &Engine, path: &Path, args: &AdviseArgs, request: &Reques
             .collect();
         say(&format!("\n{name}: {}\n({:.0} % sure; against the rest: {})", advice.text, 100.0 * advice.confidence, levels.join(", ")));
     }
-    Ok(())
+    Ok(advice)
 }
 
 fn round(value: f32) -> f64 {

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod advise;
+mod demo;
 mod evaluate;
 mod training;
 

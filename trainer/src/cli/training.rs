@@ -2,6 +2,7 @@
 
 use crate::data::prepare::{PrepareOptions, prepare};
 use crate::text::{TextSampler, train_tokenizer};
+use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
 use crate::train::encoder::train_encoder;
@@ -51,6 +52,20 @@ pub enum TrainCommand {
         /// The tokenizer
         #[arg(long)]
         tokenizer: PathBuf,
+    },
+    /// The decoder's adapter and the projector, on flawed mixes as the encoder hears them
+    Advisor {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Folder of feature maps
+        #[arg(long)]
+        cache: PathBuf,
+        /// Trained encoder (`encoder.safetensors`)
+        #[arg(long)]
+        encoder: PathBuf,
+        /// Pretrained decoder (`decoder.safetensors`)
+        #[arg(long)]
+        decoder: PathBuf,
     },
 }
 
@@ -135,6 +150,9 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
         TrainCommand::Encoder { run, cache } => train_encoder(&text(&run.config)?, cache, &run.out, run.resume),
         TrainCommand::Decoder { run, tokenizer } => {
             train_decoder(&text(&run.config)?, tokenizer, &run.out, run.resume)
+        }
+        TrainCommand::Advisor { run, cache, encoder, decoder } => {
+            train_advisor(&text(&run.config)?, cache, encoder, decoder, &run.out, run.resume)
         }
     }
 }

@@ -236,7 +236,7 @@ impl<'a> Mixer<'a> {
     }
 
     /// Equalisers, stereo width, bus processing.
-    fn colour(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
+    pub fn colour(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
         for treatment in &mut plan.stems {
             if self.settings.stem_eq_sd_db > 0.0 && rng.random_bool(0.7) {
                 let curve = eq_curve(self.mels, self.settings.stem_eq_sd_db, rng);

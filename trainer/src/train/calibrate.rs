@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The shipped norms and tokenizer go into every bundle.
-const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
+pub(super) const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
 /// Confidence is worth speaking from where three of four such answers are right.
 const SPEAKING_PRECISION: f64 = 0.75;
 
@@ -71,7 +71,7 @@ pub fn build_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str,
     Ok(info.calibration)
 }
 
-fn field<T: DeserializeOwned>(
+pub(super) fn field<T: DeserializeOwned>(
     metadata: &std::collections::HashMap<String, String>,
     key: &str,
     path: &Path,

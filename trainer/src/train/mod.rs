@@ -1,6 +1,7 @@
 //! The training loops, and what they share: optimiser, schedule, checkpoints, logs.
 
 pub mod advice;
+pub mod advisor;
 pub mod calibrate;
 pub mod checkpoint;
 pub mod decoder;

@@ -12,7 +12,7 @@ use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::language::Intent;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::norms::{
-    Balance, BalanceDensity, Category, NormsSummary, Rule, density::UNKNOWN_SD_DB, levels_from_rest_levels,
+    AllowedStems, Balance, BalanceDensity, Category, NormsSummary, Posterior, Rule, density::UNKNOWN_SD_DB, levels_from_rest_levels,
     summary::KERNEL_BANDWIDTH_DB,
 };
 use mixing_buddy_core::{Direction, PerStem, Stem};
@@ -120,18 +120,29 @@ impl<'a> Simulator<'a> {
             levels_db[target] += gain_db;
             injected = Some((target, if gain_db < 0.0 { Direction::Quiet } else { Direction::Loud }));
         }
-        let posterior = if has_reference {
-            let mean = all_rest_levels_from_levels(&song);
+        let posterior = self.believe(&levels_db, has_reference.then_some(&song), &present, allowed);
+        Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, injected, posterior }
+    }
+
+    /// What one who knows the true levels would believe, by the norms or by the song's own balance.
+    pub fn believe(
+        &self,
+        levels_db: &PerStem<f64>,
+        song_db: Option<&PerStem<f64>>,
+        present: &PerStem<bool>,
+        allowed: AllowedStems,
+    ) -> Posterior {
+        if let Some(song) = song_db {
+            let mean = all_rest_levels_from_levels(song);
             let sd = |stem: Stem| if present[stem] { self.settings.window_sd_db } else { UNKNOWN_SD_DB };
             let density = BalanceDensity::reference([mean.vocals, mean.drums, mean.bass], Stem::BLAMED.map(sd));
-            Rule::new(density).posterior(&levels_db, allowed)
-        } else if absent.is_some_and(|stem| stem != Stem::Other) {
+            Rule::new(density).posterior(levels_db, allowed)
+        } else if Stem::BLAMED.into_iter().any(|stem| !present[stem]) {
             let sd = Stem::BLAMED.map(|stem| if present[stem] { 0.0 } else { UNKNOWN_SD_DB });
-            Rule::new(self.norms.density(sd)).posterior(&levels_db, allowed)
+            Rule::new(self.norms.density(sd)).posterior(levels_db, allowed)
         } else {
-            self.rule.posterior(&levels_db, allowed)
-        };
-        Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, injected, posterior }
+            self.rule.posterior(levels_db, allowed)
+        }
     }
 
     /// Draws an example with a simulated reading.

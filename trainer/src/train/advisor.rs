@@ -1,0 +1,270 @@
+//! LoRA-tunes the decoder, and the projector with it, on flawed mixes as the encoder hears them.
+
+use super::advice::{AdviceExample, QuestionMix, advice_loss, allowed_stems, draw_sample};
+use super::calibrate::field;
+use super::checkpoint::{load_tensors, resume_run, save_run, save_tensors};
+use super::optimizer::{AdamW, OptimizerSettings};
+use super::runlog::RunLog;
+use super::shards::{ShardOutcome, gradients};
+use super::simulate::{SimulationSettings, Simulator};
+use crate::data::batch::encoder_batch;
+use crate::data::cache::MapCache;
+use crate::data::mixer::{MixSettings, Mixer};
+use crate::text::TextSampler;
+use anyhow::{Context, Result, ensure};
+use candle_core::{Device, Tensor};
+use indicatif::{ProgressBar, ProgressStyle};
+use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceBalance};
+use mixing_buddy_core::encoder::{Encoder, Reading, STEMS, readings};
+use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::language::AdviceTokenizer;
+use mixing_buddy_core::nn::{DropoutStream, LoraConfig, Params};
+use mixing_buddy_core::norms::{NormsSummary, Posterior};
+use mixing_buddy_core::{PerStem, Stem};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One advisor run, as in its TOML file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdvisorRun {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Steps in all.
+    pub steps: usize,
+    /// Examples a step.
+    pub batch: usize,
+    /// Threads, each with its share of the batch.
+    pub shards: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_steps: usize,
+    /// Flawed mixes heard once before training; each is asked about many times.
+    pub mixes: usize,
+    /// Share of simulated readings in each batch, which keeps what the pretraining taught.
+    pub simulated: f64,
+    /// The adapter.
+    pub lora: LoraConfig,
+    /// Optimiser.
+    pub optimizer: OptimizerSettings,
+    /// Mixing of the examples.
+    pub mix: MixSettings,
+    /// Simulated meter and songs.
+    pub simulation: SimulationSettings,
+    /// What is asked.
+    pub questions: QuestionMix,
+}
+
+impl Default for AdvisorRun {
+    fn default() -> Self {
+        AdvisorRun {
+            seed: 1,
+            steps: 800,
+            batch: 64,
+            shards: 2,
+            checkpoint_steps: 100,
+            mixes: 3000,
+            simulated: 0.4,
+            lora: LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() },
+            optimizer: OptimizerSettings {
+                learning_rate: 5e-4,
+                warmup_steps: 50,
+                weight_decay: 0.01,
+                average_decay: 0.99,
+                ..OptimizerSettings::default()
+            },
+            mix: MixSettings::default(),
+            simulation: SimulationSettings::default(),
+            questions: QuestionMix::default(),
+        }
+    }
+}
+
+/// A flawed mix as the encoder read it.
+struct HeardMix {
+    reading: Reading,
+    reference: ReferenceBalance,
+    /// True relative levels of the stems in dB, and of the window that the reference was measured in.
+    levels_db: PerStem<f64>,
+    song_db: PerStem<f64>,
+    has_reference: bool,
+}
+
+/// Whether a variable is trained here: adapters and the projector.
+fn is_trained(name: &str) -> bool {
+    name.contains(".lora_") || name.starts_with("projector.")
+}
+
+/// Runs (or goes on with) the tuning that `config` describes, into `out`.
+///
+/// # Errors
+/// As [`super::encoder::train_encoder`].
+pub fn train_advisor(
+    config: &str,
+    cache: &Path,
+    encoder_file: &Path,
+    decoder_file: &Path,
+    out: &Path,
+    resume: bool,
+) -> Result<()> {
+    let run: AdvisorRun = toml::from_str(config).context("the configuration cannot be used")?;
+    ensure!(run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0, "'batch' must be a multiple of 'shards'");
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    let checkpoint = out.join("last.safetensors");
+    ensure!(resume || !checkpoint.exists(), "{} exists: resume it, or choose another folder", checkpoint.display());
+    std::fs::write(out.join("config.toml"), config).with_context(|| format!("{} cannot be written", out.display()))?;
+
+    let (base, metadata) = load_tensors(decoder_file)?;
+    let decoder_config: DecoderConfig = field(&metadata, "decoder", decoder_file)?;
+    let projector_config: ProjectorConfig = field(&metadata, "projector", decoder_file)?;
+    let params = Params::train(run.seed, &Device::Cpu);
+    for (name, tensor) in &base {
+        params.set(name, tensor)?;
+    }
+    let decoder = Decoder::new(&params.pp("decoder").frozen(), &decoder_config, Some(&run.lora))?;
+    let projector = Projector::new(&params.pp("projector"), &projector_config)?;
+    let trained: BTreeMap<_, _> = params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect();
+    let mut optimizer = AdamW::new(trained, &run.optimizer)?;
+    let start = if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+
+    let sampler = TextSampler::shipped()?;
+    let tokenizer = AdviceTokenizer::from_bytes(super::calibrate::TOKENIZER)?;
+    let simulator = Simulator::new(&run.simulation, &run.questions, NormsSummary::shipped(), &sampler);
+    let heard = hear_mixes(&run, cache, encoder_file, &simulator)?;
+    let log = RunLog::open(out, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
+    let bar = ProgressBar::new(run.steps as u64).with_style(
+        ProgressStyle::with_template("advisor {wide_bar} {pos}/{len}, {msg}, {eta} left").expect("a valid template"),
+    );
+    let mut means: BTreeMap<String, f64> = BTreeMap::new();
+    for step in start..run.steps {
+        let rate = run.optimizer.learning_rate_at(step, run.steps);
+        let (grads, figures) = gradients(optimizer.vars(), run.shards, |shard| {
+            let mut rng = SmallRng::seed_from_u64(run.seed << 41 | (step * run.shards + shard) as u64);
+            let examples = (0..run.batch / run.shards)
+                .map(|_| {
+                    if rng.random_bool(run.simulated) {
+                        simulator.example(&mut rng)
+                    } else {
+                        let mix = &heard[rng.random_range(0..heard.len())];
+                        ask_about(mix, &run, &simulator, &sampler, &mut rng)
+                    }
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let dropout = DropoutStream::new(run.seed ^ ((step * run.shards + shard) as u64) << 33);
+            let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, Some(&dropout), &mut rng)?;
+            let total = f64::from(loss.total.to_scalar::<f32>()?);
+            let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
+            Ok(ShardOutcome { loss: loss.total, figures })
+        })
+        .with_context(|| format!("step {}", step + 1))?;
+        let norm = optimizer.step(&grads, rate).with_context(|| {
+            format!("training stopped; {} holds the last good weights", checkpoint.display())
+        })?;
+        for (name, value) in figures.into_iter().chain([("gradient_norm", norm), ("learning_rate", rate)]) {
+            *means.entry(name.to_string()).or_default() += value / 25.0;
+        }
+        let done = step + 1;
+        bar.set_position(done as u64);
+        if done % 25 == 0 {
+            bar.set_message(format!("decision {:.3}, text {:.3}", means["decision"], means["text"]));
+            log.row(done, &means)?;
+            means.clear();
+        }
+        if done % run.checkpoint_steps == 0 || done == run.steps {
+            save_run(&checkpoint, &optimizer, config)?;
+            let mut weights: BTreeMap<String, Tensor> = base.clone();
+            weights.extend(optimizer.averaged()?);
+            let metadata = [
+                ("decoder", serde_json::to_string(&decoder_config)?),
+                ("projector", serde_json::to_string(&projector_config)?),
+                ("lora", serde_json::to_string(&run.lora)?),
+                ("step", done.to_string()),
+            ];
+            save_tensors(&out.join("advisor.safetensors"), &weights, &metadata)?;
+            log.plot("Advisor", &["decision", "text"])?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Mixes, flaws and hears, on all threads.
+fn hear_mixes(run: &AdvisorRun, cache: &Path, encoder_file: &Path, simulator: &Simulator<'_>) -> Result<Vec<HeardMix>> {
+    let (weights, metadata) = load_tensors(encoder_file)?;
+    let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
+    let config = field(&metadata, "encoder", encoder_file)?;
+    let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
+    let songs = MapCache::open(cache, |song| song.split == "train" && song.source != "voice")?;
+    let mixer = Mixer::new(&songs, &run.mix, NormsSummary::shipped());
+    let bar = ProgressBar::new(run.mixes as u64).with_style(
+        ProgressStyle::with_template("hearing {wide_bar} {pos}/{len}, {eta} left").expect("a valid template"),
+    );
+    let hear = |shard: usize| -> Result<Vec<HeardMix>> {
+        let mut rng = SmallRng::seed_from_u64(run.seed << 20 | shard as u64);
+        let mut all = Vec::new();
+        while all.len() < run.mixes / run.shards {
+            let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
+            let flawed = simulator.flawed(None, &mut rng);
+            let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
+                let mut plan = mixer.levelled(song, window, levels);
+                mixer.colour(&mut plan, &mut rng);
+                let example = mixer.mix(&plan, &mut rng);
+                let batch = encoder_batch(&[&example.mix], &features, &Device::Cpu)?;
+                let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
+                let powers = PerStem::from_fn(|stem: Stem| {
+                    let power: f64 = example.parts[stem.index()].iter().map(|p| f64::from(*p)).sum();
+                    10.0 * power.max(1e-12).log10()
+                });
+                Ok((readings(&metered)?.swap_remove(0), powers))
+            };
+            let (reading, levels_db) = read(window, &flawed.levels_db)?;
+            let mut heard =
+                HeardMix { reading, levels_db, song_db: levels_db, reference: ReferenceBalance::default(), has_reference: false };
+            if flawed.has_reference {
+                let (reference, song_db) = read(other, &flawed.song_db)?;
+                heard.reference.level_db = reference.map(|stem| stem.is_present().then_some(stem.level_db));
+                heard.song_db = song_db;
+                heard.has_reference = true;
+            }
+            all.push(heard);
+            bar.inc(1);
+        }
+        Ok(all)
+    };
+    let parts: Vec<Result<Vec<HeardMix>>> = std::thread::scope(|scope| {
+        let hear = &hear;
+        let handles: Vec<_> = (0..run.shards).map(|shard| scope.spawn(move || hear(shard))).collect();
+        handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))).collect()
+    });
+    bar.finish_and_clear();
+    let heard: Vec<HeardMix> = parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    ensure!(!heard.is_empty(), "no song of the cache has two windows in which all {STEMS} stems play");
+    Ok(heard)
+}
+
+/// A question about a mix that was heard, and what perfect ears would say.
+fn ask_about(
+    mix: &HeardMix,
+    run: &AdvisorRun,
+    simulator: &Simulator<'_>,
+    sampler: &TextSampler,
+    rng: &mut SmallRng,
+) -> Result<AdviceExample> {
+    let present = PerStem::from_fn(|_| true);
+    let has_reference = mix.has_reference && rng.random_bool(0.9);
+    let intent = run.questions.intent(has_reference, &present, rng);
+    let anchor = rng.random_bool(run.questions.anchor).then(|| Stem::BLAMED[rng.random_range(0..3)]);
+    let anchor = anchor.filter(|stem| intent.asked_stem() != Some(*stem));
+    let allowed = allowed_stems(intent, anchor, &present);
+    let posterior: Posterior =
+        simulator.believe(&mix.levels_db, has_reference.then_some(&mix.song_db), &present, allowed);
+    let sample = draw_sample(sampler, intent, present, anchor, has_reference, &posterior, rng)?;
+    Ok(AdviceExample {
+        reading: mix.reading.clone(),
+        reference: has_reference.then_some(mix.reference),
+        sample,
+        posterior,
+    })
+}
