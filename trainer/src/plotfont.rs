@@ -7,6 +7,10 @@ pub fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // The only failure is an unreadable font file, and this one is part of a pinned crate.
-        let _ = plotters::style::register_font("sans-serif", plotters::style::FontStyle::Normal, dejavu::sans::regular());
+        let _ = plotters::style::register_font(
+            "sans-serif",
+            plotters::style::FontStyle::Normal,
+            dejavu::sans::regular(),
+        );
     });
 }

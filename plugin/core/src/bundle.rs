@@ -128,15 +128,17 @@ impl Bundle {
         };
         let version = number(8, 4);
         if version != u64::from(FORMAT_VERSION) {
-            return Err(fail(format!("has format version {version}, this program reads version {FORMAT_VERSION}")));
+            return Err(fail(format!(
+                "has format version {version}, this program reads version {FORMAT_VERSION}"
+            )));
         }
         let length = usize::try_from(number(12, 8)).unwrap_or(usize::MAX);
         let Some(text) = bytes[HEAD_BYTES..].get(..length) else { return Err(fail("is cut off".into())) };
         if Sha256::digest(text).as_slice() != &bytes[20..HEAD_BYTES] {
             return Err(fail("was changed or damaged: the checksum of its manifest is wrong".into()));
         }
-        let manifest: Manifest =
-            serde_json::from_slice(text).map_err(|error| fail(format!("its manifest cannot be read: {error}")))?;
+        let manifest: Manifest = serde_json::from_slice(text)
+            .map_err(|error| fail(format!("its manifest cannot be read: {error}")))?;
         let parts = &bytes[HEAD_BYTES + length..];
         let part = |name: &str| -> Result<&[u8]> {
             let entry = manifest.parts.iter().find(|part| part.name == name);
@@ -152,13 +154,14 @@ impl Bundle {
             }
             Ok(data)
         };
-        let tokenizer = AdviceTokenizer::from_bytes(part("tokenizer.json")?).map_err(|e| fail(e.to_string()))?;
+        let tokenizer =
+            AdviceTokenizer::from_bytes(part("tokenizer.json")?).map_err(|e| fail(e.to_string()))?;
         let norms = std::str::from_utf8(part("norms.json")?).map_err(|e| fail(e.to_string()))?;
         let norms = NormsSummary::from_json(norms).map_err(|e| fail(e.to_string()))?;
         let weights = part("weights.gguf")?;
         let mut reader = Cursor::new(weights);
-        let content =
-            gguf_file::Content::read(&mut reader).map_err(|e| fail(format!("its weights cannot be read: {e}")))?;
+        let content = gguf_file::Content::read(&mut reader)
+            .map_err(|e| fail(format!("its weights cannot be read: {e}")))?;
         let mut dense = BTreeMap::new();
         for name in content.tensor_infos.keys() {
             cancel.check()?;
@@ -194,7 +197,8 @@ impl Bundle {
         let mut gguf = Cursor::new(Vec::new());
         gguf_file::write(&mut gguf, &[], &borrowed)?;
         let norms = norms.to_json()?.into_bytes();
-        let parts = [("tokenizer.json", tokenizer_json), ("norms.json", &norms), ("weights.gguf", gguf.get_ref())];
+        let parts =
+            [("tokenizer.json", tokenizer_json), ("norms.json", &norms), ("weights.gguf", gguf.get_ref())];
         let mut payload = Vec::new();
         let mut entries = Vec::new();
         for (name, data) in parts {

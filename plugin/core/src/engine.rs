@@ -6,7 +6,8 @@ use crate::bundle::{Bundle, BundleInfo};
 use crate::cancel::CancelFlag;
 use crate::decoder::{Decoder, Outcomes, Projector, ReferenceBalance, Speaker, Spoken, SpokenRequest};
 use crate::encoder::{
-    Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings, readings,
+    Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings,
+    readings,
 };
 use crate::error::{Error, Result};
 use crate::features::{FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
@@ -157,8 +158,10 @@ impl Engine {
         let tokens = power.frames / features.patch_frames;
         let input = Tensor::from_vec(encoder_input(&power, features), (1, tokens, cells), &self.device)?;
         let patches = patch_power(&power);
-        let weighted: Vec<f32> =
-            patches.chunks_exact(cells).flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k)).collect();
+        let weighted: Vec<f32> = patches
+            .chunks_exact(cells)
+            .flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k))
+            .collect();
         let patches = Tensor::from_vec(patches, (1, tokens, cells), &self.device)?;
         let encoded = self.encoder.encode(&input, None)?;
         cancel.check()?;
@@ -166,7 +169,8 @@ impl Engine {
         let weighted = Tensor::from_vec(weighted, (1, tokens, cells), &self.device)?;
         let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
         // What the head corrects is the same for both weightings.
-        let k_levels = ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
+        let k_levels =
+            ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
         let mut reading = readings(&metered)?.swap_remove(0);
         let calibration = &self.info.calibration;
         for stem in Stem::ALL {
@@ -268,7 +272,11 @@ impl Engine {
 
     fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        outcomes.confidence(if with_reference { calibration.reference_temperature } else { calibration.temperature })
+        outcomes.confidence(if with_reference {
+            calibration.reference_temperature
+        } else {
+            calibration.temperature
+        })
     }
 }
 

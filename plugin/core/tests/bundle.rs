@@ -52,7 +52,10 @@ fn silence_is_silence_and_bad_windows_are_refused() {
 #[test]
 fn damaged_bundles_are_refused_with_a_sentence() {
     assert!(BUNDLE.len() <= 20_000_000);
-    assert!(refusal(b"not a model at all, but long enough to have a head of fifty-two bytes").contains("is no MixingBuddy model"));
+    assert!(
+        refusal(b"not a model at all, but long enough to have a head of fifty-two bytes")
+            .contains("is no MixingBuddy model")
+    );
     assert!(refusal(&BUNDLE[..BUNDLE.len() - 1000]).contains("cut off"));
     assert!(refusal(&BUNDLE[..60]).contains("cut off"));
     let mut version = BUNDLE.to_vec();

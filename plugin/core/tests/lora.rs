@@ -23,7 +23,9 @@ fn loss(decoder: &Decoder, ids: &[u32]) -> Tensor {
 }
 
 fn bits(vars: &BTreeMap<String, Var>) -> BTreeMap<String, Vec<u32>> {
-    let of = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect();
+    let of = |var: &Var| {
+        var.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect()
+    };
     vars.iter().map(|(name, var)| (name.clone(), of(var))).collect()
 }
 

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// Options of `advise`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  mixing-buddy-trainer advise\n  mixing-buddy-trainer advise song.wav\n  \
+#[command(
+    after_help = "Examples:\n  mixing-buddy-trainer advise\n  mixing-buddy-trainer advise song.wav\n  \
     mixing-buddy-trainer advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
-    mixing-buddy-trainer advise mix.wav --reference reference.mp3 --json")]
+    mixing-buddy-trainer advise mix.wav --reference reference.mp3 --json"
+)]
 pub struct AdviseArgs {
     /// Songs; without one, the demo song is judged
     files: Vec<PathBuf>,
@@ -54,10 +56,14 @@ struct Window {
 
 pub(super) fn run(args: &AdviseArgs) -> Result<()> {
     ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
-    ensure!(args.anchor != Some(Stem::Other), "--anchor must be vocals, drums or bass: 'other' is never judged");
+    ensure!(
+        args.anchor != Some(Stem::Other),
+        "--anchor must be vocals, drums or bass: 'other' is never judged"
+    );
     let cancel = CancelFlag::new();
     let engine = open_engine(args.bundle.as_deref(), &cancel)?;
-    let reference = args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?;
+    let reference =
+        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?;
     let request = Request {
         question: args.prompt.clone().unwrap_or_else(|| DEFAULT_QUESTION.into()),
         anchor: args.anchor,
@@ -84,7 +90,10 @@ pub(super) fn run(args: &AdviseArgs) -> Result<()> {
 fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
     let (demo, mix) = super::demo::flawed_mix(cancel)?;
     let (stem, gain_db) = (demo.injected.stem, demo.injected.gain_db);
-    eprintln!("Demo: \"{}\" by {} ({}), the {stem} set {gain_db:+.0} dB off.", demo.title, demo.artist, demo.licence);
+    eprintln!(
+        "Demo: \"{}\" by {} ({}), the {stem} set {gain_db:+.0} dB off.",
+        demo.title, demo.artist, demo.licence
+    );
     let rate = mix.sample_rate_hz;
     let (window, hop) = (engine.info().features.window_samples(), (args.hop * rate as f32) as usize);
     let mut windows = Vec::new();
@@ -92,10 +101,15 @@ fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &C
         let end = (start + window).min(mix.len());
         let pcm = StereoPcm::new(mix.left[start..end].to_vec(), mix.right[start..end].to_vec(), rate)?;
         let seconds = |samples: usize| samples as f64 / f64::from(rate);
-        windows.push(Window { start_s: seconds(start), end_s: seconds(end), heard: engine.hear(&pcm, cancel)? });
+        windows.push(Window {
+            start_s: seconds(start),
+            end_s: seconds(end),
+            heard: engine.hear(&pcm, cancel)?,
+        });
     }
     let advice = report(engine, "demo", &windows, args, request, cancel)?;
-    let found = advice.best.stem == Some(stem) && advice.best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
+    let found =
+        advice.best.stem == Some(stem) && advice.best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
     eprintln!(
         "Injected: {stem} {gain_db:+.1} dB. {}",
         match (found, advice.best.gain_db) {
@@ -140,7 +154,12 @@ fn hear_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> R
     }
     let end = dropped + left.len();
     let shortest = (FeatureSettings::SHORTEST_S * rate as f32) as usize;
-    ensure!(end >= shortest, "{}: it is {:.1} s long, the shortest that can be judged is 3 s", path.display(), seconds(end));
+    ensure!(
+        end >= shortest,
+        "{}: it is {:.1} s long, the shortest that can be judged is 3 s",
+        path.display(),
+        seconds(end)
+    );
     let judged_until = windows.last().map_or(0.0, |w| w.end_s);
     if windows.is_empty() || seconds(end) - judged_until >= 1.0 {
         let start = end.saturating_sub(window).max(dropped);
@@ -149,7 +168,13 @@ fn hear_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> R
     Ok(windows)
 }
 
-fn advise_file(engine: &Engine, path: &Path, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
+fn advise_file(
+    engine: &Engine,
+    path: &Path,
+    args: &AdviseArgs,
+    request: &Request,
+    cancel: &CancelFlag,
+) -> Result<()> {
     let windows = hear_file(engine, path, args.hop, cancel)?;
     report(engine, &path.display().to_string(), &windows, args, request, cancel).map(|_| ())
 }
@@ -181,9 +206,16 @@ fn report(
         let levels: Vec<String> = advice
             .levels_lu
             .iter()
-            .map(|(stem, level)| level.map_or(format!("{stem} absent"), |level| format!("{stem} {level:+.1} LU")))
+            .map(|(stem, level)| {
+                level.map_or(format!("{stem} absent"), |level| format!("{stem} {level:+.1} LU"))
+            })
             .collect();
-        say(&format!("\n{name}: {}\n({:.0} % sure; against the rest: {})", advice.text, 100.0 * advice.confidence, levels.join(", ")));
+        say(&format!(
+            "\n{name}: {}\n({:.0} % sure; against the rest: {})",
+            advice.text,
+            100.0 * advice.confidence,
+            levels.join(", ")
+        ));
     }
     Ok(advice)
 }
@@ -193,8 +225,11 @@ fn round(value: f32) -> f64 {
 }
 
 fn json_line(file: &str, kind: &str, start_s: f64, end_s: f64, advice: &Advice) -> Value {
-    let levels: serde_json::Map<String, Value> =
-        advice.levels_lu.iter().map(|(stem, level)| (stem.name().to_string(), json!(level.map(round)))).collect();
+    let levels: serde_json::Map<String, Value> = advice
+        .levels_lu
+        .iter()
+        .map(|(stem, level)| (stem.name().to_string(), json!(level.map(round))))
+        .collect();
     json!({
         "file": file,
         "kind": kind,
@@ -221,7 +256,11 @@ fn clock(seconds: f64) -> String {
 }
 
 fn text_line(window: &Window, advice: &Advice) -> String {
-    let sure = if advice.verdict == Verdict::Silence { String::new() } else { format!(" ({:.0} % sure)", 100.0 * advice.confidence) };
+    let sure = if advice.verdict == Verdict::Silence {
+        String::new()
+    } else {
+        format!(" ({:.0} % sure)", 100.0 * advice.confidence)
+    };
     format!("{:>5} to {:<5} {}{sure}", clock(window.start_s), clock(window.end_s), advice.text)
 }
 

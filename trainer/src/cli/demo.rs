@@ -33,7 +33,8 @@ const STEMS: [(Stem, &[u8]); 4] = [
 /// # Errors
 /// When no temporary file can be written.
 pub(super) fn flawed_mix(cancel: &CancelFlag) -> Result<(Demo, StereoPcm)> {
-    let demo: Demo = serde_json::from_str(include_str!("../../../assets/demo/demo.json")).context("demo.json")?;
+    let demo: Demo =
+        serde_json::from_str(include_str!("../../../assets/demo/demo.json")).context("demo.json")?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let mut mix: Option<StereoPcm> = None;
     for (stem, bytes) in STEMS {

@@ -90,7 +90,8 @@ impl Advisor for EngineAdvisor {
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
-    let mut advisor = EngineAdvisor { engine: open_engine(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
+    let mut advisor =
+        EngineAdvisor { engine: open_engine(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
     let norms = NormsSource::open(args.norms.as_deref())?;
     let mut left_out = Vec::new();
     let songs = find_songs(&args.songs)?;
@@ -101,10 +102,14 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
             None
         }
     });
-    let report = evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
-        eprint!("\r{} songs, {} windows, {} answers ", progress.songs_done, progress.windows_heard, progress.samples_answered);
-        Ok(())
-    })?;
+    let report =
+        evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
+            eprint!(
+                "\r{} songs, {} windows, {} answers ",
+                progress.songs_done, progress.windows_heard, progress.samples_answered
+            );
+            Ok(())
+        })?;
     eprintln!();
     left_out.iter().for_each(|sentence| eprintln!("left out: {sentence}"));
     if let Some(out) = &args.out {

@@ -147,7 +147,9 @@ fn text(path: &Path) -> Result<String> {
 
 pub(super) fn train(command: &TrainCommand) -> Result<()> {
     match command {
-        TrainCommand::Encoder { run, cache } => train_encoder(&text(&run.config)?, cache, &run.out, run.resume),
+        TrainCommand::Encoder { run, cache } => {
+            train_encoder(&text(&run.config)?, cache, &run.out, run.resume)
+        }
         TrainCommand::Decoder { run, tokenizer } => {
             train_decoder(&text(&run.config)?, tokenizer, &run.out, run.resume)
         }
@@ -158,7 +160,8 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
 }
 
 pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
-    let calibration = build_bundle(&args.encoder, &args.decoder, &args.cache, &args.model_version, &args.out)?;
+    let calibration =
+        build_bundle(&args.encoder, &args.decoder, &args.cache, &args.model_version, &args.out)?;
     eprintln!("{} is written\n{calibration:#?}", args.out.display());
     Ok(())
 }

@@ -25,7 +25,9 @@ pub const ABSENT_REST_DB: f32 = -30.0;
 pub fn mel_power_of(mix: &[f32], features: &FeatureSettings) -> MelPower {
     let row = 2 * features.mels;
     let frames = mix.len() / row;
-    let half = |from: usize| mix.chunks_exact(row).flat_map(|r| r[from..from + features.mels].iter().copied()).collect();
+    let half = |from: usize| {
+        mix.chunks_exact(row).flat_map(|r| r[from..from + features.mels].iter().copied()).collect()
+    };
     MelPower { frames, mels: features.mels, mid: half(0), side: half(features.mels) }
 }
 
@@ -42,14 +44,21 @@ pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Devi
     }
     let cells = features.patch_values();
     let shape = (mixes.len(), inputs.len() / cells / mixes.len().max(1), cells);
-    Ok(EncoderBatch { input: Tensor::from_vec(inputs, shape, device)?, power: Tensor::from_vec(powers, shape, device)? })
+    Ok(EncoderBatch {
+        input: Tensor::from_vec(inputs, shape, device)?,
+        power: Tensor::from_vec(powers, shape, device)?,
+    })
 }
 
 /// What the encoder is to say of examples.
 ///
 /// # Errors
 /// As tensor operations.
-pub fn encoder_targets(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<EncoderTargets> {
+pub fn encoder_targets(
+    examples: &[Example],
+    features: &FeatureSettings,
+    device: &Device,
+) -> Result<EncoderTargets> {
     let cells = features.patch_values();
     let (mut shares, mut weights) = (Vec::new(), Vec::new());
     let (mut levels, mut presence) = (Vec::new(), Vec::new());

@@ -89,8 +89,13 @@ impl SongMaps {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
         // SAFETY: cache files are written beside and renamed, never changed in place while they are mapped.
-        let map = unsafe { Mmap::map(&file) }.with_context(|| format!("{} cannot be read", path.display()))?;
-        ensure!(map.len() > 16 && &map[..8] == MAGIC, "{} is not a feature map file of this version", path.display());
+        let map =
+            unsafe { Mmap::map(&file) }.with_context(|| format!("{} cannot be read", path.display()))?;
+        ensure!(
+            map.len() > 16 && &map[..8] == MAGIC,
+            "{} is not a feature map file of this version",
+            path.display()
+        );
         let length = u64::from_le_bytes(map[8..16].try_into().expect("eight bytes")) as usize;
         ensure!(16 + length <= map.len(), "{} is cut off", path.display());
         let header: MapHeader = serde_json::from_slice(&map[16..16 + length])

@@ -51,7 +51,8 @@ impl Example {
         let total: f64 = powers.iter().sum();
         std::array::from_fn(|c| {
             let rest = total - powers[c];
-            (powers[c] > total * 1e-5 && rest > 0.0).then(|| (10.0 * (powers[c] / rest.max(total * 1e-5)).log10()) as f32)
+            (powers[c] > total * 1e-5 && rest > 0.0)
+                .then(|| (10.0 * (powers[c] / rest.max(total * 1e-5)).log10()) as f32)
         })
     }
 }
@@ -121,7 +122,15 @@ impl<'a> Mixer<'a> {
                 ((above - below) / 2.0 / bin_hz / 1.5).max(1.0)
             })
             .collect();
-        Mixer { cache, settings, norms, pools, bins_per_mel, mels: features.mels, frames: cache.songs[0].header.frames }
+        Mixer {
+            cache,
+            settings,
+            norms,
+            pools,
+            bins_per_mel,
+            mels: features.mels,
+            frames: cache.songs[0].header.frames,
+        }
     }
 
     /// Draws what to mix.
@@ -136,7 +145,8 @@ impl<'a> Mixer<'a> {
                 }
             }
             let without_voice = !plan.stems.iter().any(|t| t.stem == Stem::Vocals);
-            if !self.pools[0].0.is_empty() && (without_voice || rng.random_bool(self.settings.foreign_voice)) {
+            if !self.pools[0].0.is_empty() && (without_voice || rng.random_bool(self.settings.foreign_voice))
+            {
                 plan.stems.retain(|t| t.stem != Stem::Vocals);
                 if rng.random_bool(0.9) {
                     plan.stems.push(self.drawn(Stem::Vocals, rng));
@@ -178,7 +188,9 @@ impl<'a> Mixer<'a> {
             let (song, window) = draw(&self.pools[0], rng)?;
             let header = &self.cache.songs[song].header;
             let full: Vec<usize> = (0..header.windows.len())
-                .filter(|w| header.windows[*w].active.len() == STEMS && header.windows[*w].active.iter().all(|a| *a))
+                .filter(|w| {
+                    header.windows[*w].active.len() == STEMS && header.windows[*w].active.iter().all(|a| *a)
+                })
                 .collect();
             if full.len() > 1 && full.contains(&window) {
                 let others: Vec<usize> = full.into_iter().filter(|w| *w != window).collect();
@@ -189,7 +201,12 @@ impl<'a> Mixer<'a> {
     }
 
     /// A window as it is, its stems at these levels (relative, dB).
-    pub fn levelled(&self, song: usize, window: usize, levels_db: &mixing_buddy_core::PerStem<f64>) -> MixPlan {
+    pub fn levelled(
+        &self,
+        song: usize,
+        window: usize,
+        levels_db: &mixing_buddy_core::PerStem<f64>,
+    ) -> MixPlan {
         let header = &self.cache.songs[song].header;
         let stems = header.stems.iter().map(|stem| {
             let mut treatment = self.treatment(song, window, *stem, 0);
@@ -301,7 +318,9 @@ impl<'a> Mixer<'a> {
                 let (Some(i), Some(j)) = positions else { continue };
                 song.read(a.window, pair_index(song.header.stems.len(), i.min(j), i.max(j)), map);
                 for (mix, cross) in example.mix.chunks_exact_mut(row).zip(map.chunks_exact(row)) {
-                    for (((mix, cross), a), b) in mix.iter_mut().zip(cross).zip(&a.amplitude).zip(&b.amplitude) {
+                    for (((mix, cross), a), b) in
+                        mix.iter_mut().zip(cross).zip(&a.amplitude).zip(&b.amplitude)
+                    {
                         *mix += cross * a * b;
                     }
                 }
@@ -333,7 +352,8 @@ impl<'a> Mixer<'a> {
         for frame in 0..self.frames {
             let cells = frame * row..(frame + 1) * row;
             let power: f32 = example.mix[cells.clone()].iter().sum();
-            envelope = if power > envelope { 0.5 * (envelope + power) } else { 0.93 * envelope + 0.07 * power };
+            envelope =
+                if power > envelope { 0.5 * (envelope + power) } else { 0.93 * envelope + 0.07 * power };
             // Above the mean level, every dB comes out as 1 / ratio dB.
             let over = (envelope / mean.max(1e-20)).max(1.0);
             let gain = over.powf(1.0 / plan.bus_ratio - 1.0);
@@ -358,7 +378,8 @@ fn eq_curve(mels: usize, sd_db: f32, rng: &mut SmallRng) -> Vec<f32> {
     (0..mels)
         .map(|m| {
             let position = m as f32 / (mels - 1) as f32 * (points - 1) as f32;
-            let (below, share) = ((position as usize).min(points - 2), position - (position as usize).min(points - 2) as f32);
+            let (below, share) =
+                ((position as usize).min(points - 2), position - (position as usize).min(points - 2) as f32);
             10f32.powf((values[below] * (1.0 - share) + values[below + 1] * share) / 20.0)
         })
         .collect()
@@ -382,7 +403,10 @@ fn pool_of(cache: &MapCache, settings: &MixSettings, stem: Stem) -> (Vec<(usize,
     (windows, cumulative)
 }
 
-fn draw((windows, cumulative): &(Vec<(usize, usize)>, Vec<f64>), rng: &mut SmallRng) -> Option<(usize, usize)> {
+fn draw(
+    (windows, cumulative): &(Vec<(usize, usize)>, Vec<f64>),
+    rng: &mut SmallRng,
+) -> Option<(usize, usize)> {
     let at = rng.random::<f64>() * cumulative.last()?;
     let index = cumulative.partition_point(|c| *c <= at).min(windows.len() - 1);
     Some(windows[index])

@@ -47,7 +47,8 @@ pub fn prepare(root: &Path, out: &Path, options: &PrepareOptions) -> Result<(usi
     folders.sort();
     ensure!(!folders.is_empty(), "{} holds no folder of stems", root.display());
     let bar = ProgressBar::new(folders.len() as u64).with_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} songs, {eta} left").expect("a valid template"),
+        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} songs, {eta} left")
+            .expect("a valid template"),
     );
     bar.set_message("features");
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -139,8 +140,14 @@ fn prepare_song(
         windows: Vec::new(),
         source,
     };
-    let extra = if matches!(header.source.as_str(), "real" | "voice") && header.split == "train" { options.variants } else { 0 };
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ flat.len() as u64 ^ u64::from(flat.as_bytes()[flat.len() / 2]) << 8);
+    let extra = if matches!(header.source.as_str(), "real" | "voice") && header.split == "train" {
+        options.variants
+    } else {
+        0
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(
+        options.seed ^ flat.len() as u64 ^ u64::from(flat.as_bytes()[flat.len() / 2]) << 8,
+    );
     let mut payload = Vec::new();
     for variant in 0..=extra {
         let shifted: Vec<(Stem, StereoPcm)> = if variant == 0 {
@@ -154,7 +161,8 @@ fn prepare_song(
             };
             stems.iter().map(|(stem, pcm)| Ok((*stem, shift(pcm)?))).collect::<Result<_>>()?
         };
-        let offset = if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
+        let offset =
+            if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
         windows_of(&shifted, offset, variant, options, extractor, &mut header, &mut payload);
     }
     ensure!(!header.windows.is_empty(), "{}: no window of ten seconds has sound enough", dir.display());
@@ -225,10 +233,15 @@ fn pair_maps(
             .iter()
             .map(|(_, pcm)| {
                 let window = start..start + samples;
-                let mixed: Vec<f32> =
-                    pcm.left[window.clone()].iter().zip(&pcm.right[window]).map(|(l, r)| 0.5 * (l + sign * r)).collect();
+                let mixed: Vec<f32> = pcm.left[window.clone()]
+                    .iter()
+                    .zip(&pcm.right[window])
+                    .map(|(l, r)| 0.5 * (l + sign * r))
+                    .collect();
                 let mut spectra = Vec::with_capacity(frames * extractor.stft().bins());
-                extractor.stft().for_each_frame(&mixed, frames, |_, spectrum| spectra.extend_from_slice(spectrum));
+                extractor
+                    .stft()
+                    .for_each_frame(&mixed, frames, |_, spectrum| spectra.extend_from_slice(spectrum));
                 spectra
             })
             .collect();

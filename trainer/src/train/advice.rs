@@ -123,8 +123,12 @@ pub fn advice_loss(
     let laid_out: Vec<TrainingIds> = examples
         .iter()
         .map(|e| {
-            let sentence =
-                sampler.answer_text(&e.sample.decision, e.sample.has_reference, &e.sample.stems_present, rng)?;
+            let sentence = sampler.answer_text(
+                &e.sample.decision,
+                e.sample.has_reference,
+                &e.sample.stems_present,
+                rng,
+            )?;
             build_training_ids(tokenizer, &e.sample, &sentence, AUDIO_TOKENS)
         })
         .collect::<Result<_>>()?;
@@ -132,19 +136,23 @@ pub fn advice_loss(
     // The last token is never an input.
     let longest = rows.iter().map(|row| row.len() - 1).max().unwrap_or(0);
 
-    let features: Vec<Tensor> = examples.iter().map(|e| audio_features(&e.reading, &device)).collect::<Result<_, _>>()?;
+    let features: Vec<Tensor> =
+        examples.iter().map(|e| audio_features(&e.reading, &device)).collect::<Result<_, _>>()?;
     let width = examples[0].reading.vocals.summary.len();
     let summaries: Vec<f32> =
         examples.iter().flat_map(|e| Stem::ALL.map(|s| &e.reading[s].summary)).flatten().copied().collect();
     let summaries = Tensor::from_vec(summaries, (examples.len(), Stem::ALL.len(), width), &device)?;
     let audio = projector.audio_tokens(&Tensor::cat(&features, 0)?, &summaries)?;
-    let with_reference: Vec<usize> = (0..examples.len()).filter(|i| examples[*i].reference.is_some()).collect();
+    let with_reference: Vec<usize> =
+        (0..examples.len()).filter(|i| examples[*i].reference.is_some()).collect();
     let reference = if with_reference.is_empty() {
         None
     } else {
         let features: Vec<Tensor> = with_reference
             .iter()
-            .filter_map(|i| Some(reference_features(&examples[*i].reading, examples[*i].reference.as_ref()?, &device)))
+            .filter_map(|i| {
+                Some(reference_features(&examples[*i].reading, examples[*i].reference.as_ref()?, &device))
+            })
             .collect::<Result<_, _>>()?;
         Some(projector.reference_tokens(&Tensor::cat(&features, 0)?)?)
     };
@@ -176,13 +184,16 @@ pub fn advice_loss(
             }
         }
     }
-    let embeds = Tensor::cat(&table, 0)?
-        .index_select(&Tensor::new(order, &device)?, 0)?
-        .reshape((rows.len(), longest, hidden))?;
+    let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, &device)?, 0)?.reshape((
+        rows.len(),
+        longest,
+        hidden,
+    ))?;
     let states = decoder.forward(&embeds, dropout)?.reshape(((), hidden))?;
 
     // One row of logits for each token of an answer, and what it should have been.
-    let (mut places, mut targets, mut decisions, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut places, mut targets, mut decisions, mut texts) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let vocabulary = decoder.vocabulary();
     for (row, (ids, example)) in laid_out.iter().zip(examples).enumerate() {
         let start = ids.prompt.ids.len();
@@ -238,12 +249,16 @@ fn token_target(
     match error {
         Some(error) if Some(at) == answer.direction_position => {
             let total = Direction::ALL.iter().map(|d| of(error.stem, *d)).sum::<f32>().max(1e-9);
-            Direction::ALL.map(|d| (tokenizer.special(Special::Direction(d)), of(error.stem, d) / total)).to_vec()
+            Direction::ALL
+                .map(|d| (tokenizer.special(Special::Direction(d)), of(error.stem, d) / total))
+                .to_vec()
         }
         Some(error) if Some(at) == answer.gain_position => {
             let cells = &posterior.cells[error.stem.index()][error.direction as usize];
             let total = cells.iter().sum::<f64>().max(1e-12);
-            (0..cells.len()).map(|i| (tokenizer.special(Special::Gain(i as u8)), (cells[i] / total) as f32)).collect()
+            (0..cells.len())
+                .map(|i| (tokenizer.special(Special::Gain(i as u8)), (cells[i] / total) as f32))
+                .collect()
         }
         _ => vec![(answer.ids[at], 1.0)],
     }
@@ -263,5 +278,11 @@ pub fn draw_sample(
     rng: &mut SmallRng,
 ) -> Result<Sample> {
     let decision = Decision::new(intent, draw_error(posterior, rng))?;
-    Ok(Sample { question: sampler.question(intent, rng)?, stems_present: present, anchor, has_reference, decision })
+    Ok(Sample {
+        question: sampler.question(intent, rng)?,
+        stems_present: present,
+        anchor,
+        has_reference,
+        decision,
+    })
 }

@@ -110,11 +110,19 @@ pub fn train_advisor(
     resume: bool,
 ) -> Result<()> {
     let run: AdvisorRun = toml::from_str(config).context("the configuration cannot be used")?;
-    ensure!(run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0, "'batch' must be a multiple of 'shards'");
+    ensure!(
+        run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0,
+        "'batch' must be a multiple of 'shards'"
+    );
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     let checkpoint = out.join("last.safetensors");
-    ensure!(resume || !checkpoint.exists(), "{} exists: resume it, or choose another folder", checkpoint.display());
-    std::fs::write(out.join("config.toml"), config).with_context(|| format!("{} cannot be written", out.display()))?;
+    ensure!(
+        resume || !checkpoint.exists(),
+        "{} exists: resume it, or choose another folder",
+        checkpoint.display()
+    );
+    std::fs::write(out.join("config.toml"), config)
+        .with_context(|| format!("{} cannot be written", out.display()))?;
 
     let (base, metadata) = load_tensors(decoder_file)?;
     let decoder_config: DecoderConfig = field(&metadata, "decoder", decoder_file)?;
@@ -127,7 +135,8 @@ pub fn train_advisor(
     let projector = Projector::new(&params.pp("projector"), &projector_config)?;
     let trained: BTreeMap<_, _> = params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect();
     let mut optimizer = AdamW::new(trained, &run.optimizer)?;
-    let start = if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+    let start =
+        if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
 
     let sampler = TextSampler::shipped()?;
     let tokenizer = AdviceTokenizer::from_bytes(super::calibrate::TOKENIZER)?;
@@ -135,7 +144,8 @@ pub fn train_advisor(
     let heard = hear_mixes(&run, cache, encoder_file, &simulator)?;
     let log = RunLog::open(out, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
     let bar = ProgressBar::new(run.steps as u64).with_style(
-        ProgressStyle::with_template("advisor {wide_bar} {pos}/{len}, {msg}, {eta} left").expect("a valid template"),
+        ProgressStyle::with_template("advisor {wide_bar} {pos}/{len}, {msg}, {eta} left")
+            .expect("a valid template"),
     );
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
     for step in start..run.steps {
@@ -153,7 +163,13 @@ pub fn train_advisor(
                 })
                 .collect::<Result<Vec<_>>>()?;
             let dropout = DropoutStream::new(run.seed ^ ((step * run.shards + shard) as u64) << 33);
-            let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, Some(&dropout), &mut rng)?;
+            let loss = advice_loss(
+                (&decoder, &projector, &tokenizer),
+                &sampler,
+                &examples,
+                Some(&dropout),
+                &mut rng,
+            )?;
             let total = f64::from(loss.total.to_scalar::<f32>()?);
             let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
             Ok(ShardOutcome { loss: loss.total, figures })
@@ -191,7 +207,12 @@ pub fn train_advisor(
 }
 
 /// Mixes, flaws and hears, on all threads.
-fn hear_mixes(run: &AdvisorRun, cache: &Path, encoder_file: &Path, simulator: &Simulator<'_>) -> Result<Vec<HeardMix>> {
+fn hear_mixes(
+    run: &AdvisorRun,
+    cache: &Path,
+    encoder_file: &Path,
+    simulator: &Simulator<'_>,
+) -> Result<Vec<HeardMix>> {
     let (weights, metadata) = load_tensors(encoder_file)?;
     let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
     let config = field(&metadata, "encoder", encoder_file)?;
@@ -220,8 +241,13 @@ fn hear_mixes(run: &AdvisorRun, cache: &Path, encoder_file: &Path, simulator: &S
                 Ok((readings(&metered)?.swap_remove(0), powers))
             };
             let (reading, levels_db) = read(window, &flawed.levels_db)?;
-            let mut heard =
-                HeardMix { reading, levels_db, song_db: levels_db, reference: ReferenceBalance::default(), has_reference: false };
+            let mut heard = HeardMix {
+                reading,
+                levels_db,
+                song_db: levels_db,
+                reference: ReferenceBalance::default(),
+                has_reference: false,
+            };
             if flawed.has_reference {
                 let (reference, song_db) = read(other, &flawed.song_db)?;
                 heard.reference.level_db = reference.map(|stem| stem.is_present().then_some(stem.level_db));
@@ -236,7 +262,10 @@ fn hear_mixes(run: &AdvisorRun, cache: &Path, encoder_file: &Path, simulator: &S
     let parts: Vec<Result<Vec<HeardMix>>> = std::thread::scope(|scope| {
         let hear = &hear;
         let handles: Vec<_> = (0..run.shards).map(|shard| scope.spawn(move || hear(shard))).collect();
-        handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))).collect()
+        handles
+            .into_iter()
+            .map(|h| h.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))))
+            .collect()
     });
     bar.finish_and_clear();
     let heard: Vec<HeardMix> = parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();

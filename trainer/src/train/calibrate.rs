@@ -15,8 +15,8 @@ use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request, Stem};
-use rand::rngs::SmallRng;
 use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,13 @@ const SPEAKING_PRECISION: f64 = 0.75;
 ///
 /// # Errors
 /// When a file is missing or damaged, or `out` cannot be written.
-pub fn build_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str, out: &Path) -> Result<Calibration> {
+pub fn build_bundle(
+    encoder: &Path,
+    decoder: &Path,
+    cache: &Path,
+    version: &str,
+    out: &Path,
+) -> Result<Calibration> {
     let (encoder_weights, encoder_meta) = load_tensors(encoder)?;
     let (decoder_weights, decoder_meta) = load_tensors(decoder)?;
     let mut info = BundleInfo {
@@ -61,7 +67,8 @@ pub fn build_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str,
     let heard = hear_flawed(&listener, &info.features, &songs, norms, 600)?;
     fit_meter(&heard, &mut info.calibration);
 
-    let engine = Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
+    let engine =
+        Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
     fit_confidence(&engine, &heard, &mut info.calibration)?;
     let bytes = Bundle::write(&info, TOKENIZER, norms, &weights)?;
     let temporary = out.with_extension("tmp");
@@ -101,7 +108,8 @@ fn hear_flawed(
 ) -> Result<Vec<HeardFlaw>> {
     let sampler = TextSampler::shipped()?;
     let (simulation, mix) = (SimulationSettings::default(), MixSettings::default());
-    let questions = QuestionMix { about: 0.0, other: 0.0, unclear: 0.0, compare: 0.0, anchor: 0.6, reference: 0.5 };
+    let questions =
+        QuestionMix { about: 0.0, other: 0.0, unclear: 0.0, compare: 0.0, anchor: 0.6, reference: 0.5 };
     let simulator = Simulator::new(&simulation, &questions, norms, &sampler);
     let mixer = Mixer::new(songs, &mix, norms);
     let mut rng = SmallRng::seed_from_u64(77);

@@ -10,9 +10,14 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written; a file that was there before is then untouched.
-pub fn save_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>, metadata: &[(&str, String)]) -> Result<()> {
+pub fn save_tensors(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &[(&str, String)],
+) -> Result<()> {
     let temporary = path.with_extension("tmp");
-    let metadata: HashMap<String, String> = metadata.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    let metadata: HashMap<String, String> =
+        metadata.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bytes = safetensors::serialize(tensors.iter().map(|(k, t)| (k.as_str(), t)), Some(metadata))
         .with_context(|| format!("{} cannot be written", path.display()))?;
     let write = || -> std::io::Result<()> {

@@ -69,11 +69,19 @@ impl Default for DecoderRun {
 /// As [`super::encoder::train_encoder`].
 pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -> Result<()> {
     let mut run: DecoderRun = toml::from_str(config).context("the configuration cannot be used")?;
-    ensure!(run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0, "'batch' must be a multiple of 'shards'");
+    ensure!(
+        run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0,
+        "'batch' must be a multiple of 'shards'"
+    );
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     let checkpoint = out.join("last.safetensors");
-    ensure!(resume || !checkpoint.exists(), "{} exists: resume it, or choose another folder", checkpoint.display());
-    std::fs::write(out.join("config.toml"), config).with_context(|| format!("{} cannot be written", out.display()))?;
+    ensure!(
+        resume || !checkpoint.exists(),
+        "{} exists: resume it, or choose another folder",
+        checkpoint.display()
+    );
+    std::fs::write(out.join("config.toml"), config)
+        .with_context(|| format!("{} cannot be written", out.display()))?;
     let json = std::fs::read(tokenizer).with_context(|| format!("{} cannot be read", tokenizer.display()))?;
     let tokenizer = AdviceTokenizer::from_bytes(&json)?;
     run.decoder.vocab_size = tokenizer.vocabulary_size().next_multiple_of(32);
@@ -90,20 +98,23 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
     let norms = NormsSummary::shipped();
     let simulator = Simulator::new(&run.simulation, &run.questions, norms, &sampler);
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
-    let start = if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+    let start =
+        if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
     let log = RunLog::open(out, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
     let weights: usize = params.vars().values().map(|v| v.elem_count()).sum();
     eprintln!("{weights} weights, {} tokens, from step {start} of {}", run.decoder.vocab_size, run.steps);
     let bar = ProgressBar::new(run.steps as u64).with_style(
-        ProgressStyle::with_template("decoder {wide_bar} {pos}/{len}, {msg}, {eta} left").expect("a valid template"),
+        ProgressStyle::with_template("decoder {wide_bar} {pos}/{len}, {msg}, {eta} left")
+            .expect("a valid template"),
     );
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
     for step in start..run.steps {
         let rate = run.optimizer.learning_rate_at(step, run.steps);
         let (grads, figures) = gradients(optimizer.vars(), run.shards, |shard| {
             let mut rng = SmallRng::seed_from_u64(run.seed << 40 | (step * run.shards + shard) as u64);
-            let examples =
-                (0..run.batch / run.shards).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
+            let examples = (0..run.batch / run.shards)
+                .map(|_| simulator.example(&mut rng))
+                .collect::<Result<Vec<_>>>()?;
             let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)?;
             let total = f64::from(loss.total.to_scalar::<f32>()?);
             let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];

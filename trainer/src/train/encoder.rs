@@ -73,8 +73,19 @@ impl Default for EncoderRun {
 
 /// Columns of the run's log.
 const COLUMNS: [&str; 13] = [
-    "loss", "mask", "level_db", "head_db", "presence", "gradient_norm", "learning_rate", "data_s", "step_s",
-    "calib_vocals_db", "calib_drums_db", "calib_bass_db", "calib_other_db",
+    "loss",
+    "mask",
+    "level_db",
+    "head_db",
+    "presence",
+    "gradient_norm",
+    "learning_rate",
+    "data_s",
+    "step_s",
+    "calib_vocals_db",
+    "calib_drums_db",
+    "calib_bass_db",
+    "calib_other_db",
 ];
 
 /// Runs (or goes on with) the training that `config` (the TOML text) describes, on the `train` songs of `cache_dir`,
@@ -85,12 +96,20 @@ const COLUMNS: [&str; 13] = [
 /// (the last good checkpoint then stands).
 pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -> Result<()> {
     let run: EncoderRun = toml::from_str(config).context("the configuration cannot be used")?;
-    ensure!(run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0, "'batch' must be a multiple of 'shards'");
+    ensure!(
+        run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0,
+        "'batch' must be a multiple of 'shards'"
+    );
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     let checkpoint = out.join("last.safetensors");
-    ensure!(resume || !checkpoint.exists(), "{} exists: resume it, or choose another folder", checkpoint.display());
+    ensure!(
+        resume || !checkpoint.exists(),
+        "{} exists: resume it, or choose another folder",
+        checkpoint.display()
+    );
     let config_path = out.join("config.toml");
-    std::fs::write(&config_path, config).with_context(|| format!("{} cannot be written", config_path.display()))?;
+    std::fs::write(&config_path, config)
+        .with_context(|| format!("{} cannot be written", config_path.display()))?;
 
     let train = MapCache::open(cache_dir, |song| song.split == "train")?;
     let calib = MapCache::open(cache_dir, |song| song.split == "calib" && song.source != "voice").ok();
@@ -100,12 +119,14 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     let params = Params::train(run.seed, &Device::Cpu);
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
-    let start = if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+    let start =
+        if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
     let log = RunLog::open(out, &COLUMNS, start)?;
     let weights: usize = params.vars().values().map(|v| v.elem_count()).sum();
     eprintln!("{} songs, {weights} weights, from step {start} of {}", train.songs.len(), run.steps);
     let bar = ProgressBar::new(run.steps as u64).with_style(
-        ProgressStyle::with_template("encoder {wide_bar} {pos}/{len}, {msg}, {eta} left").expect("a valid template"),
+        ProgressStyle::with_template("encoder {wide_bar} {pos}/{len}, {msg}, {eta} left")
+            .expect("a valid template"),
     );
     bar.set_position(start as u64);
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
@@ -119,7 +140,8 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
             let examples: Vec<Example> = (0..share)
                 .map(|i| {
                     let index = (step * run.batch + shard * share + i) as u64;
-                    let mut rng = SmallRng::seed_from_u64(run.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index));
+                    let mut rng =
+                        SmallRng::seed_from_u64(run.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index));
                     let plan = mixer.plan(&mut rng);
                     mixer.mix(&plan, &mut rng)
                 })
@@ -132,7 +154,8 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
         let norm = optimizer.step(&grads, rate).with_context(|| {
             format!("training stopped; {} holds the last good weights", checkpoint.display())
         })?;
-        let extra = [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
+        let extra =
+            [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
         for (name, value) in figures.into_iter().chain(extra) {
             *means.entry(name.to_string()).or_default() += value;
         }
@@ -150,7 +173,10 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
                     means.insert(name.to_string(), value);
                 }
                 bar.println(format!("step {done}: median error on calib songs {errors:.2?} dB"));
-                eprintln!("step {done}: mask {:.3}, level {:.2}, calib {errors:.2?} dB", means["mask"], means["level_db"]);
+                eprintln!(
+                    "step {done}: mask {:.3}, level {:.2}, calib {errors:.2?} dB",
+                    means["mask"], means["level_db"]
+                );
             }
             log.row(done, &means)?;
             means.clear();
@@ -159,14 +185,22 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
         if done % run.checkpoint_steps == 0 || done == run.steps {
             save_run(&checkpoint, &optimizer, config)?;
             export_averaged(&optimizer, &run, &features, &out.join("encoder.safetensors"))?;
-            log.plot("Encoder", &["mask", "calib_vocals_db", "calib_drums_db", "calib_bass_db", "calib_other_db"])?;
+            log.plot(
+                "Encoder",
+                &["mask", "calib_vocals_db", "calib_drums_db", "calib_bass_db", "calib_other_db"],
+            )?;
         }
     }
     bar.finish_and_clear();
     Ok(())
 }
 
-fn export_averaged(optimizer: &AdamW, run: &EncoderRun, features: &FeatureSettings, path: &Path) -> Result<()> {
+fn export_averaged(
+    optimizer: &AdamW,
+    run: &EncoderRun,
+    features: &FeatureSettings,
+    path: &Path,
+) -> Result<()> {
     let metadata = [
         ("encoder", serde_json::to_string(&run.encoder)?),
         ("features", serde_json::to_string(features)?),
@@ -190,7 +224,8 @@ pub fn shard_loss(
     let before = Instant::now();
     let mixes: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
     let batch = encoder_batch(&mixes, features, &Device::Cpu)?;
-    let EncoderTargets { shares, weights, level_db, presence } = encoder_targets(examples, features, &Device::Cpu)?;
+    let EncoderTargets { shares, weights, level_db, presence } =
+        encoder_targets(examples, features, &Device::Cpu)?;
     let data_s = (data_time + before.elapsed()).as_secs_f64();
     let encoded = encoder.encode(&batch.input, dropout)?;
     let mask = mask_cross_entropy(&encoded.mask_logits, shares, weights)?;
@@ -270,7 +305,8 @@ pub fn meter_errors(
         let inputs: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
         let batch = encoder_batch(&inputs, features, &Device::Cpu)?;
         let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
-        let (levels, expected) = (metered.level_db.to_vec2::<f32>()?, metered.log_error.exp()?.to_vec2::<f32>()?);
+        let (levels, expected) =
+            (metered.level_db.to_vec2::<f32>()?, metered.log_error.exp()?.to_vec2::<f32>()?);
         for (row, example) in examples.iter().enumerate() {
             for (c, truth) in example.rest_levels_db().into_iter().enumerate() {
                 if let Some(truth) = truth.filter(|truth| *truth > -25.0) {

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn matches_plain_operations() {
-        let logits = Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, STEMS, 6), &Device::Cpu).unwrap()).unwrap();
+        let logits =
+            Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, STEMS, 6), &Device::Cpu).unwrap()).unwrap();
         let raw = Tensor::rand(0.01f32, 1.0, (2, 3, STEMS, 6), &Device::Cpu).unwrap();
         let shares = raw.broadcast_div(&raw.sum_keepdim(2).unwrap()).unwrap();
         let weights = Tensor::rand(0.1f32, 2.0, (2, 3, 6), &Device::Cpu).unwrap();
@@ -107,9 +108,12 @@ mod tests {
         let fused = mask_cross_entropy(logits.as_tensor(), flat(&shares), flat(&weights)).unwrap();
         let top = logits.max_keepdim(2).unwrap().detach();
         let shifted = logits.broadcast_sub(&top).unwrap();
-        let log = shifted.broadcast_sub(&shifted.exp().unwrap().sum_keepdim(2).unwrap().log().unwrap()).unwrap();
+        let log =
+            shifted.broadcast_sub(&shifted.exp().unwrap().sum_keepdim(2).unwrap().log().unwrap()).unwrap();
         let cross = (shares * log).unwrap().sum(2).unwrap().neg().unwrap();
-        let plain = ((cross * &weights).unwrap().sum_all().unwrap() / f64::from(flat(&weights).iter().sum::<f32>())).unwrap();
+        let plain = ((cross * &weights).unwrap().sum_all().unwrap()
+            / f64::from(flat(&weights).iter().sum::<f32>()))
+        .unwrap();
         assert!((fused.to_scalar::<f32>().unwrap() - plain.to_scalar::<f32>().unwrap()).abs() < 1e-5);
         let grad = |y: &Tensor| flat(y.backward().unwrap().get(&logits).unwrap());
         let worst = grad(&fused).iter().zip(grad(&plain)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

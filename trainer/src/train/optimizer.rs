@@ -86,7 +86,10 @@ impl AdamW {
             .map(|(name, var)| {
                 let weights = var.flatten_all()?.to_vec1::<f32>()?;
                 let zeros = vec![0.0; weights.len()];
-                Ok((name.clone(), Slot { average: weights.clone(), first: zeros.clone(), second: zeros, weights }))
+                Ok((
+                    name.clone(),
+                    Slot { average: weights.clone(), first: zeros.clone(), second: zeros, weights },
+                ))
             })
             .collect::<Result<_>>()?;
         Ok(AdamW { settings: settings.clone(), vars, slots, step: 0 })
@@ -120,7 +123,8 @@ impl AdamW {
         for (name, gradient) in gradients {
             let (Some(slot), Some(var)) = (self.slots.get_mut(name), self.vars.get(name)) else { continue };
             let decay = if var.rank() >= 2 { rate * s.weight_decay as f32 } else { 0.0 };
-            let state = slot.weights.iter_mut().zip(&mut slot.first).zip(&mut slot.second).zip(&mut slot.average);
+            let state =
+                slot.weights.iter_mut().zip(&mut slot.first).zip(&mut slot.second).zip(&mut slot.average);
             for ((((weight, first), second), average), gradient) in state.zip(gradient) {
                 let gradient = gradient * clip;
                 *first = b1 * *first + (1.0 - b1) * gradient;
@@ -156,7 +160,12 @@ impl AdamW {
         let mut state = BTreeMap::new();
         for (name, slot) in &self.slots {
             let shape = self.vars[name].shape();
-            let parts = [("weights", &slot.weights), ("first", &slot.first), ("second", &slot.second), ("average", &slot.average)];
+            let parts = [
+                ("weights", &slot.weights),
+                ("first", &slot.first),
+                ("second", &slot.second),
+                ("average", &slot.average),
+            ];
             for (part, values) in parts {
                 state.insert(format!("{part}.{name}"), Tensor::from_slice(values, shape, &Device::Cpu)?);
             }
@@ -173,7 +182,8 @@ impl AdamW {
             let var = &self.vars[name];
             let read = |part: &str| -> Result<Vec<f32>> {
                 let key = format!("{part}.{name}");
-                let tensor = state.get(&key).ok_or_else(|| anyhow::anyhow!("the checkpoint has no '{key}'"))?;
+                let tensor =
+                    state.get(&key).ok_or_else(|| anyhow::anyhow!("the checkpoint has no '{key}'"))?;
                 ensure!(
                     tensor.shape() == var.shape(),
                     "the checkpoint is of another architecture: '{name}' has shape {:?}, expected {:?}",
@@ -182,7 +192,12 @@ impl AdamW {
                 );
                 Ok(tensor.flatten_all()?.to_vec1()?)
             };
-            *slot = Slot { weights: read("weights")?, first: read("first")?, second: read("second")?, average: read("average")? };
+            *slot = Slot {
+                weights: read("weights")?,
+                first: read("first")?,
+                second: read("second")?,
+                average: read("average")?,
+            };
             var.set(&Tensor::from_slice(&slot.weights, var.shape(), var.device())?)?;
         }
         self.step = step;

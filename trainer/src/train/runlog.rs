@@ -29,7 +29,8 @@ impl RunLog {
             };
             kept.extend(text.lines().skip(1).filter(is_before).map(String::from));
         }
-        std::fs::write(&path, kept.join("\n") + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+        std::fs::write(&path, kept.join("\n") + "\n")
+            .with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(RunLog { path, columns })
     }
 
@@ -56,7 +57,8 @@ impl RunLog {
             .iter()
             .filter_map(|name| {
                 let at = self.columns.iter().position(|c| c == name)? + 1;
-                let points: Vec<_> = rows.iter().filter_map(|r| Some(((*r.first()?)?, (*r.get(at)?)?))).collect();
+                let points: Vec<_> =
+                    rows.iter().filter_map(|r| Some(((*r.first()?)?, (*r.get(at)?)?))).collect();
                 (points.len() > 1).then_some((*name, points))
             })
             .collect();

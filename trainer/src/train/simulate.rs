@@ -12,8 +12,8 @@ use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::language::Intent;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::norms::{
-    AllowedStems, Balance, BalanceDensity, Category, NormsSummary, Posterior, Rule, density::UNKNOWN_SD_DB, levels_from_rest_levels,
-    summary::KERNEL_BANDWIDTH_DB,
+    AllowedStems, Balance, BalanceDensity, Category, NormsSummary, Posterior, Rule, density::UNKNOWN_SD_DB,
+    levels_from_rest_levels, summary::KERNEL_BANDWIDTH_DB,
 };
 use mixing_buddy_core::{Direction, PerStem, Stem};
 use rand::Rng;
@@ -97,8 +97,11 @@ impl<'a> Simulator<'a> {
         let (song, window) = loop {
             let song = self.norms.sample_window(KERNEL_BANDWIDTH_DB, &mut || rng.random());
             let spread = if has_reference { self.settings.window_sd_db } else { 0.0 };
-            let window: Balance = song.map(|level| level + spread * Distribution::<f64>::sample(&StandardNormal, rng));
-            if let (Some(song), Some(window)) = (levels_from_rest_levels(song), levels_from_rest_levels(window)) {
+            let window: Balance =
+                song.map(|level| level + spread * Distribution::<f64>::sample(&StandardNormal, rng));
+            if let (Some(song), Some(window)) =
+                (levels_from_rest_levels(song), levels_from_rest_levels(window))
+            {
                 break (song, window);
             }
         };
@@ -135,7 +138,8 @@ impl<'a> Simulator<'a> {
         if let Some(song) = song_db {
             let mean = all_rest_levels_from_levels(song);
             let sd = |stem: Stem| if present[stem] { self.settings.window_sd_db } else { UNKNOWN_SD_DB };
-            let density = BalanceDensity::reference([mean.vocals, mean.drums, mean.bass], Stem::BLAMED.map(sd));
+            let density =
+                BalanceDensity::reference([mean.vocals, mean.drums, mean.bass], Stem::BLAMED.map(sd));
             Rule::new(density).posterior(levels_db, allowed)
         } else if Stem::BLAMED.into_iter().any(|stem| !present[stem]) {
             let sd = Stem::BLAMED.map(|stem| if present[stem] { 0.0 } else { UNKNOWN_SD_DB });
@@ -159,12 +163,17 @@ impl<'a> Simulator<'a> {
         let mut reading = Reading::default();
         let mut reference = ReferenceBalance::default();
         for stem in Stem::ALL {
-            let sd = self.settings.meter_sd_db[stem.index()] * (self.settings.meter_sd_spread * normal(rng)).exp();
+            let sd =
+                self.settings.meter_sd_db[stem.index()] * (self.settings.meter_sd_spread * normal(rng)).exp();
             let common = self.settings.song_share.sqrt() * sd * normal(rng);
             let own = (1.0 - self.settings.song_share).sqrt() * sd;
             let present = flawed.present[stem];
             reading[stem] = StemReading {
-                level_db: if present { truth[stem] as f32 + common + own * normal(rng) } else { rng.random_range(-45.0..-18.0) },
+                level_db: if present {
+                    truth[stem] as f32 + common + own * normal(rng)
+                } else {
+                    rng.random_range(-45.0..-18.0)
+                },
                 // A normal error's mean size is 0.8 of its standard deviation; the head's guess of it errs too.
                 error_db: 0.8 * sd * (0.25 * normal(rng)).exp(),
                 presence: if present { rng.random_range(0.7f32..1.0) } else { rng.random_range(0.0..0.4) },

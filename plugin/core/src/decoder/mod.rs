@@ -8,7 +8,9 @@ mod projector;
 mod speak;
 
 pub use config::DecoderConfig;
-pub use projector::{AUDIO_TOKENS, Projector, ProjectorConfig, ReferenceBalance, audio_features, reference_features};
+pub use projector::{
+    AUDIO_TOKENS, Projector, ProjectorConfig, ReferenceBalance, audio_features, reference_features,
+};
 pub use speak::{Outcomes, Speaker, Spoken, SpokenRequest};
 
 use crate::error::Result;
@@ -83,7 +85,8 @@ impl Decoder {
     /// When shapes do not fit or the sequence is too long.
     pub fn forward_cached(&self, embeds: &Tensor, cache: &mut KeyValueCache) -> Result<Tensor> {
         let tokens = embeds.dim(1)?;
-        let mask = if tokens > 1 { Some(causal_mask(tokens, cache.tokens(), embeds.device())?) } else { None };
+        let mask =
+            if tokens > 1 { Some(causal_mask(tokens, cache.tokens(), embeds.device())?) } else { None };
         let mut x = embeds.clone();
         for (layer, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, &self.rotary, mask.as_ref(), Some((cache, layer)), None)?;

@@ -134,14 +134,19 @@ pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
 ///
 /// # Errors
 /// As tensor operations.
-pub fn reference_features(reading: &Reading, reference: &ReferenceBalance, device: &Device) -> Result<Tensor> {
+pub fn reference_features(
+    reading: &Reading,
+    reference: &ReferenceBalance,
+    device: &Device,
+) -> Result<Tensor> {
     let known = |stem: Stem| reference.level_db[stem].filter(|_| reading[stem].is_present());
     let difference = |stem: Stem| {
         known(stem).map_or(0.0, |level| (told_level_db(reading, stem) - level).clamp(-24.0, 24.0))
     };
     let mut values = Vec::with_capacity(Stem::ALL.len() * REFERENCE_VALUES);
     for stem in Stem::ALL {
-        let level = reference.level_db[stem].unwrap_or(LEVEL_RANGE_DB.0).clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1);
+        let level =
+            reference.level_db[stem].unwrap_or(LEVEL_RANGE_DB.0).clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1);
         bumps(difference(stem), -16.0, DIFFERENCE_BUMPS, &mut values);
         bumps(level, -26.0, LEVEL_BUMPS, &mut values);
         one_hot(stem, &mut values);

@@ -87,7 +87,12 @@ impl Speaker<'_> {
     ///
     /// # Errors
     /// When cancelled, or when a tensor operation fails.
-    pub fn speak(&self, reading: &Reading, request: &SpokenRequest<'_>, cancel: &CancelFlag) -> Result<Spoken> {
+    pub fn speak(
+        &self,
+        reading: &Reading,
+        request: &SpokenRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<Spoken> {
         let heard = reading.map(|stem| stem.is_present());
         let stems_present = request.stems.map_or(heard, |stated| PerStem::from_fn(|s| stated[s] && heard[s]));
         let spec = PromptSpec {
@@ -137,10 +142,12 @@ impl Speaker<'_> {
         reading: &Reading,
         reference: Option<&ReferenceBalance>,
     ) -> Result<Tensor> {
-        let summaries: Vec<f32> = Stem::ALL.iter().flat_map(|s| reading[*s].summary.iter().copied()).collect();
+        let summaries: Vec<f32> =
+            Stem::ALL.iter().flat_map(|s| reading[*s].summary.iter().copied()).collect();
         let width = summaries.len() / Stem::ALL.len();
         let summaries = Tensor::from_vec(summaries, (1, Stem::ALL.len(), width), self.device)?;
-        let audio = self.projector.audio_tokens(&audio_features(reading, self.device)?, &summaries)?.squeeze(0)?;
+        let audio =
+            self.projector.audio_tokens(&audio_features(reading, self.device)?, &summaries)?.squeeze(0)?;
         let words = self.decoder.embed(&prompt.ids)?;
         let slots = &prompt.audio_slots;
         let before = match (&prompt.reference_slots, reference) {
@@ -218,7 +225,8 @@ impl Answering<'_> {
                     };
                     branch.say(tokenizer.special(*choice))?;
                     let directions = Direction::ALL.map(|d| tokenizer.special(Special::Direction(d)));
-                    for (slot, of) in outcomes.errors[stem.index()].iter_mut().zip(branch.shares(&directions)) {
+                    for (slot, of) in outcomes.errors[stem.index()].iter_mut().zip(branch.shares(&directions))
+                    {
                         *slot = share * of;
                     }
                 }
@@ -249,7 +257,8 @@ impl Answering<'_> {
     /// same sentence, and different windows don't all get one.
     fn sentence(&mut self, prompt: &Prompt, cancel: &CancelFlag) -> Result<()> {
         const TEMPERATURE: f32 = 0.5;
-        let mut seed = prompt.ids.iter().chain(&self.ids).fold(0u64, |hash, id| mix_bits(hash ^ u64::from(*id)));
+        let mut seed =
+            prompt.ids.iter().chain(&self.ids).fold(0u64, |hash, id| mix_bits(hash ^ u64::from(*id)));
         while !self.grammar.is_done() {
             cancel.check()?;
             if let Some(only) = self.grammar.forced() {
@@ -268,7 +277,8 @@ impl Answering<'_> {
                 left < 0.0
             });
             // Improbable tails read as mistakes: below 2 % of the best, take the best.
-            let next = drawn.filter(|i| weights[*i] > 0.02).map_or_else(|| self.most_probable(), |i| i as u32);
+            let next =
+                drawn.filter(|i| weights[*i] > 0.02).map_or_else(|| self.most_probable(), |i| i as u32);
             self.say(next)?;
         }
         Ok(())

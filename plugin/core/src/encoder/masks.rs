@@ -73,7 +73,13 @@ impl CustomOp2 for MaskEnergies {
         "mask-energies"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (logits, power, cells) = (floats(s1, l1)?, floats(s2, l2)?, cells_of(l1, l2)?);
         let mut masks = vec![0.0; STEMS * cells];
         let mut energies = Vec::with_capacity(logits.len() / cells.max(1));
@@ -86,7 +92,13 @@ impl CustomOp2 for MaskEnergies {
         Ok((CpuStorage::F32(energies), Shape::from((dims[0], dims[1], STEMS))))
     }
 
-    fn bwd(&self, logits: &Tensor, power: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        power: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((Some(logits.apply_op3_no_bwd(power, &grad.contiguous()?, &MaskEnergiesGrad)?), None))
     }
 }
@@ -108,7 +120,8 @@ impl CustomOp3 for MaskEnergiesGrad {
         let (logits, power, grad) = (floats(s1, l1)?, floats(s2, l2)?, floats(s3, l3)?);
         let cells = cells_of(l1, l2)?;
         let mut dlogits = vec![0.0; logits.len()];
-        let tokens = logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)).zip(grad.chunks_exact(STEMS));
+        let tokens =
+            logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)).zip(grad.chunks_exact(STEMS));
         for (((token, power), grad), masks) in tokens.zip(dlogits.chunks_exact_mut(STEMS * cells)) {
             softmax_over_stems(token, cells, masks);
             let (m0, rest) = masks.split_at_mut(cells);
@@ -133,7 +146,8 @@ mod tests {
 
     #[test]
     fn fused_energies_and_gradients_match_plain_ones() {
-        let logits = Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, STEMS, 10), &Device::Cpu).unwrap()).unwrap();
+        let logits =
+            Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, STEMS, 10), &Device::Cpu).unwrap()).unwrap();
         let power = Tensor::rand(0f32, 3.0, (2, 3, 10), &Device::Cpu).unwrap();
         let weights = Tensor::randn(0f32, 1.0, (2, 3, STEMS), &Device::Cpu).unwrap();
         let run = |f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| {

@@ -145,7 +145,12 @@ impl Encoder {
     ///
     /// # Errors
     /// As tensor operations.
-    pub fn meter(&self, encoded: &Encoded, power: &Tensor, dropout: Option<&DropoutStream>) -> Result<Metered> {
+    pub fn meter(
+        &self,
+        encoded: &Encoded,
+        power: &Tensor,
+        dropout: Option<&DropoutStream>,
+    ) -> Result<Metered> {
         let (batch, _, _) = encoded.hidden.dims3()?;
         let energies = mask_energies(&encoded.mask_logits, power)?; // [batch, tokens, stems]
         let mask_level_db = levels_against_rest_db(&energies.sum(1)?)?;
@@ -159,9 +164,11 @@ impl Encoder {
         let device = levels.device();
         let all_levels = levels.unsqueeze(1)?.expand((batch, STEMS, STEMS))?;
         let own_level = levels.unsqueeze(2)?.expand((batch, STEMS, STEMS))?;
-        let which = Tensor::eye(STEMS, levels.dtype(), device)?.unsqueeze(0)?.expand((batch, STEMS, STEMS))?;
+        let which =
+            Tensor::eye(STEMS, levels.dtype(), device)?.unsqueeze(0)?.expand((batch, STEMS, STEMS))?;
         let own_level = (own_level * &which)?;
-        let inputs = Tensor::cat(&[&summary, &all_levels.contiguous()?, &own_level, &which.contiguous()?], D::Minus1)?;
+        let inputs =
+            Tensor::cat(&[&summary, &all_levels.contiguous()?, &own_level, &which.contiguous()?], D::Minus1)?;
         let inner = self.head_in.forward(&inputs, dropout)?.silu()?;
         let head = self.head_out.forward(&inner, dropout)?; // [batch, stems, 3]
         let part = |i| head.narrow(D::Minus1, i, 1)?.squeeze(D::Minus1);

@@ -67,7 +67,8 @@ pub fn pool_readings(windows: &[Reading]) -> Option<Reading> {
         let all = || windows.iter().map(move |window| &window[stem]);
         let weight = |r: &StemReading| r.presence.max(1e-3) / r.error_db.max(0.3).powi(2);
         let total: f32 = all().map(weight).sum();
-        let mean = |value: &dyn Fn(&StemReading) -> f32| all().map(|r| weight(r) * value(r)).sum::<f32>() / total;
+        let mean =
+            |value: &dyn Fn(&StemReading) -> f32| all().map(|r| weight(r) * value(r)).sum::<f32>() / total;
         let width = all().map(|r| r.summary.len()).min().unwrap_or(0);
         let error_db = mean(&|r| r.error_db);
         let present = all().filter(|r| r.is_present()).count();
@@ -75,7 +76,11 @@ pub fn pool_readings(windows: &[Reading]) -> Option<Reading> {
             level_db: mean(&|r| r.level_db),
             error_db: error_db * (0.6 + 0.4 / (windows.len() as f32).sqrt()),
             // There if it is there in a quarter of the windows: a song with one verse sung is a song with vocals.
-            presence: if 4 * present >= windows.len() { all().map(|r| r.presence).fold(0.0, f32::max) } else { mean(&|r| r.presence) },
+            presence: if 4 * present >= windows.len() {
+                all().map(|r| r.presence).fold(0.0, f32::max)
+            } else {
+                mean(&|r| r.presence)
+            },
             summary: (0..width).map(|i| mean(&|r| r.summary[i])).collect(),
         }
     }))

@@ -40,8 +40,9 @@ mod tests {
     #[test]
     fn agrees_with_ebur128_within_a_tenth_of_a_db() {
         for hz in [40.0f32, 100.0, 500.0, 997.0, 3000.0, 10_000.0] {
-            let samples: Vec<f32> =
-                (0..480_000).map(|n| 0.1 * (std::f32::consts::TAU * hz * n as f32 / 48_000.0).sin()).collect();
+            let samples: Vec<f32> = (0..480_000)
+                .map(|n| 0.1 * (std::f32::consts::TAU * hz * n as f32 / 48_000.0).sin())
+                .collect();
             let mut meter = EbuR128::new(1, 48_000, Mode::I).unwrap();
             meter.add_frames_f32(&samples).unwrap();
             let measured_db = meter.loudness_global().unwrap() + 0.691;

@@ -214,7 +214,8 @@ mod tests {
     #[test]
     fn refuses_what_cannot_be_heard() {
         let mut extractor = FeatureExtractor::new(&FeatureSettings::default());
-        let sentence = |l: &[f32], r: &[f32], e: &mut FeatureExtractor| e.mel_power(l, r).unwrap_err().to_string();
+        let sentence =
+            |l: &[f32], r: &[f32], e: &mut FeatureExtractor| e.mel_power(l, r).unwrap_err().to_string();
         assert!(sentence(&[0.0; 10], &[0.0; 9], &mut extractor).contains("differ in length"));
         assert!(sentence(&[0.0; 10], &[0.0; 10], &mut extractor).contains("too few"));
         let mut bad = vec![0.0; 64_000];

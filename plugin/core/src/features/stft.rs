@@ -42,7 +42,12 @@ impl Stft {
     }
 
     /// Calls `visit(frame, spectrum)` for `frames` frames centred at multiples of the hop; outside of `samples` is silence.
-    pub fn for_each_frame(&mut self, samples: &[f32], frames: usize, mut visit: impl FnMut(usize, &[Complex32])) {
+    pub fn for_each_frame(
+        &mut self,
+        samples: &[f32],
+        frames: usize,
+        mut visit: impl FnMut(usize, &[Complex32]),
+    ) {
         let length = self.window.len();
         let half = length / 2;
         for index in 0..frames {

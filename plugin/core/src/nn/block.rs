@@ -46,7 +46,9 @@ impl RotaryTable {
     pub fn new(positions: usize, head_dim: usize, theta: f64, device: &Device) -> Result<Self> {
         let half = head_dim / 2;
         let angles: Vec<f32> = (0..positions)
-            .flat_map(|p| (0..half).map(move |i| (p as f64 * theta.powf(-2.0 * i as f64 / head_dim as f64)) as f32))
+            .flat_map(|p| {
+                (0..half).map(move |i| (p as f64 * theta.powf(-2.0 * i as f64 / head_dim as f64)) as f32)
+            })
             .collect();
         let angles = Tensor::from_vec(angles, (positions, half), device)?;
         Ok(RotaryTable { cos: angles.cos()?, sin: angles.sin()? })
@@ -169,7 +171,9 @@ impl Block {
         let (batch, tokens, hidden) = x.dims3()?;
         let (heads, head_dim) = (self.config.heads, self.config.head_dim());
         let split = |y: Tensor| y.reshape((batch, tokens, (), head_dim))?.transpose(1, 2)?.contiguous();
-        let offset = cache.as_ref().map_or(0, |(cache, layer)| if *layer == 0 { cache.tokens() } else { cache.tokens() - tokens });
+        let offset = cache
+            .as_ref()
+            .map_or(0, |(cache, layer)| if *layer == 0 { cache.tokens() } else { cache.tokens() - tokens });
         let q = rotary.apply(&split(self.attention.q.forward(x, dropout)?)?, offset)?;
         let k = rotary.apply(&split(self.attention.k.forward(x, dropout)?)?, offset)?;
         let v = split(self.attention.v.forward(x, dropout)?)?;
@@ -185,7 +189,9 @@ impl Block {
         };
         let mixed = ops::softmax(&scores)?.matmul(&v)?;
         debug_assert_eq!(mixed.dim(1)?, heads);
-        self.attention.o.forward(&mixed.transpose(1, 2)?.contiguous()?.reshape((batch, tokens, hidden))?, dropout)
+        self.attention
+            .o
+            .forward(&mixed.transpose(1, 2)?.contiguous()?.reshape((batch, tokens, hidden))?, dropout)
     }
 
     fn repeat_heads(&self, x: Tensor) -> Result<Tensor> {
@@ -194,7 +200,12 @@ impl Block {
             return x.contiguous();
         }
         let (batch, heads, tokens, dim) = x.dims4()?;
-        x.unsqueeze(2)?.expand((batch, heads, times, tokens, dim))?.reshape((batch, heads * times, tokens, dim))
+        x.unsqueeze(2)?.expand((batch, heads, times, tokens, dim))?.reshape((
+            batch,
+            heads * times,
+            tokens,
+            dim,
+        ))
     }
 }
 
@@ -204,8 +215,7 @@ impl Block {
 /// As tensor operations.
 pub fn causal_mask(tokens: usize, past: usize, device: &Device) -> Result<Tensor> {
     let keys = past + tokens;
-    let values: Vec<f32> = (0..tokens)
-        .flat_map(|t| (0..keys).map(move |k| if k <= past + t { 0.0 } else { -1e9 }))
-        .collect();
+    let values: Vec<f32> =
+        (0..tokens).flat_map(|t| (0..keys).map(move |k| if k <= past + t { 0.0 } else { -1e9 })).collect();
     Tensor::from_vec(values, (tokens, keys), device)
 }

@@ -196,7 +196,9 @@ impl CustomOp1 for FrozenMatMul {
         let (outputs, inputs) = weight.dims2()?;
         let rows = layout.shape().elem_count() / inputs;
         let (held, weight_layout) = weight.storage_and_layout();
-        let candle_core::Storage::Cpu(held) = &*held else { candle_core::bail!("the weight is not on the CPU") };
+        let candle_core::Storage::Cpu(held) = &*held else {
+            candle_core::bail!("the weight is not on the CPU")
+        };
         let transposed = weight_layout.transpose(0, 1)?;
         let product = storage.matmul(held, (1, rows, outputs, inputs), layout, &transposed)?;
         Ok((product, Shape::from((rows, outputs))))

@@ -7,7 +7,9 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, D, Layout, Result
 
 /// Borrows a contiguous `f32` CPU buffer. Callers make their arguments contiguous first.
 fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let CpuStorage::F32(data) = storage else { bail!("only f32 is supported here, not {:?}", storage_name(storage)) };
+    let CpuStorage::F32(data) = storage else {
+        bail!("only f32 is supported here, not {:?}", storage_name(storage))
+    };
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&data[start..end]),
         None => bail!("a fused operation needs contiguous arguments"),
@@ -45,7 +47,8 @@ pub(crate) fn fast_exp(x: f32) -> f32 {
                     * (0.5
                         + fraction
                             * (1.0 / 6.0
-                                + fraction * (1.0 / 24.0 + fraction * (1.0 / 120.0 + fraction * (1.0 / 720.0))))));
+                                + fraction
+                                    * (1.0 / 24.0 + fraction * (1.0 / 120.0 + fraction * (1.0 / 720.0))))));
     polynomial * f32::from_bits((((whole as i32) + 127) << 23) as u32)
 }
 
@@ -101,7 +104,13 @@ impl CustomOp2 for SoftmaxGrad {
         "softmax-grad"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (y, g, width) = (slice(s1, l1)?, slice(s2, l2)?, last_dim(l1)?);
         let mut dx = vec![0.0; y.len()];
         for ((y, g), dx) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
@@ -144,7 +153,13 @@ impl CustomOp2 for RmsNorm {
         "rms-norm"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (x, gain) = (slice(s1, l1)?, slice(s2, l2)?);
         let mut y = vec![0.0; x.len()];
         for (row, to) in x.chunks_exact(gain.len()).zip(y.chunks_exact_mut(gain.len())) {
@@ -156,9 +171,16 @@ impl CustomOp2 for RmsNorm {
         out(y, l1)
     }
 
-    fn bwd(&self, x: &Tensor, gain: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        gain: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let dx = x.contiguous()?.apply_op3_no_bwd(gain, &grad, &RmsNormGradInput { epsilon: self.epsilon })?;
+        let dx =
+            x.contiguous()?.apply_op3_no_bwd(gain, &grad, &RmsNormGradInput { epsilon: self.epsilon })?;
         let dgain = x.contiguous()?.apply_op2_no_bwd(&grad, &RmsNormGradGain { epsilon: self.epsilon })?;
         Ok((Some(dx), Some(dgain)))
     }
@@ -185,7 +207,9 @@ impl CustomOp3 for RmsNormGradInput {
         let (x, gain, grad) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
         let width = gain.len();
         let mut dx = vec![0.0; x.len()];
-        for ((x, g), dx) in x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
+        for ((x, g), dx) in
+            x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width))
+        {
             let inverse = inverse_rms(x, self.epsilon);
             let dot: f32 = x.iter().zip(g).zip(gain).map(|((x, g), w)| x * g * w).sum();
             let pull = dot * inverse * inverse * inverse / width as f32;
@@ -206,7 +230,13 @@ impl CustomOp2 for RmsNormGradGain {
         "rms-norm-grad-gain"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (x, grad, width) = (slice(s1, l1)?, slice(s2, l2)?, last_dim(l1)?);
         let mut dgain = vec![0.0; width];
         for (x, g) in x.chunks_exact(width).zip(grad.chunks_exact(width)) {
@@ -242,12 +272,24 @@ impl CustomOp2 for SwiGlu {
         "swiglu"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (gate, up) = (slice(s1, l1)?, slice(s2, l2)?);
         out(gate.iter().zip(up).map(|(&g, &u)| g * sigmoid(g) * u).collect(), l1)
     }
 
-    fn bwd(&self, gate: &Tensor, up: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        gate: &Tensor,
+        up: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         let dgate = gate.apply_op3_no_bwd(up, &grad, &SwiGluGradGate)?;
         let dup = gate.apply_op2_no_bwd(&grad, &SwiGlu)?;
@@ -327,7 +369,9 @@ impl CustomOp1 for Rope {
         let mut y = vec![0.0; x.len()];
         for (block, to) in x.chunks_exact(2 * self.cos.len()).zip(y.chunks_exact_mut(2 * self.cos.len())) {
             let rows = block.chunks_exact(width).zip(to.chunks_exact_mut(width));
-            for ((row, to), (cos, sin)) in rows.zip(self.cos.chunks_exact(half).zip(self.sin.chunks_exact(half))) {
+            for ((row, to), (cos, sin)) in
+                rows.zip(self.cos.chunks_exact(half).zip(self.sin.chunks_exact(half)))
+            {
                 let ((a, b), (ya, yb)) = (row.split_at(half), to.split_at_mut(half));
                 for i in 0..half {
                     ya[i] = a[i] * cos[i] - b[i] * sin[i];

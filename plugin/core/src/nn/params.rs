@@ -54,7 +54,12 @@ impl Params {
     }
 
     fn of(store: Store, device: &Device) -> Self {
-        Params { store: Arc::new(Mutex::new(store)), path: String::new(), device: device.clone(), frozen: false }
+        Params {
+            store: Arc::new(Mutex::new(store)),
+            path: String::new(),
+            device: device.clone(),
+            frozen: false,
+        }
     }
 
     /// The place `name` below this one.
