@@ -146,11 +146,13 @@ impl Bundle {
             let end = entry.offset.checked_add(entry.length);
             let data = end.and_then(|end| parts.get(entry.offset..end));
             let data = data.ok_or_else(|| fail(format!("is cut off in its part '{name}'")))?;
-            for chunk in [data] {
+            let mut sum = Sha256::new();
+            for chunk in data.chunks(1 << 20) {
                 cancel.check()?;
-                if hex(&Sha256::digest(chunk)) != entry.sha256 {
-                    return Err(fail(format!("was changed or damaged: the checksum of '{name}' is wrong")));
-                }
+                sum.update(chunk);
+            }
+            if hex(&sum.finalize()) != entry.sha256 {
+                return Err(fail(format!("was changed or damaged: the checksum of '{name}' is wrong")));
             }
             Ok(data)
         };

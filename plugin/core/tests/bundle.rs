@@ -1,4 +1,5 @@
 //! The shipped bundle: it loads, it does not depend on level, and what is damaged is refused by name.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::{CancelFlag, Engine, Error, Request, Verdict};

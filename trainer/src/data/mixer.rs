@@ -94,13 +94,16 @@ impl Default for MixSettings {
     }
 }
 
+/// Windows (song, window) and their cumulative weights.
+type WindowPool = (Vec<(usize, usize)>, Vec<f64>);
+
 /// Draws mixes from a cache.
 pub struct Mixer<'a> {
     cache: &'a MapCache,
     settings: &'a MixSettings,
     norms: &'a NormsSummary,
     /// For each stem: windows where it is active, with cumulative weights.
-    pools: Vec<(Vec<(usize, usize)>, Vec<f64>)>,
+    pools: Vec<WindowPool>,
     /// Bins behind each mel band: how much a foreign stem's cross term averages out.
     bins_per_mel: Vec<f32>,
     mels: usize,
@@ -385,7 +388,7 @@ fn eq_curve(mels: usize, sd_db: f32, rng: &mut SmallRng) -> Vec<f32> {
         .collect()
 }
 
-fn pool_of(cache: &MapCache, settings: &MixSettings, stem: Stem) -> (Vec<(usize, usize)>, Vec<f64>) {
+fn pool_of(cache: &MapCache, settings: &MixSettings, stem: Stem) -> WindowPool {
     let (mut windows, mut cumulative, mut total) = (Vec::new(), Vec::new(), 0.0);
     for (index, song) in cache.songs.iter().enumerate() {
         let Some(position) = song.header.position(stem) else { continue };
@@ -403,10 +406,7 @@ fn pool_of(cache: &MapCache, settings: &MixSettings, stem: Stem) -> (Vec<(usize,
     (windows, cumulative)
 }
 
-fn draw(
-    (windows, cumulative): &(Vec<(usize, usize)>, Vec<f64>),
-    rng: &mut SmallRng,
-) -> Option<(usize, usize)> {
+fn draw((windows, cumulative): &WindowPool, rng: &mut SmallRng) -> Option<(usize, usize)> {
     let at = rng.random::<f64>() * cumulative.last()?;
     let index = cumulative.partition_point(|c| *c <= at).min(windows.len() - 1);
     Some(windows[index])
