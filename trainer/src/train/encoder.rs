@@ -1,6 +1,6 @@
 //! Trains the encoder: masks, levels, uncertainty, presence.
 
-use super::checkpoint::{resume_run, save_run, save_tensors};
+use super::checkpoint::{load_tensors, resume_run, save_run, save_tensors};
 use super::mask_loss::mask_cross_entropy;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::runlog::RunLog;
@@ -44,6 +44,8 @@ pub struct EncoderRun {
     pub level_weight: f64,
     /// Weight of the head's losses.
     pub head_weight: f64,
+    /// Weights of an earlier run (`encoder.safetensors`) to begin with; fresh ones where none is named.
+    pub start_from: Option<std::path::PathBuf>,
     /// Sizes of the encoder.
     pub encoder: EncoderConfig,
     /// Optimiser.
@@ -64,6 +66,7 @@ impl Default for EncoderRun {
             measure_mixes: 240,
             level_weight: 0.05,
             head_weight: 0.05,
+            start_from: None,
             encoder: EncoderConfig::default(),
             optimizer: OptimizerSettings::default(),
             mix: MixSettings::default(),
@@ -117,6 +120,11 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     let norms = NormsSummary::shipped();
     let mixer = Mixer::new(&train, &run.mix, norms);
     let params = Params::train(run.seed, &Device::Cpu);
+    if let Some(path) = &run.start_from {
+        for (name, tensor) in load_tensors(path)?.0 {
+            params.set(&name, &tensor)?;
+        }
+    }
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
     let start =
