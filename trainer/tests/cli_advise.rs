@@ -16,7 +16,8 @@ fn text(bytes: &[u8]) -> String {
 
 /// Three tones and a click track, so that there is something to hear.
 fn write_wav(path: &Path, rate: u32, channels: u16, seconds: f32, sample: impl Fn(f32) -> f32) {
-    let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 32, sample_format: SampleFormat::Float };
+    let spec =
+        WavSpec { channels, sample_rate: rate, bits_per_sample: 32, sample_format: SampleFormat::Float };
     let mut writer = WavWriter::create(path, spec).unwrap();
     for n in 0..(seconds * rate as f32) as u32 {
         for _ in 0..channels {
@@ -42,7 +43,9 @@ fn check_line(line: &Value, file: &str) {
     assert_eq!(line["file"], file);
     let verdict = line["verdict"].as_str().unwrap();
     let best = line["best"]["verdict"].as_str().unwrap();
-    assert!(["no_error", "quiet", "very_quiet", "loud", "very_loud", "abstain", "silence"].contains(&verdict));
+    assert!(
+        ["no_error", "quiet", "very_quiet", "loud", "very_loud", "abstain", "silence"].contains(&verdict)
+    );
     assert_ne!(best, "abstain");
     assert!(verdict == best || verdict == "abstain", "{line}");
     assert!((0.0..=1.0).contains(&line["confidence"].as_f64().unwrap()));
@@ -113,7 +116,8 @@ fn bad_files_get_a_sentence_and_the_others_are_judged() {
         assert_eq!(output.status.code(), Some(1), "{name}");
         assert!(said.contains("Error: ") && said.contains(name), "{name}: {said}");
         assert!(!said.contains("panicked"), "{name}: {said}");
-        let lines: Vec<Value> = text(&output.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let lines: Vec<Value> =
+            text(&output.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert!(lines.iter().any(|l| l["kind"] == "song" && l["file"] == good.to_str().unwrap()), "{name}");
         assert!(lines.iter().all(|l| l["file"] == good.to_str().unwrap()), "{name}: half-judged");
     }

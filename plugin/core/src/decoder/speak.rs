@@ -80,6 +80,8 @@ pub struct Spoken {
     pub outcomes: Outcomes,
     /// Standard deviation over the gain tokens in dB; 0 where nothing is off.
     pub gain_sd_db: f32,
+    /// Tokens written, from the intent to the end.
+    pub tokens: usize,
 }
 
 impl Speaker<'_> {
@@ -132,7 +134,7 @@ impl Speaker<'_> {
         }
         answer.sentence(&prompt, cancel)?;
         let parsed = parse_answer(self.tokenizer, &answer.ids)?;
-        Ok(Spoken { answer: parsed, outcomes, gain_sd_db })
+        Ok(Spoken { answer: parsed, outcomes, gain_sd_db, tokens: answer.ids.len() })
     }
 
     /// Embeddings of a prompt with its soft slots filled, `[1, tokens, hidden]`.

@@ -1,0 +1,62 @@
+//! What advice costs: `RAYON_NUM_THREADS=1 cargo bench -p mixing-buddy-core --bench advice`.
+//!
+//! The two figures that carry a bound stand beside the transform of the same window, so that a ratio can be taken in
+//! one run on any machine.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings};
+use mixing_buddy_core::{CancelFlag, Engine, Request};
+use std::hint::black_box;
+use std::path::Path;
+
+const BUNDLE: &[u8] = include_bytes!("../../../assets/compact.mixbuddy");
+
+fn window() -> StereoPcm {
+    let mut state = 1u32;
+    let samples: Vec<f32> = (0..320_000)
+        .map(|n| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            0.2 * noise + 0.3 * (n as f32 * 0.0162).sin()
+        })
+        .collect();
+    StereoPcm::new(samples.clone(), samples, 32_000).unwrap()
+}
+
+fn advice(criterion: &mut Criterion) {
+    let cancel = CancelFlag::new();
+    let load = || Engine::from_bytes(Path::new("compact"), BUNDLE, &cancel).unwrap();
+    let (engine, pcm, request) = (load(), window(), Request::default());
+    let heard = engine.hear(&pcm, &cancel).unwrap();
+    let mut extractor = FeatureExtractor::new(&FeatureSettings::default());
+
+    let mut group = criterion.benchmark_group("one window");
+    group.sample_size(20);
+    group
+        .bench_function("features alone", |b| b.iter(|| extractor.mel_power(&pcm.left, &pcm.right).unwrap()));
+    group.bench_function("features and encoder", |b| {
+        b.iter(|| engine.hear(black_box(&pcm), &cancel).unwrap())
+    });
+    group.bench_function("whole advice", |b| {
+        b.iter(|| engine.advise(black_box(&pcm), &request, &cancel).unwrap())
+    });
+    group.finish();
+
+    // Tokens of the answer to this very window, intent to end, branches of the decision included.
+    let spoken = engine.speak(&heard, &request, &cancel).unwrap();
+    let mut group = criterion.benchmark_group("language model");
+    group.sample_size(20).throughput(Throughput::Elements(spoken.tokens as u64));
+    group
+        .bench_function("answer", |b| b.iter(|| engine.speak(black_box(&heard), &request, &cancel).unwrap()));
+    group.finish();
+
+    let mut group = criterion.benchmark_group("bundle");
+    group.sample_size(20);
+    group.bench_function("load", |b| b.iter(load));
+    group.finish();
+}
+
+criterion_group!(benches, advice);
+criterion_main!(benches);
