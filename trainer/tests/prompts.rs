@@ -1,5 +1,4 @@
 //! Questions in wordings that the model was never trained on.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request};
@@ -37,6 +36,6 @@ fn held_out_wordings_are_understood() {
             }
         }
     }
-    println!("{right} of {total} held-out wordings understood; missed: {missed:#?}");
+    eprintln!("{right} of {total} held-out wordings understood; missed: {missed:#?}");
     assert!(total >= 50 && right as f64 >= LEAST_SHARE * total as f64, "{right} of {total}: {missed:#?}");
 }
