@@ -1,1 +1,1 @@
-//! placeholder
+//! End-to-end checks of what the repository ships; see `tests/tests`.
