@@ -13,6 +13,7 @@
 pub mod cli;
 pub mod data;
 pub mod evaluate;
+pub mod files;
 pub mod norms_fit;
 pub mod plotfont;
 pub mod songs;

@@ -34,8 +34,7 @@ const CREDIT: &str = "MUSDB18: Rafii, Liutkus, Stöter, Mimilakis, Bittner (2017
 pub fn fit_norms(csv_path: &Path, out_json: &Path, seed: u64) -> Result<NormsSummary> {
     let rows = LevelRow::read_csv(csv_path)?;
     let summary = summarise(&rows, COMPONENTS, seed)?;
-    std::fs::write(out_json, summary.to_json()?)
-        .with_context(|| format!("{}: cannot be written", out_json.display()))?;
+    crate::files::replace(out_json, summary.to_json()?)?;
     Ok(summary)
 }
 

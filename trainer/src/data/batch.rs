@@ -3,7 +3,7 @@
 use super::mixer::Example;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use mixing_buddy_core::encoder::{EncoderBatch, STEMS, patch_power};
+use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, STEMS, patch_power, readings};
 use mixing_buddy_core::features::{FeatureSettings, MelPower, encoder_input};
 
 /// What the encoder is to say of a batch.
@@ -48,6 +48,16 @@ pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Devi
         input: Tensor::from_vec(inputs, shape, device)?,
         power: Tensor::from_vec(powers, shape, device)?,
     })
+}
+
+/// What an encoder reads off an example.
+///
+/// # Errors
+/// As tensor operations.
+pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Example) -> Result<Reading> {
+    let batch = encoder_batch(&[&example.mix], features, &Device::Cpu)?;
+    let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
+    Ok(readings(&metered)?.swap_remove(0))
 }
 
 /// What the encoder is to say of examples.

@@ -4,6 +4,7 @@
 //! for each window, one map for each pair of the stems present, in the encoder's patch layout
 //! (`[frames, (mid, side), mels]`), as f16. Files are memory-mapped.
 
+use crate::files;
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -12,7 +13,6 @@ use mixing_buddy_core::Stem;
 use mixing_buddy_core::features::FeatureSettings;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Extension of cache files.
@@ -125,10 +125,8 @@ impl SongMaps {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn write_maps(path: &Path, header: &MapHeader, payload: &[f16]) -> Result<()> {
-    let temporary = path.with_extension("maps.tmp");
     let head = serde_json::to_vec(header)?;
-    let write = || -> std::io::Result<()> {
-        let mut file = std::io::BufWriter::new(File::create(&temporary)?);
+    files::replace_with(path, |file| {
         file.write_all(MAGIC)?;
         file.write_all(&(head.len() as u64).to_le_bytes())?;
         file.write_all(&head)?;
@@ -138,10 +136,8 @@ pub fn write_maps(path: &Path, header: &MapHeader, payload: &[f16]) -> Result<()
             let bytes: Vec<u8> = chunk.iter().flat_map(|half| half.to_le_bytes()).collect();
             file.write_all(&bytes)?;
         }
-        file.flush()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().with_context(|| format!("{} cannot be written", path.display()))
+        Ok(())
+    })
 }
 
 /// All map files of a folder.

@@ -104,8 +104,8 @@ pub struct Mixer<'a> {
     norms: &'a NormsSummary,
     /// For each stem: windows where it is active, with cumulative weights.
     pools: Vec<WindowPool>,
-    /// Bins behind each mel band: how much a foreign stem's cross term averages out.
-    bins_per_mel: Vec<f32>,
+    /// Spread of a foreign stem's cross term in each mel band: the more bins behind it, the more averages out.
+    cross_spread: Vec<f32>,
     mels: usize,
     frames: usize,
 }
@@ -118,11 +118,11 @@ impl<'a> Mixer<'a> {
         let bank = mixing_buddy_core::features::MelBank::new(features);
         let bin_hz = features.sample_rate_hz as f32 / features.fft_samples as f32;
         let centres = bank.centres_hz();
-        let bins_per_mel = (0..features.mels)
+        let cross_spread = (0..features.mels)
             .map(|m| {
                 let (below, above) = (centres[m.saturating_sub(1)], centres[(m + 1).min(features.mels - 1)]);
                 // Neighbouring bins of a Hann window are correlated: about 1.5 bins carry one value.
-                ((above - below) / 2.0 / bin_hz / 1.5).max(1.0)
+                1.4 / ((above - below) / 2.0 / bin_hz / 1.5).max(1.0).sqrt()
             })
             .collect();
         Mixer {
@@ -130,7 +130,7 @@ impl<'a> Mixer<'a> {
             settings,
             norms,
             pools,
-            bins_per_mel,
+            cross_spread,
             mels: features.mels,
             frames: cache.songs[0].header.frames,
         }
@@ -328,7 +328,6 @@ impl<'a> Mixer<'a> {
                     }
                 }
             } else {
-                let spread: Vec<f32> = self.bins_per_mel.iter().map(|bins| 1.4 / bins.sqrt()).collect();
                 let (pa, pb) = (&example.parts[a.stem.index()], &example.parts[b.stem.index()]);
                 let mut state: u64 = rng.random::<u64>() | 1;
                 for (cell, ((mix, pa), pb)) in example.mix.iter_mut().zip(pa).zip(pb).enumerate() {
@@ -338,7 +337,8 @@ impl<'a> Mixer<'a> {
                     state ^= state << 17;
                     let sum = (state & 0xffff) + ((state >> 16) & 0xffff) + ((state >> 32) & 0xffff);
                     let bell = sum as f32 / 65_536.0 - 1.5;
-                    *mix += (pa * pb).sqrt() * (2.0 * bell * spread[cell % self.mels]).clamp(-1.9, 1.9);
+                    *mix += (pa * pb).sqrt()
+                        * (2.0 * bell * self.cross_spread[cell % self.mels]).clamp(-1.9, 1.9);
                 }
             }
         }

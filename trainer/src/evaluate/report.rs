@@ -5,7 +5,7 @@ use super::judges::REFERENCE_BOUND_SD_DB;
 use super::meter::MeterFigures;
 use super::protocol::{ACTIVE_FRAME_DBFS, ACTIVE_SHARE, Protocol};
 use super::score::{CALIBRATION_BINS, CalibrationBin, CoveragePoint, Figure, Figures, Judged};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use mixing_buddy_core::norms::Category;
 use mixing_buddy_core::norms::chunks::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
 use mixing_buddy_core::stem::{PerStem, Stem};
@@ -155,7 +155,7 @@ impl Report {
     /// Writes the JSON to a file.
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.to_json())? + "\n";
-        std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))
+        crate::files::replace(path, text)
     }
 }
 

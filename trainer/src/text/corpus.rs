@@ -1,7 +1,7 @@
 //! Draws questions and answers, lays out training sequences, trains the tokenizer.
 
 use super::templates::Templates;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use mixing_buddy_core::language::{
     AdviceTokenizer, AnswerIds, Decision, EXAMPLE_QUESTIONS, Intent, Prompt, PromptSpec, Special, StemError,
     normalise_question, stem_question,
@@ -149,7 +149,7 @@ pub fn build_training_ids(
 /// the same file. `vocabulary` counts everything: the special tokens, 256 bytes, and what is merged from them.
 pub fn train_tokenizer(sampler: &TextSampler, vocabulary: usize, out: &Path) -> Result<AdviceTokenizer> {
     let bytes = tokenizer_json(sampler, vocabulary)?;
-    std::fs::write(out, &bytes).with_context(|| format!("{} cannot be written", out.display()))?;
+    crate::files::replace(out, &bytes)?;
     Ok(AdviceTokenizer::from_bytes(&bytes)?)
 }
 

@@ -1,21 +1,20 @@
 //! LoRA-tunes the decoder, and the projector with it, on flawed mixes as the encoder hears them.
 
 use super::advice::{AdviceExample, QuestionMix, advice_loss, allowed_stems, draw_sample};
+use super::advice_loop::{AdviceSteps, train_advice};
 use super::calibrate::field;
-use super::checkpoint::{load_tensors, resume_run, save_run, save_tensors};
+use super::checkpoint::{load_tensors, save_tensors};
 use super::optimizer::{AdamW, OptimizerSettings};
-use super::runlog::RunLog;
-use super::shards::{ShardOutcome, gradients};
+use super::run::{RunFolder, progress};
 use super::simulate::{SimulationSettings, Simulator};
-use crate::data::batch::encoder_batch;
+use crate::data::batch::read_example;
 use crate::data::cache::MapCache;
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
-use indicatif::{ProgressBar, ProgressStyle};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceBalance};
-use mixing_buddy_core::encoder::{Encoder, Reading, STEMS, readings};
+use mixing_buddy_core::encoder::{Encoder, Reading, STEMS};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::{DropoutStream, LoraConfig, Params};
@@ -110,19 +109,7 @@ pub fn train_advisor(
     resume: bool,
 ) -> Result<()> {
     let run: AdvisorRun = toml::from_str(config).context("the configuration cannot be used")?;
-    ensure!(
-        run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0,
-        "'batch' must be a multiple of 'shards'"
-    );
-    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    let checkpoint = out.join("last.safetensors");
-    ensure!(
-        resume || !checkpoint.exists(),
-        "{} exists: resume it, or choose another folder",
-        checkpoint.display()
-    );
-    std::fs::write(out.join("config.toml"), config)
-        .with_context(|| format!("{} cannot be written", out.display()))?;
+    let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
 
     let (base, metadata) = load_tensors(decoder_file)?;
     let decoder_config: DecoderConfig = field(&metadata, "decoder", decoder_file)?;
@@ -135,75 +122,46 @@ pub fn train_advisor(
     let projector = Projector::new(&params.pp("projector"), &projector_config)?;
     let trained: BTreeMap<_, _> = params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect();
     let mut optimizer = AdamW::new(trained, &run.optimizer)?;
-    let start =
-        if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+    let start = folder.begin(&mut optimizer)?;
 
     let sampler = TextSampler::shipped()?;
     let tokenizer = AdviceTokenizer::from_bytes(super::calibrate::TOKENIZER)?;
     let simulator = Simulator::new(&run.simulation, &run.questions, NormsSummary::shipped(), &sampler);
     let heard = hear_mixes(&run, cache, encoder_file, &simulator)?;
-    let log = RunLog::open(out, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
-    let bar = ProgressBar::new(run.steps as u64).with_style(
-        ProgressStyle::with_template("advisor {wide_bar} {pos}/{len}, {msg}, {eta} left")
-            .expect("a valid template"),
-    );
-    let mut means: BTreeMap<String, f64> = BTreeMap::new();
-    for step in start..run.steps {
-        let rate = run.optimizer.learning_rate_at(step, run.steps);
-        let (grads, figures) = gradients(optimizer.vars(), run.shards, |shard| {
-            let mut rng = SmallRng::seed_from_u64(run.seed << 41 | (step * run.shards + shard) as u64);
-            let examples = (0..run.batch / run.shards)
-                .map(|_| {
-                    if rng.random_bool(run.simulated) {
-                        simulator.example(&mut rng)
-                    } else {
-                        let mix = &heard[rng.random_range(0..heard.len())];
-                        ask_about(mix, &run, &simulator, &sampler, &mut rng)
-                    }
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let dropout = DropoutStream::new(run.seed ^ ((step * run.shards + shard) as u64) << 33);
-            let loss = advice_loss(
-                (&decoder, &projector, &tokenizer),
-                &sampler,
-                &examples,
-                Some(&dropout),
-                &mut rng,
-            )?;
-            let total = f64::from(loss.total.to_scalar::<f32>()?);
-            let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
-            Ok(ShardOutcome { loss: loss.total, figures })
-        })
-        .with_context(|| format!("step {}", step + 1))?;
-        let norm = optimizer.step(&grads, rate).with_context(|| {
-            format!("training stopped; {} holds the last good weights", checkpoint.display())
-        })?;
-        for (name, value) in figures.into_iter().chain([("gradient_norm", norm), ("learning_rate", rate)]) {
-            *means.entry(name.to_string()).or_default() += value / 25.0;
-        }
-        let done = step + 1;
-        bar.set_position(done as u64);
-        if done % 25 == 0 {
-            bar.set_message(format!("decision {:.3}, text {:.3}", means["decision"], means["text"]));
-            log.row(done, &means)?;
-            means.clear();
-        }
-        if done % run.checkpoint_steps == 0 || done == run.steps {
-            save_run(&checkpoint, &optimizer, config)?;
-            let mut weights: BTreeMap<String, Tensor> = base.clone();
-            weights.extend(optimizer.averaged()?);
-            let metadata = [
-                ("decoder", serde_json::to_string(&decoder_config)?),
-                ("projector", serde_json::to_string(&projector_config)?),
-                ("lora", serde_json::to_string(&run.lora)?),
-                ("step", done.to_string()),
-            ];
-            save_tensors(&out.join("advisor.safetensors"), &weights, &metadata)?;
-            log.plot("Advisor", &["decision", "text"])?;
-        }
-    }
-    bar.finish_and_clear();
-    Ok(())
+    let plan = AdviceSteps {
+        name: "advisor",
+        steps: run.steps,
+        shards: run.shards,
+        checkpoint_steps: run.checkpoint_steps,
+        optimizer: &run.optimizer,
+    };
+    let loss = |step: usize, shard: usize| {
+        let number = (step * run.shards + shard) as u64;
+        let mut rng = SmallRng::seed_from_u64(run.seed << 41 | number);
+        let examples = (0..run.batch / run.shards)
+            .map(|_| {
+                if rng.random_bool(run.simulated) {
+                    simulator.example(&mut rng)
+                } else {
+                    let mix = &heard[rng.random_range(0..heard.len())];
+                    ask_about(mix, &run, &simulator, &sampler, &mut rng)
+                }
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let dropout = DropoutStream::new(run.seed ^ number << 33);
+        advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, Some(&dropout), &mut rng)
+    };
+    train_advice(&plan, &folder, &mut optimizer, start, loss, |optimizer, step| {
+        let mut weights: BTreeMap<String, Tensor> = base.clone();
+        weights.extend(optimizer.averaged()?);
+        let metadata = [
+            ("decoder", serde_json::to_string(&decoder_config)?),
+            ("projector", serde_json::to_string(&projector_config)?),
+            ("lora", serde_json::to_string(&run.lora)?),
+            ("step", step.to_string()),
+        ];
+        save_tensors(&out.join("advisor.safetensors"), &weights, &metadata)
+    })
 }
 
 /// Mixes, flaws and hears, on all threads.
@@ -219,9 +177,7 @@ fn hear_mixes(
     let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
     let songs = MapCache::open(cache, |song| song.split == "train" && song.source != "voice")?;
     let mixer = Mixer::new(&songs, &run.mix, NormsSummary::shipped());
-    let bar = ProgressBar::new(run.mixes as u64).with_style(
-        ProgressStyle::with_template("hearing {wide_bar} {pos}/{len}, {eta} left").expect("a valid template"),
-    );
+    let bar = progress("hearing", run.mixes, 0);
     let hear = |shard: usize| -> Result<Vec<HeardMix>> {
         let mut rng = SmallRng::seed_from_u64(run.seed << 20 | shard as u64);
         let mut all = Vec::new();
@@ -232,13 +188,11 @@ fn hear_mixes(
                 let mut plan = mixer.levelled(song, window, levels);
                 mixer.colour(&mut plan, &mut rng);
                 let example = mixer.mix(&plan, &mut rng);
-                let batch = encoder_batch(&[&example.mix], &features, &Device::Cpu)?;
-                let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
                 let powers = PerStem::from_fn(|stem: Stem| {
                     let power: f64 = example.parts[stem.index()].iter().map(|p| f64::from(*p)).sum();
                     10.0 * power.max(1e-12).log10()
                 });
-                Ok((readings(&metered)?.swap_remove(0), powers))
+                Ok((read_example(&encoder, &features, &example)?, powers))
             };
             let (reading, levels_db) = read(window, &flawed.levels_db)?;
             let mut heard = HeardMix {

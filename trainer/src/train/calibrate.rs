@@ -1,16 +1,17 @@
 //! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
 
 use super::checkpoint::load_tensors;
-use crate::data::batch::encoder_batch;
+use crate::data::batch::read_example;
 use crate::data::cache::MapCache;
 use crate::data::mixer::{MixSettings, Mixer};
+use crate::files;
 use crate::text::TextSampler;
 use crate::train::advice::QuestionMix;
 use crate::train::simulate::{SimulationSettings, Simulator};
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
-use mixing_buddy_core::encoder::{Encoder, Reading, readings};
+use mixing_buddy_core::encoder::{Encoder, Reading};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::NormsSummary;
@@ -70,11 +71,7 @@ pub fn build_bundle(
     let engine =
         Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
     fit_confidence(&engine, &heard, &mut info.calibration)?;
-    let bytes = Bundle::write(&info, TOKENIZER, norms, &weights)?;
-    let temporary = out.with_extension("tmp");
-    std::fs::write(&temporary, &bytes)
-        .and_then(|()| std::fs::rename(&temporary, out))
-        .with_context(|| format!("{} cannot be written", out.display()))?;
+    files::replace(out, Bundle::write(&info, TOKENIZER, norms, &weights)?)?;
     Ok(info.calibration)
 }
 
@@ -120,11 +117,9 @@ fn hear_flawed(
         let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
             let plan = mixer.levelled(song, window, levels);
             let example = mixer.mix(&plan, &mut rng);
-            let batch = encoder_batch(&[&example.mix], features, &Device::Cpu)?;
-            let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
             let truth = example.rest_levels_db();
             Ok((
-                readings(&metered)?.swap_remove(0),
+                read_example(encoder, features, &example)?,
                 PerStem::from_fn(|s| f64::from(truth[s.index()].unwrap_or(-60.0))),
             ))
         };
@@ -153,7 +148,7 @@ fn hear_flawed(
 fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
     for stem in Stem::ALL {
         let mut errors: Vec<f64> = Vec::new();
-        let (mut absolute, mut expected) = (0.0, 0.0);
+        let mut expected = 0.0;
         for flaw in heard.iter().filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0) {
             errors.push(f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]);
             expected += f64::from(flaw.reading[stem].error_db);
@@ -163,7 +158,7 @@ fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
         }
         errors.sort_by(f64::total_cmp);
         let bias = errors[errors.len() / 2];
-        absolute += errors.iter().map(|e| (e - bias).abs()).sum::<f64>();
+        let absolute = errors.iter().map(|e| (e - bias).abs()).sum::<f64>();
         let sd = (errors.iter().map(|e| (e - bias).powi(2)).sum::<f64>() / errors.len() as f64).sqrt();
         // Rendered songs are no authority on the bias of real ones: half of it is taken off.
         calibration.level_bias_db[stem.index()] = (0.5 * bias) as f32;

@@ -1,6 +1,7 @@
 //! Checkpoints: weights, optimiser state and step in one safetensors file, written beside and renamed.
 
 use super::optimizer::AdamW;
+use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use std::collections::{BTreeMap, HashMap};
@@ -15,23 +16,11 @@ pub fn save_tensors(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &[(&str, String)],
 ) -> Result<()> {
-    let temporary = path.with_extension("tmp");
     let metadata: HashMap<String, String> =
         metadata.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bytes = safetensors::serialize(tensors.iter().map(|(k, t)| (k.as_str(), t)), Some(metadata))
         .with_context(|| format!("{} cannot be written", path.display()))?;
-    let write = || -> std::io::Result<()> {
-        use std::io::Write;
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|error| {
-        // A half-written file helps nobody; the old checkpoint still stands.
-        let _ = std::fs::remove_file(&temporary);
-        anyhow::Error::from(error).context(format!("{} cannot be written", path.display()))
-    })
+    files::replace(path, bytes)
 }
 
 /// Reads named tensors and their metadata.

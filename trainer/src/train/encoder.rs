@@ -1,16 +1,16 @@
 //! Trains the encoder: masks, levels, uncertainty, presence.
 
-use super::checkpoint::{load_tensors, resume_run, save_run, save_tensors};
+use super::checkpoint::{load_tensors, save_tensors};
 use super::mask_loss::mask_cross_entropy;
 use super::optimizer::{AdamW, OptimizerSettings};
+use super::run::{RunFolder, progress};
 use super::runlog::RunLog;
 use super::shards::{ShardOutcome, gradients};
 use crate::data::batch::{EncoderTargets, encoder_batch, encoder_targets};
 use crate::data::cache::MapCache;
 use crate::data::mixer::{Example, MixSettings, Mixer};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use indicatif::{ProgressBar, ProgressStyle};
 use mixing_buddy_core::encoder::{Encoder, EncoderConfig, Metered, STEMS};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
@@ -99,20 +99,7 @@ const COLUMNS: [&str; 13] = [
 /// (the last good checkpoint then stands).
 pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -> Result<()> {
     let run: EncoderRun = toml::from_str(config).context("the configuration cannot be used")?;
-    ensure!(
-        run.batch.is_multiple_of(run.shards.max(1)) && run.shards > 0,
-        "'batch' must be a multiple of 'shards'"
-    );
-    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    let checkpoint = out.join("last.safetensors");
-    ensure!(
-        resume || !checkpoint.exists(),
-        "{} exists: resume it, or choose another folder",
-        checkpoint.display()
-    );
-    let config_path = out.join("config.toml");
-    std::fs::write(&config_path, config)
-        .with_context(|| format!("{} cannot be written", config_path.display()))?;
+    let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
 
     let train = MapCache::open(cache_dir, |song| song.split == "train")?;
     let calib = MapCache::open(cache_dir, |song| song.split == "calib" && song.source != "voice").ok();
@@ -127,16 +114,11 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     }
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
-    let start =
-        if resume && checkpoint.exists() { resume_run(&checkpoint, &mut optimizer, config)? } else { 0 };
+    let start = folder.begin(&mut optimizer)?;
     let log = RunLog::open(out, &COLUMNS, start)?;
     let weights: usize = params.vars().values().map(|v| v.elem_count()).sum();
     eprintln!("{} songs, {weights} weights, from step {start} of {}", train.songs.len(), run.steps);
-    let bar = ProgressBar::new(run.steps as u64).with_style(
-        ProgressStyle::with_template("encoder {wide_bar} {pos}/{len}, {msg}, {eta} left")
-            .expect("a valid template"),
-    );
-    bar.set_position(start as u64);
+    let bar = progress("encoder", run.steps, start);
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
     let mut counted = 0usize;
     for step in start..run.steps {
@@ -159,9 +141,7 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
             shard_loss(&encoder, &features, &examples, &run, Some(&dropout), data_time)
         })
         .with_context(|| format!("step {}", step + 1))?;
-        let norm = optimizer.step(&grads, rate).with_context(|| {
-            format!("training stopped; {} holds the last good weights", checkpoint.display())
-        })?;
+        let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
         let extra =
             [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
         for (name, value) in figures.into_iter().chain(extra) {
@@ -172,7 +152,7 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
         bar.set_position(done as u64);
         if done % 20 == 0 || done == run.steps {
             means.values_mut().for_each(|v| *v /= counted as f64);
-            bar.set_message(format!("mask {:.3}, level {:.2} dB", means["mask"], means["level_db"]));
+            bar.set_message(format!("mask {:.3}, level {:.2} dB,", means["mask"], means["level_db"]));
             if (done % run.measure_steps == 0 || done == run.steps)
                 && let Some(calib) = &calib
             {
@@ -180,18 +160,17 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
                 for (name, value) in COLUMNS[9..].iter().zip(errors) {
                     means.insert(name.to_string(), value);
                 }
-                bar.println(format!("step {done}: median error on calib songs {errors:.2?} dB"));
-                eprintln!(
-                    "step {done}: mask {:.3}, level {:.2}, calib {errors:.2?} dB",
-                    means["mask"], means["level_db"]
-                );
+                bar.suspend(|| {
+                    let (mask, level) = (means["mask"], means["level_db"]);
+                    eprintln!("step {done}: mask {mask:.3}, level {level:.2}, calib {errors:.2?} dB");
+                });
             }
             log.row(done, &means)?;
             means.clear();
             counted = 0;
         }
         if done % run.checkpoint_steps == 0 || done == run.steps {
-            save_run(&checkpoint, &optimizer, config)?;
+            folder.save(&optimizer)?;
             export_averaged(&optimizer, &run, &features, &out.join("encoder.safetensors"))?;
             log.plot(
                 "Encoder",

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use mixing_buddy_core::encoder::STEMS;
+use mixing_buddy_core::nn::ops::contiguous_f32;
 use std::sync::Arc;
 
 /// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
@@ -30,20 +31,13 @@ struct MaskTargets {
 struct MaskCrossEntropy(Arc<MaskTargets>);
 struct MaskCrossEntropyGrad(Arc<MaskTargets>);
 
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
-        _ => bail!("the mask loss needs contiguous f32 logits on the CPU"),
-    }
-}
-
 impl CustomOp1 for MaskCrossEntropy {
     fn name(&self) -> &'static str {
         "mask-cross-entropy"
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (floats(storage, layout)?, &self.0);
+        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
         let mut sum = 0.0f64;
         let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
         for ((logits, shares), weights) in tokens.zip(t.weights.chunks_exact(t.cells)) {
@@ -70,7 +64,7 @@ impl CustomOp1 for MaskCrossEntropyGrad {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (floats(storage, layout)?, &self.0);
+        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
         let mut out = vec![0.0; logits.len()];
         let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
         for (((logits, shares), weights), out) in

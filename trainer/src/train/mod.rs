@@ -1,6 +1,7 @@
 //! The training loops, and what they share: optimiser, schedule, checkpoints, logs.
 
 pub mod advice;
+pub mod advice_loop;
 pub mod advisor;
 pub mod calibrate;
 pub mod checkpoint;
@@ -8,6 +9,7 @@ pub mod decoder;
 pub mod encoder;
 pub mod mask_loss;
 pub mod optimizer;
+pub mod run;
 pub mod runlog;
 pub mod shards;
 pub mod simulate;

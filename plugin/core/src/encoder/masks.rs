@@ -1,7 +1,7 @@
 //! From mask logits to stem energies, fused: the masks themselves are the largest tensor of the model.
 
 use crate::encoder::STEMS;
-use crate::nn::ops::{fast_exp, softmax_plain};
+use crate::nn::ops::{contiguous_f32, fast_exp, softmax_plain};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// Energy of each stem in each token: `sum over cells of softmax(logits over stems) * power`.
@@ -30,13 +30,6 @@ pub fn mask_energies_plain(logits: &Tensor, power: &Tensor) -> Result<Tensor> {
 
 struct MaskEnergies;
 struct MaskEnergiesGrad;
-
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
-        _ => bail!("masks need contiguous f32 arguments"),
-    }
-}
 
 fn cells_of(logits: &Layout, power: &Layout) -> Result<usize> {
     match *logits.shape().dims() {
@@ -80,7 +73,7 @@ impl CustomOp2 for MaskEnergies {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (logits, power, cells) = (floats(s1, l1)?, floats(s2, l2)?, cells_of(l1, l2)?);
+        let (logits, power, cells) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, cells_of(l1, l2)?);
         let mut masks = vec![0.0; STEMS * cells];
         let mut energies = Vec::with_capacity(logits.len() / cells.max(1));
         for (token, power) in logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)) {
@@ -117,7 +110,8 @@ impl CustomOp3 for MaskEnergiesGrad {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (logits, power, grad) = (floats(s1, l1)?, floats(s2, l2)?, floats(s3, l3)?);
+        let (logits, power, grad) =
+            (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
         let cells = cells_of(l1, l2)?;
         let mut dlogits = vec![0.0; logits.len()];
         let tokens =

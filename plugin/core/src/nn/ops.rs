@@ -5,20 +5,16 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
-/// Borrows a contiguous `f32` CPU buffer. Callers make their arguments contiguous first.
-fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let CpuStorage::F32(data) = storage else {
-        bail!("only f32 is supported here, not {:?}", storage_name(storage))
-    };
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&data[start..end]),
-        None => bail!("a fused operation needs contiguous arguments"),
+/// Borrows the values of a contiguous `f32` CPU buffer: what every fused operation reads. Callers make their arguments
+/// contiguous first.
+///
+/// # Errors
+/// When the buffer is of another type, or not contiguous.
+pub fn contiguous_f32<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
+        _ => bail!("a fused operation needs contiguous f32 arguments"),
     }
-}
-
-fn storage_name(storage: &CpuStorage) -> candle_core::DType {
-    use candle_core::backend::BackendStorage;
-    storage.dtype()
 }
 
 fn last_dim(layout: &Layout) -> Result<usize> {
@@ -78,7 +74,7 @@ impl CustomOp1 for Softmax {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, width) = (slice(storage, layout)?, last_dim(layout)?);
+        let (x, width) = (contiguous_f32(storage, layout)?, last_dim(layout)?);
         let mut y = vec![0.0; x.len()];
         for (row, to) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -111,7 +107,7 @@ impl CustomOp2 for SoftmaxGrad {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (y, g, width) = (slice(s1, l1)?, slice(s2, l2)?, last_dim(l1)?);
+        let (y, g, width) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, last_dim(l1)?);
         let mut dx = vec![0.0; y.len()];
         for ((y, g), dx) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
             let dot: f32 = y.iter().zip(g).map(|(y, g)| y * g).sum();
@@ -160,7 +156,7 @@ impl CustomOp2 for RmsNorm {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, gain) = (slice(s1, l1)?, slice(s2, l2)?);
+        let (x, gain) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
         let mut y = vec![0.0; x.len()];
         for (row, to) in x.chunks_exact(gain.len()).zip(y.chunks_exact_mut(gain.len())) {
             let inverse = inverse_rms(row, self.epsilon);
@@ -204,7 +200,7 @@ impl CustomOp3 for RmsNormGradInput {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, gain, grad) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
+        let (x, gain, grad) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
         let width = gain.len();
         let mut dx = vec![0.0; x.len()];
         for ((x, g), dx) in
@@ -237,7 +233,7 @@ impl CustomOp2 for RmsNormGradGain {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, grad, width) = (slice(s1, l1)?, slice(s2, l2)?, last_dim(l1)?);
+        let (x, grad, width) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, last_dim(l1)?);
         let mut dgain = vec![0.0; width];
         for (x, g) in x.chunks_exact(width).zip(grad.chunks_exact(width)) {
             let inverse = inverse_rms(x, self.epsilon);
@@ -279,7 +275,7 @@ impl CustomOp2 for SwiGlu {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (gate, up) = (slice(s1, l1)?, slice(s2, l2)?);
+        let (gate, up) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
         out(gate.iter().zip(up).map(|(&g, &u)| g * sigmoid(g) * u).collect(), l1)
     }
 
@@ -313,7 +309,7 @@ impl CustomOp3 for SwiGluGradGate {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (gate, up, grad) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
+        let (gate, up, grad) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
         let values = gate
             .iter()
             .zip(up)
@@ -361,7 +357,7 @@ impl CustomOp1 for Rope {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, width) = (slice(storage, layout)?, last_dim(layout)?);
+        let (x, width) = (contiguous_f32(storage, layout)?, last_dim(layout)?);
         let half = width / 2;
         if self.cos.is_empty() || !x.len().is_multiple_of(2 * self.cos.len()) {
             bail!("rotary table of {} values does not fit {} values", self.cos.len(), x.len());

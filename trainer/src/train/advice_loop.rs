@@ -1,0 +1,73 @@
+//! The loop that pretraining and tuning share: steps over advice examples, log, checkpoints, export.
+
+use super::advice::AdviceLoss;
+use super::optimizer::{AdamW, OptimizerSettings};
+use super::run::{RunFolder, progress};
+use super::runlog::RunLog;
+use super::shards::{ShardOutcome, gradients};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+/// What the loop needs to know of a run.
+pub struct AdviceSteps<'a> {
+    /// Name of the run, for the progress bar and the plot.
+    pub name: &'static str,
+    /// Steps in all.
+    pub steps: usize,
+    /// Threads, each with its share of the batch.
+    pub shards: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_steps: usize,
+    /// Optimiser.
+    pub optimizer: &'a OptimizerSettings,
+}
+
+/// Steps between rows of the log.
+const LOG_STEPS: usize = 25;
+
+/// Takes the steps from `start` on. `loss(step, shard)` is the loss of a shard's examples; `export(optimizer, step)`
+/// writes the run's weights at each checkpoint.
+///
+/// # Errors
+/// When a loss is not a number (the last good checkpoint then stands), or the disk is full.
+pub fn train_advice(
+    plan: &AdviceSteps<'_>,
+    folder: &RunFolder,
+    optimizer: &mut AdamW,
+    start: usize,
+    loss: impl Fn(usize, usize) -> Result<AdviceLoss> + Sync,
+    export: impl Fn(&AdamW, usize) -> Result<()>,
+) -> Result<()> {
+    let log =
+        RunLog::open(&folder.dir, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
+    let bar = progress(plan.name, plan.steps, start);
+    let mut means: BTreeMap<String, f64> = BTreeMap::new();
+    for step in start..plan.steps {
+        let rate = plan.optimizer.learning_rate_at(step, plan.steps);
+        let (grads, figures) = gradients(optimizer.vars(), plan.shards, |shard| {
+            let loss = loss(step, shard)?;
+            let total = f64::from(loss.total.to_scalar::<f32>()?);
+            let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
+            Ok(ShardOutcome { loss: loss.total, figures })
+        })
+        .with_context(|| format!("step {}", step + 1))?;
+        let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
+        for (name, value) in figures.into_iter().chain([("gradient_norm", norm), ("learning_rate", rate)]) {
+            *means.entry(name.to_string()).or_default() += value / LOG_STEPS as f64;
+        }
+        let done = step + 1;
+        bar.set_position(done as u64);
+        if done % LOG_STEPS == 0 {
+            bar.set_message(format!("decision {:.3}, text {:.3},", means["decision"], means["text"]));
+            log.row(done, &means)?;
+            means.clear();
+        }
+        if done % plan.checkpoint_steps == 0 || done == plan.steps {
+            folder.save(optimizer)?;
+            export(optimizer, done)?;
+            log.plot(plan.name, &["decision", "text"])?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
