@@ -1,1 +1,3 @@
-//! The plugin's crate. It holds nothing yet: what it will play host to is [`mixing-buddy-core`](../mixing_buddy_core).
+//! The plugin: VST3, CLAP and standalone.
+
+pub mod view;
