@@ -10,7 +10,7 @@ from common import PEAK, RATE, Skip, db, loud_db, loudest, write_song
 from kits import Drummer
 from notes import humanise
 from packages import BANKS, ELECTRONIC, KITS, SF2, TUNES
-from synths import StringPatch, SynthPatch
+from synths import SamplePatch, StringPatch, SynthPatch
 from voices import vocals
 
 # Level of each stem against the rest of the mix, dB RMS: mean of a normal draw
@@ -126,6 +126,10 @@ def bass(rng, notes, controls, seconds, split, style, credits):
     """Renders the bass line with a soundfont, a plucked string or a synth."""
     notes = humanise(notes, rng, rng.uniform(0.001, 0.009), rng.uniform(3, 10))
     draw = rng.random()
+    if split == "train" and rng.random() < (0.35 if style in ("trap", "edm", "hiphop") else 0.12):
+        patch = SamplePatch(rng)
+        credits.kit(patch.kit)
+        return patch.play(notes, seconds)
     if style == "trap" or (style == "edm" and draw < 0.85) or (style == "hiphop" and draw < 0.3):
         patch = SynthPatch(rng, "sub" if style in ("trap", "hiphop") and draw < 0.85 else "bass")
         return patch.play(notes, seconds)

@@ -1,10 +1,12 @@
 """Synthesised instruments in numpy: electronic basses and leads, plucked strings."""
 
+from pathlib import Path
+
 import numpy as np
 from scipy.signal import lfilter
 
-from common import RATE
-from dsp import lowpass
+from common import RATE, load_audio
+from dsp import lowpass, repitch
 
 
 def hertz(pitch):
@@ -153,6 +155,51 @@ class StringPatch:
             y = y[:n] * np.where(t < length, 1, np.exp(-(t - length) / self.mute))
             y[-64:] *= np.linspace(1, 0, 64)
             return np.stack([y, y], axis=1).astype(np.float32)
+
+        return place(notes, seconds, sound)
+
+
+SONIC_PI, LMMS = Path("/usr/share/sonic-pi/samples"), Path("/usr/share/lmms/samples")
+# Bass notes of the packages sonic-pi-samples and lmms-common, by the kit that credits them
+BASS_NOTES = {
+    "sonic-pi": [SONIC_PI / f"bass_{name}.flac" for name in ("dnb_f", "drop_c", "hard_c", "hit_c", "thick_c", "trance_c", "voxy_c", "woodsy_c")],
+    "lmms-drums": [LMMS / name for name in ("basses/bass_hard01.ogg", "basses/bass_hard02.ogg", "basses/matrix1000_pluck01.ogg", "instruments/bassslap02.ogg", "instruments/cello01.ogg")],
+}  # fmt: skip
+
+
+def pitch_of(mono):
+    """Pitch (MIDI number, not rounded) of a note, by the autocorrelation of its loudest half second."""
+    loud = int(np.argmax(np.abs(mono)))
+    part = lowpass(np.stack([mono[loud : loud + RATE // 2]] * 2, axis=1), 600)[:, 0]
+    spectrum = np.fft.rfft(part, 2 * len(part))
+    lags = np.fft.irfft(np.abs(spectrum) ** 2)[: len(part)]
+    shortest, longest = RATE // 400, min(RATE // 28, len(part) - 1)
+    lag = shortest + int(np.argmax(lags[shortest:longest]))
+    return 69 + 12 * np.log2(RATE / lag / 440)
+
+
+class SamplePatch:
+    """One recorded bass note, repitched."""
+
+    def __init__(self, rng):
+        pool = [(kit, path) for kit, paths in BASS_NOTES.items() for path in paths if path.exists()]
+        self.kit, path = pool[int(rng.integers(len(pool)))]
+        audio = load_audio(path)
+        self.mono = (audio[:, 0] + audio[:, 1]) * np.float32(0.5)
+        self.root = pitch_of(self.mono)
+        self.release, self.notes = rng.uniform(0.02, 0.15), {}
+
+    def play(self, notes, seconds):
+        def sound(note):
+            if note.pitch not in self.notes:
+                self.notes[note.pitch] = repitch(self.mono, float(np.clip(note.pitch - self.root, -24, 24)))
+            y = self.notes[note.pitch]
+            length = max(0.06, note.end - note.start)
+            n = min(len(y), int((length + 4 * self.release) * RATE))
+            t = np.arange(n) / RATE
+            y = y[:n] * np.where(t < length, 1, np.exp(-(t - length) / self.release)).astype(np.float32)
+            y[-64:] *= np.linspace(1, 0, len(y[-64:]), dtype=np.float32)
+            return np.stack([y, y], axis=1)
 
         return place(notes, seconds, sound)
 

@@ -39,10 +39,6 @@ pub struct Calibration {
     pub reference_temperature: f32,
     /// Confidence from which the advisor speaks.
     pub threshold: f32,
-    /// Taken off the measured levels in dB: vocals, drums, bass, other.
-    pub level_bias_db: [f32; 4],
-    /// Multiplies the expected error of the levels.
-    pub error_scale: [f32; 4],
     /// Standard deviation of the meter's error in dB: vocals, drums, bass.
     pub meter_sd_db: [f64; 3],
 }
@@ -53,8 +49,6 @@ impl Default for Calibration {
             temperature: 1.0,
             reference_temperature: 1.0,
             threshold: 0.5,
-            level_bias_db: [0.0; 4],
-            error_scale: [1.0; 4],
             meter_sd_db: [2.0; 3],
         }
     }

@@ -171,14 +171,9 @@ impl Engine {
         // What the head corrects is the same for both weightings.
         let k_levels =
             ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
-        let mut reading = readings(&metered)?.swap_remove(0);
-        let calibration = &self.info.calibration;
-        for stem in Stem::ALL {
-            reading[stem].level_db -= calibration.level_bias_db[stem.index()];
-            reading[stem].error_db *= calibration.error_scale[stem.index()];
-        }
+        let reading = readings(&metered)?.swap_remove(0);
         let levels_lu = PerStem::from_fn(|stem| {
-            let level = k_levels[stem.index()] - calibration.level_bias_db[stem.index()];
+            let level = k_levels[stem.index()];
             (reading[stem].is_present() && level.is_finite()).then_some(level)
         });
         Ok(Heard { silent: false, reading, levels_lu })

@@ -29,6 +29,8 @@ enum Command {
     Train(training::TrainCommand),
     /// Puts trained weights into one file and calibrates them on the `calib` songs
     Bundle(training::BundleArgs),
+    /// Trains the same encoder with one thing changed at a time, and measures each on unheard songs
+    Ablate(training::AblateArgs),
     /// Trains the tokenizer on the templates
     Tokenizer(training::TokenizerArgs),
     /// Fits the summary of usual balances to a table of stem levels
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),
         Command::Bundle(args) => training::bundle(&args),
+        Command::Ablate(args) => training::ablate(&args),
         Command::Tokenizer(args) => training::tokenizer(&args),
         Command::Norms(args) => training::norms(&args),
     }

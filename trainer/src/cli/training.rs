@@ -8,6 +8,7 @@ use crate::train::decoder::train_decoder;
 use crate::train::encoder::train_encoder;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use mixing_buddy_core::features::FeatureSettings;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
@@ -26,6 +27,9 @@ pub struct PrepareArgs {
     /// Most windows kept a song and variant
     #[arg(long, default_value_t = 12)]
     windows: usize,
+    /// Feature settings other than the standard ones (TOML)
+    #[arg(long)]
+    features: Option<PathBuf>,
     /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -103,6 +107,24 @@ pub struct BundleArgs {
     out: PathBuf,
 }
 
+/// Options of `ablate`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION")]
+pub struct AblateArgs {
+    /// What to compare (TOML): a cache, an encoder run, and [[variant]]s that change it
+    #[arg(long)]
+    plan: PathBuf,
+    /// Split that is measured on; no run learns from it
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Folder of the runs and the table; runs that are there go on
+    #[arg(long)]
+    out: PathBuf,
+    /// The table as JSON on standard output
+    #[arg(long)]
+    json: bool,
+}
+
 /// Options of `tokenizer`.
 #[derive(Args)]
 pub struct TokenizerArgs {
@@ -129,7 +151,11 @@ pub struct NormsArgs {
 
 pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
     let options = PrepareOptions {
-        features: Default::default(),
+        features: match &args.features {
+            Some(path) => toml::from_str(&text(path)?)
+                .with_context(|| format!("{} holds no feature settings", path.display()))?,
+            None => FeatureSettings::default(),
+        },
         variants: args.variants,
         windows: args.windows,
         threads: args.threads,
@@ -163,6 +189,17 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
     let calibration =
         build_bundle(&args.encoder, &args.decoder, &args.cache, &args.model_version, &args.out)?;
     eprintln!("{} is written\n{calibration:#?}", args.out.display());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the command's output")]
+pub(super) fn ablate(args: &AblateArgs) -> Result<()> {
+    let table = crate::train::ablate::ablate(&text(&args.plan)?, &args.split, &args.out)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&table)?);
+    } else {
+        print!("{}", text(&args.out.join("ablation.md"))?);
+    }
     Ok(())
 }
 

@@ -62,6 +62,32 @@ impl MapHeader {
         self.stems.len() * (self.stems.len() + 1) / 2
     }
 
+    /// Whether the song may train the encoder.
+    pub fn is_for_training(&self) -> bool {
+        self.split == "train"
+    }
+
+    /// Whether the encoder never hears the song, so that the advisor may learn from it how an encoder errs.
+    pub fn is_for_tuning(&self) -> bool {
+        self.is_held_out() && self.name_bits() % 2 == 0
+    }
+
+    /// Whether the song is kept for calibration: neither encoder nor advisor learns from it.
+    pub fn is_for_calibration(&self) -> bool {
+        self.is_held_out() && self.name_bits() % 2 == 1
+    }
+
+    fn is_held_out(&self) -> bool {
+        self.split == "calib" && self.source != "voice"
+    }
+
+    /// FNV-1a of the song's name: which of two halves it belongs to must not depend on what else is there.
+    fn name_bits(&self) -> u64 {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        // The lowest bit of FNV-1a is the parity of its bytes: a higher one is as good as drawn.
+        self.song.bytes().fold(0xcbf2_9ce4_8422_2325, step) >> 32
+    }
+
     /// Position of a stem among those present.
     pub fn position(&self, stem: Stem) -> Option<usize> {
         self.stems.iter().position(|&present| present == stem)

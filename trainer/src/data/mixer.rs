@@ -1,5 +1,6 @@
 //! Mixes training examples out of stem maps: exact for stems of one window, and a fair imitation across songs.
 
+use super::augment::{AugmentSettings, StemShape, envelope_gains, eq_curve};
 use super::cache::{MapCache, pairs_of};
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::encoder::STEMS;
@@ -22,12 +23,23 @@ pub struct StemTreatment {
     pub amplitude: Vec<f32>,
     /// Frames by which the stem is rolled in time; only for stems that are alone in their window.
     pub roll: usize,
+    /// What else is done to it.
+    pub shape: StemShape,
+}
+
+impl StemTreatment {
+    /// Whether the cross terms of two treatments are those of the recording.
+    fn shares_time_with(&self, other: &StemTreatment) -> bool {
+        (self.song, self.window, self.roll) == (other.song, other.window, other.roll)
+            && self.shape.is_plain()
+            && other.shape.is_plain()
+    }
 }
 
 /// A mix to be made.
 #[derive(Clone, Debug, Default)]
 pub struct MixPlan {
-    /// At most one entry a stem.
+    /// What is mixed; a stem of two entries is layered.
     pub stems: Vec<StemTreatment>,
     /// Bus equaliser, an amplitude a mel band.
     pub bus_eq: Vec<f32>,
@@ -75,6 +87,8 @@ pub struct MixSettings {
     pub stem_eq_sd_db: f32,
     /// Spread of the bus equaliser curve in dB.
     pub bus_eq_sd_db: f32,
+    /// What is done to stems on their own.
+    pub augment: AugmentSettings,
     /// Weight of each source when songs are drawn, by source name; 1 where not named.
     pub source_weights: std::collections::BTreeMap<String, f64>,
 }
@@ -89,6 +103,7 @@ impl Default for MixSettings {
             wide_sd_db: 5.0,
             stem_eq_sd_db: 3.0,
             bus_eq_sd_db: 2.5,
+            augment: AugmentSettings::default(),
             source_weights: [("real".to_string(), 4.0)].into(),
         }
     }
@@ -108,6 +123,7 @@ pub struct Mixer<'a> {
     cross_spread: Vec<f32>,
     mels: usize,
     frames: usize,
+    seconds_a_frame: f32,
 }
 
 impl<'a> Mixer<'a> {
@@ -133,6 +149,7 @@ impl<'a> Mixer<'a> {
             cross_spread,
             mels: features.mels,
             frames: cache.songs[0].header.frames,
+            seconds_a_frame: features.hop_samples as f32 / features.sample_rate_hz as f32,
         }
     }
 
@@ -163,11 +180,25 @@ impl<'a> Mixer<'a> {
             for stem in Stem::ALL {
                 if !rng.random_bool(self.settings.absent) && !self.pools[stem.index()].0.is_empty() {
                     plan.stems.push(self.drawn(stem, rng));
+                    if rng.random_bool(self.settings.augment.layered) {
+                        let mut layer = self.drawn(stem, rng);
+                        let gain = 10f32.powf(rng.random_range(-12.0..0.0) / 20.0);
+                        layer.amplitude.fill(gain);
+                        plan.stems.push(layer);
+                    }
                 }
             }
         }
-        if plan.stems.len() < 2 {
+        if plan.stems.iter().all(|t| t.stem == plan.stems[0].stem) {
             return self.plan(rng);
+        }
+        // Half of the examples from one window keep the recording's own cross terms.
+        let plain = plan.stems.iter().all(|t| t.roll == 0) && rng.random_bool(0.5);
+        if !plain {
+            for treatment in &mut plan.stems {
+                treatment.shape =
+                    StemShape::draw(&self.settings.augment, self.frames, self.seconds_a_frame, rng);
+            }
         }
         self.set_levels(&mut plan, rng);
         self.colour(&mut plan, rng);
@@ -189,18 +220,20 @@ impl<'a> Mixer<'a> {
     pub fn full_window(&self, rng: &mut SmallRng) -> Option<(usize, usize, usize)> {
         for _ in 0..10_000 {
             let (song, window) = draw(&self.pools[0], rng)?;
-            let header = &self.cache.songs[song].header;
-            let full: Vec<usize> = (0..header.windows.len())
-                .filter(|w| {
-                    header.windows[*w].active.len() == STEMS && header.windows[*w].active.iter().all(|a| *a)
-                })
-                .collect();
+            let full = self.full_windows_of(song);
             if full.len() > 1 && full.contains(&window) {
                 let others: Vec<usize> = full.into_iter().filter(|w| *w != window).collect();
                 return Some((song, window, others[rng.random_range(0..others.len())]));
             }
         }
         None
+    }
+
+    /// The windows of a song in which all four stems play.
+    pub fn full_windows_of(&self, song: usize) -> Vec<usize> {
+        let windows = &self.cache.songs[song].header.windows;
+        let is_full = |w: &usize| windows[*w].active.len() == STEMS && windows[*w].active.iter().all(|a| *a);
+        (0..windows.len()).filter(is_full).collect()
     }
 
     /// A window as it is, its stems at these levels (relative, dB).
@@ -227,7 +260,8 @@ impl<'a> Mixer<'a> {
 
     /// A stem as it is.
     pub fn treatment(&self, song: usize, window: usize, stem: Stem, roll: usize) -> StemTreatment {
-        StemTreatment { song, window, stem, amplitude: vec![1.0; 2 * self.mels], roll }
+        let shape = StemShape::default();
+        StemTreatment { song, window, stem, amplitude: vec![1.0; 2 * self.mels], roll, shape }
     }
 
     /// Power of a plan's stem before treatment.
@@ -285,83 +319,88 @@ impl<'a> Mixer<'a> {
     pub fn mix(&self, plan: &MixPlan, rng: &mut SmallRng) -> Example {
         let row = 2 * self.mels;
         let cells = self.frames * row;
-        let mut example = Example { mix: vec![0.0; cells], parts: vec![Vec::new(); STEMS] };
-        let mut map = vec![0.0; cells];
-        for treatment in &plan.stems {
-            let song = &self.cache.songs[treatment.song];
-            let position = song.header.position(treatment.stem).unwrap_or(0);
-            let pair = pair_index(song.header.stems.len(), position, position);
-            song.read(treatment.window, pair, &mut map);
-            map.rotate_left(treatment.roll * row);
-            let factor: Vec<f32> = treatment.amplitude.iter().map(|a| a * a).collect();
-            for frame in map.chunks_exact_mut(row) {
-                frame.iter_mut().zip(&factor).for_each(|(value, factor)| *value = value.max(0.0) * factor);
-            }
-            example.mix.iter_mut().zip(&map).for_each(|(mix, part)| *mix += part);
-            example.parts[treatment.stem.index()] = map.clone();
-        }
-        self.cross_terms(plan, &mut example, &mut map, rng);
-        for part in &mut example.parts {
-            if part.is_empty() {
-                *part = vec![0.0; cells];
+        let mut example = Example { mix: vec![0.0; cells], parts: vec![vec![0.0; cells]; STEMS] };
+        let maps: Vec<Vec<f32>> = plan.stems.iter().map(|treatment| self.treated(treatment)).collect();
+        for (treatment, map) in plan.stems.iter().zip(&maps) {
+            let part = &mut example.parts[treatment.stem.index()];
+            for ((mix, part), power) in example.mix.iter_mut().zip(part).zip(map) {
+                *mix += power;
+                *part += power;
             }
         }
+        self.cross_terms(plan, &maps, &mut example, rng);
         self.bus(plan, &mut example);
         example
     }
 
-    /// Adds what stems do to each other: exact where they share a window, noise of the right size where they do not.
-    fn cross_terms(&self, plan: &MixPlan, example: &mut Example, map: &mut [f32], rng: &mut SmallRng) {
+    /// Power map of a stem after its treatment.
+    fn treated(&self, treatment: &StemTreatment) -> Vec<f32> {
         let row = 2 * self.mels;
-        for (a, b) in pairs_of(plan.stems.len()).filter(|(a, b)| a != b) {
-            let (a, b) = (&plan.stems[a], &plan.stems[b]);
-            if (a.song, a.window, a.roll) == (b.song, b.window, b.roll) {
+        let mut map = vec![0.0; self.frames * row];
+        let song = &self.cache.songs[treatment.song];
+        let position = song.header.position(treatment.stem).unwrap_or(0);
+        song.read(treatment.window, pair_index(song.header.stems.len(), position, position), &mut map);
+        map.rotate_left(treatment.roll * row);
+        let factor: Vec<f32> = treatment.amplitude.iter().map(|a| a * a).collect();
+        for frame in map.chunks_exact_mut(row) {
+            frame.iter_mut().zip(&factor).for_each(|(value, factor)| *value = value.max(0.0) * factor);
+        }
+        treatment.shape.apply(&mut map, self.mels);
+        map
+    }
+
+    /// Adds what stems do to each other: exact where they share a window, noise of the right size where they do not.
+    /// What layers of one stem do to each other belongs to the stem.
+    fn cross_terms(&self, plan: &MixPlan, maps: &[Vec<f32>], example: &mut Example, rng: &mut SmallRng) {
+        let row = 2 * self.mels;
+        let mut cross = vec![0.0; self.frames * row];
+        for (i, j) in pairs_of(plan.stems.len()).filter(|(i, j)| i != j) {
+            let (a, b) = (&plan.stems[i], &plan.stems[j]);
+            if a.shares_time_with(b) && a.stem != b.stem {
                 let song = &self.cache.songs[a.song];
                 let positions = (song.header.position(a.stem), song.header.position(b.stem));
                 let (Some(i), Some(j)) = positions else { continue };
-                song.read(a.window, pair_index(song.header.stems.len(), i.min(j), i.max(j)), map);
-                for (mix, cross) in example.mix.chunks_exact_mut(row).zip(map.chunks_exact(row)) {
-                    for (((mix, cross), a), b) in
-                        mix.iter_mut().zip(cross).zip(&a.amplitude).zip(&b.amplitude)
-                    {
-                        *mix += cross * a * b;
+                song.read(a.window, pair_index(song.header.stems.len(), i.min(j), i.max(j)), &mut cross);
+                for frame in cross.chunks_exact_mut(row) {
+                    for ((cross, a), b) in frame.iter_mut().zip(&a.amplitude).zip(&b.amplitude) {
+                        *cross *= a * b;
                     }
                 }
             } else {
-                let (pa, pb) = (&example.parts[a.stem.index()], &example.parts[b.stem.index()]);
-                let mut state: u64 = rng.random::<u64>() | 1;
-                for (cell, ((mix, pa), pb)) in example.mix.iter_mut().zip(pa).zip(pb).enumerate() {
-                    // xorshift64: three 16-bit uniforms make a bell of standard deviation 0.5.
-                    state ^= state << 13;
-                    state ^= state >> 7;
-                    state ^= state << 17;
-                    let sum = (state & 0xffff) + ((state >> 16) & 0xffff) + ((state >> 32) & 0xffff);
-                    let bell = sum as f32 / 65_536.0 - 1.5;
-                    *mix += (pa * pb).sqrt()
-                        * (2.0 * bell * self.cross_spread[cell % self.mels]).clamp(-1.9, 1.9);
-                }
+                self.foreign_cross(&maps[i], &maps[j], &mut cross, rng);
+            }
+            example.mix.iter_mut().zip(&cross).for_each(|(mix, cross)| *mix += cross);
+            if a.stem == b.stem {
+                let part = &mut example.parts[a.stem.index()];
+                part.iter_mut().zip(&cross).for_each(|(part, cross)| *part = (*part + cross).max(0.0));
             }
         }
         let floor = 1e-9;
         example.mix.iter_mut().for_each(|value| *value = value.max(floor));
     }
 
+    /// Cross term of two sounds that know nothing of each other.
+    fn foreign_cross(&self, a: &[f32], b: &[f32], cross: &mut [f32], rng: &mut SmallRng) {
+        let mut state: u64 = rng.random::<u64>() | 1;
+        for (cell, ((cross, a), b)) in cross.iter_mut().zip(a).zip(b).enumerate() {
+            // xorshift64: three 16-bit uniforms make a bell of standard deviation 0.5.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let sum = (state & 0xffff) + ((state >> 16) & 0xffff) + ((state >> 32) & 0xffff);
+            let bell = sum as f32 / 65_536.0 - 1.5;
+            *cross = (a * b).sqrt() * (2.0 * bell * self.cross_spread[cell % self.mels]).clamp(-1.9, 1.9);
+        }
+    }
+
     /// The bus: an equaliser and a compressor, the same for the mix and each part.
     fn bus(&self, plan: &MixPlan, example: &mut Example) {
         let row = 2 * self.mels;
-        let mean = example.mix.iter().sum::<f32>() / self.frames as f32;
-        let mut envelope = mean;
+        let gains = envelope_gains(&example.mix, row, plan.bus_ratio);
         let eq: Vec<f32> = plan.bus_eq.iter().chain(&plan.bus_eq).map(|a| a * a).collect();
-        for frame in 0..self.frames {
-            let cells = frame * row..(frame + 1) * row;
-            let power: f32 = example.mix[cells.clone()].iter().sum();
-            envelope =
-                if power > envelope { 0.5 * (envelope + power) } else { 0.93 * envelope + 0.07 * power };
-            // Above the mean level, every dB comes out as 1 / ratio dB.
-            let over = (envelope / mean.max(1e-20)).max(1.0);
-            let gain = over.powf(1.0 / plan.bus_ratio - 1.0);
-            for map in std::iter::once(&mut example.mix).chain(&mut example.parts) {
-                map[cells.clone()].iter_mut().zip(&eq).for_each(|(value, eq)| *value *= gain * eq);
+        for map in std::iter::once(&mut example.mix).chain(&mut example.parts) {
+            for (frame, gain) in map.chunks_exact_mut(row).zip(&gains) {
+                frame.iter_mut().zip(&eq).for_each(|(value, eq)| *value *= gain * eq);
             }
         }
     }
@@ -371,21 +410,6 @@ impl<'a> Mixer<'a> {
 pub fn pair_index(count: usize, i: usize, j: usize) -> usize {
     // Rows before i hold count, count - 1, … pairs.
     i * (2 * count - i + 1) / 2 + j - i
-}
-
-/// A smooth random equaliser curve as amplitudes: straight lines between two to five points.
-fn eq_curve(mels: usize, sd_db: f32, rng: &mut SmallRng) -> Vec<f32> {
-    let points = rng.random_range(2..=5);
-    let normal = Normal::new(0.0, sd_db).expect("a finite spread");
-    let values: Vec<f32> = (0..points).map(|_| normal.sample(rng)).collect();
-    (0..mels)
-        .map(|m| {
-            let position = m as f32 / (mels - 1) as f32 * (points - 1) as f32;
-            let (below, share) =
-                ((position as usize).min(points - 2), position - (position as usize).min(points - 2) as f32);
-            10f32.powf((values[below] * (1.0 - share) + values[below + 1] * share) / 20.0)
-        })
-        .collect()
 }
 
 fn pool_of(cache: &MapCache, settings: &MixSettings, stem: Stem) -> WindowPool {

@@ -1,5 +1,6 @@
 //! From songs to training examples: features of every stem pair, kept on disk, mixed on the fly.
 
+pub mod augment;
 pub mod batch;
 pub mod cache;
 pub mod mixer;

@@ -8,7 +8,7 @@ use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, progress};
 use super::simulate::{SimulationSettings, Simulator};
 use crate::data::batch::read_example;
-use crate::data::cache::MapCache;
+use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
@@ -42,6 +42,8 @@ pub struct AdvisorRun {
     pub checkpoint_steps: usize,
     /// Flawed mixes heard once before training; each is asked about many times.
     pub mixes: usize,
+    /// Share of these that are of songs which the encoder was not trained on.
+    pub unheard: f64,
     /// Share of simulated readings in each batch, which keeps what the pretraining taught.
     pub simulated: f64,
     /// The adapter.
@@ -65,6 +67,7 @@ impl Default for AdvisorRun {
             shards: 2,
             checkpoint_steps: 100,
             mixes: 3000,
+            unheard: 0.5,
             simulated: 0.4,
             lora: LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() },
             optimizer: OptimizerSettings {
@@ -175,13 +178,16 @@ fn hear_mixes(
     let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
     let config = field(&metadata, "encoder", encoder_file)?;
     let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
-    let songs = MapCache::open(cache, |song| song.split == "train" && song.source != "voice")?;
-    let mixer = Mixer::new(&songs, &run.mix, NormsSummary::shipped());
+    let known = MapCache::open(cache, |song| song.is_for_training() && song.source != "voice")?;
+    let unheard = MapCache::open(cache, MapHeader::is_for_tuning)?;
+    let [known, unheard] =
+        [&known, &unheard].map(|songs| Mixer::new(songs, &run.mix, NormsSummary::shipped()));
     let bar = progress("hearing", run.mixes, 0);
     let hear = |shard: usize| -> Result<Vec<HeardMix>> {
         let mut rng = SmallRng::seed_from_u64(run.seed << 20 | shard as u64);
         let mut all = Vec::new();
         while all.len() < run.mixes / run.shards {
+            let mixer = if rng.random_bool(run.unheard) { &unheard } else { &known };
             let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
             let flawed = simulator.flawed(None, &mut rng);
             let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {

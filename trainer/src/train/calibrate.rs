@@ -2,7 +2,7 @@
 
 use super::checkpoint::load_tensors;
 use crate::data::batch::read_example;
-use crate::data::cache::MapCache;
+use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::files;
 use crate::text::TextSampler;
@@ -58,7 +58,7 @@ pub fn build_bundle(
         encoder_weights.iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor.clone())).collect();
     weights.extend(decoder_weights);
     let norms = NormsSummary::shipped();
-    let songs = MapCache::open(cache, |song| song.split == "calib" && song.source != "voice")?;
+    let songs = MapCache::open(cache, MapHeader::is_for_calibration)?;
 
     let listener = Encoder::new(
         &mixing_buddy_core::nn::Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu),
@@ -145,27 +145,19 @@ fn hear_flawed(
     Ok(all)
 }
 
+/// The meter's spread a stem: what the rule that stands beside the language model takes its errors to be.
 fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
-    for stem in Stem::ALL {
-        let mut errors: Vec<f64> = Vec::new();
-        let mut expected = 0.0;
-        for flaw in heard.iter().filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0) {
-            errors.push(f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]);
-            expected += f64::from(flaw.reading[stem].error_db);
-        }
+    for (stem, slot) in Stem::BLAMED.into_iter().zip(&mut calibration.meter_sd_db) {
+        let errors: Vec<f64> = heard
+            .iter()
+            .filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0)
+            .map(|flaw| f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem])
+            .collect();
         if errors.is_empty() {
             continue;
         }
-        errors.sort_by(f64::total_cmp);
-        let bias = errors[errors.len() / 2];
-        let absolute = errors.iter().map(|e| (e - bias).abs()).sum::<f64>();
-        let sd = (errors.iter().map(|e| (e - bias).powi(2)).sum::<f64>() / errors.len() as f64).sqrt();
-        // Rendered songs are no authority on the bias of real ones: half of it is taken off.
-        calibration.level_bias_db[stem.index()] = (0.5 * bias) as f32;
-        calibration.error_scale[stem.index()] = (absolute / expected.max(1e-6)).clamp(0.3, 5.0) as f32;
-        if let Some(slot) = calibration.meter_sd_db.get_mut(stem.index()) {
-            *slot = sd;
-        }
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        *slot = (errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / errors.len() as f64).sqrt();
     }
 }
 
@@ -173,12 +165,7 @@ fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
 fn fit_confidence(engine: &Engine, heard: &[HeardFlaw], calibration: &mut Calibration) -> Result<()> {
     let mut spoken = Vec::new();
     for flaw in heard {
-        let mut reading = flaw.reading.clone();
-        for stem in Stem::ALL {
-            reading[stem].level_db -= calibration.level_bias_db[stem.index()];
-            reading[stem].error_db *= calibration.error_scale[stem.index()];
-        }
-        let heard = Heard { silent: false, reading, levels_lu: PerStem::default() };
+        let heard = Heard { silent: false, reading: flaw.reading.clone(), levels_lu: PerStem::default() };
         let request = Request {
             question: DEFAULT_QUESTION.into(),
             anchor: flaw.anchor,

@@ -6,8 +6,9 @@ use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, progress};
 use super::runlog::RunLog;
 use super::shards::{ShardOutcome, gradients};
+use crate::data::augment::AugmentSettings;
 use crate::data::batch::{EncoderTargets, encoder_batch, encoder_targets};
-use crate::data::cache::MapCache;
+use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{Example, MixSettings, Mixer};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
@@ -40,6 +41,8 @@ pub struct EncoderRun {
     pub measure_steps: usize,
     /// Mixes a measurement uses.
     pub measure_mixes: usize,
+    /// Weight of the masks' cross-entropy.
+    pub mask_weight: f64,
     /// Weight of the mask levels' error in dB.
     pub level_weight: f64,
     /// Weight of the head's losses.
@@ -64,6 +67,7 @@ impl Default for EncoderRun {
             checkpoint_steps: 200,
             measure_steps: 400,
             measure_mixes: 240,
+            mask_weight: 1.0,
             level_weight: 0.05,
             head_weight: 0.05,
             start_from: None,
@@ -101,8 +105,8 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     let run: EncoderRun = toml::from_str(config).context("the configuration cannot be used")?;
     let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
 
-    let train = MapCache::open(cache_dir, |song| song.split == "train")?;
-    let calib = MapCache::open(cache_dir, |song| song.split == "calib" && song.source != "voice").ok();
+    let train = MapCache::open(cache_dir, MapHeader::is_for_training)?;
+    let calib = MapCache::open(cache_dir, MapHeader::is_for_calibration).ok();
     let features = train.songs[0].header.features.clone();
     let norms = NormsSummary::shipped();
     let mixer = Mixer::new(&train, &run.mix, norms);
@@ -229,7 +233,7 @@ pub fn shard_loss(
     // Binary cross-entropy with logits: softplus(x) - x y, softplus(x) = relu(x) + ln(1 + exp(-|x|)).
     let softplus = (presence_logit.relu()? + (presence_logit.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
     let present = (softplus - (&presence_logit * &presence)?)?.mean_all()?;
-    let loss = (((&mask + (&level * run.level_weight)?)? + (&head * run.head_weight)?)? + (&present * 0.1)?)?;
+    let loss = ((((&mask * run.mask_weight)? + (&level * run.level_weight)?)? + (&head * run.head_weight)?)? + (&present * 0.1)?)?;
     let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
     let figures = vec![
         ("loss", scalar(&loss)?),
@@ -277,6 +281,7 @@ pub fn meter_errors(
         after_norms: 1.0,
         stem_eq_sd_db: 0.0,
         bus_eq_sd_db: 0.0,
+        augment: AugmentSettings::none(),
         ..MixSettings::default()
     };
     let mixer = Mixer::new(songs, &settings, norms);

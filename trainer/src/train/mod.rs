@@ -1,5 +1,6 @@
 //! The training loops, and what they share: optimiser, schedule, checkpoints, logs.
 
+pub mod ablate;
 pub mod advice;
 pub mod advice_loop;
 pub mod advisor;

@@ -34,6 +34,8 @@ pub struct SimulationSettings {
     pub window_sd_db: f64,
     /// Chance that one of the stems is absent.
     pub absent: f64,
+    /// Share of mixes that are balanced. The protocol has 0.2; more makes a model that is slower to find fault.
+    pub balanced: f64,
     /// Width of the summaries, which are zero here.
     pub summary: usize,
 }
@@ -46,10 +48,14 @@ impl Default for SimulationSettings {
             song_share: 0.5,
             window_sd_db: 1.5,
             absent: 0.08,
+            balanced: 0.2,
             summary: 32,
         }
     }
 }
+
+/// The categories in which something is wrong.
+const FLAWS: [Category; 4] = [Category::VeryQuiet, Category::Quiet, Category::Loud, Category::VeryLoud];
 
 /// Draws simulated examples.
 pub struct Simulator<'a> {
@@ -115,8 +121,9 @@ impl<'a> Simulator<'a> {
         let targets: Vec<Stem> = Stem::BLAMED.into_iter().filter(|stem| allowed.contains(*stem)).collect();
         let mut levels_db = window;
         let mut injected = None;
-        if let Some((low, high)) = Category::ALL[rng.random_range(0..5)].gain_range_db()
-            && !targets.is_empty()
+        if !targets.is_empty()
+            && !rng.random_bool(self.settings.balanced)
+            && let Some((low, high)) = FLAWS[rng.random_range(0..FLAWS.len())].gain_range_db()
         {
             let target = targets[rng.random_range(0..targets.len())];
             let gain_db = rng.random_range(low.min(high)..low.max(high));
@@ -135,7 +142,7 @@ impl<'a> Simulator<'a> {
         present: &PerStem<bool>,
         allowed: AllowedStems,
     ) -> Posterior {
-        if let Some(song) = song_db {
+        let posterior = if let Some(song) = song_db {
             let mean = all_rest_levels_from_levels(song);
             let sd = |stem: Stem| if present[stem] { self.settings.window_sd_db } else { UNKNOWN_SD_DB };
             let density =
@@ -146,7 +153,8 @@ impl<'a> Simulator<'a> {
             Rule::new(self.norms.density(sd)).posterior(levels_db, allowed)
         } else {
             self.rule.posterior(levels_db, allowed)
-        }
+        };
+        posterior.with_balanced_prior(self.settings.balanced)
     }
 
     /// Draws an example with a simulated reading.

@@ -5,7 +5,7 @@ use realfft::num_complex::Complex32;
 
 /// Mel bands as sparse weights over the bins of a one-sided spectrum.
 ///
-/// Bands are triangles between neighbouring centres on O'Shaughnessy's mel scale, `2595 log10(1 + f / 700)`. The
+/// Bands are triangles between centres that are evenly spaced on a [`BandScale`](super::BandScale). The
 /// lowest band keeps weight 1 down to 0 Hz and the highest up to the Nyquist frequency, so that the weights of each
 /// bin sum to one and the bands together hold all of the power.
 #[derive(Clone, Debug)]
@@ -18,21 +18,21 @@ pub struct MelBank {
 impl MelBank {
     /// Lays out the bands.
     pub fn new(settings: &FeatureSettings) -> Self {
-        let to_mel = |hz: f64| 2595.0 * (1.0 + hz / 700.0).log10();
-        let low = to_mel(f64::from(settings.lowest_hz));
-        let step = (to_mel(f64::from(settings.highest_hz)) - low) / (settings.mels - 1) as f64;
+        let scale = settings.scale;
+        let low = scale.of_hz(f64::from(settings.lowest_hz));
+        let step = (scale.of_hz(f64::from(settings.highest_hz)) - low) / (settings.mels - 1) as f64;
         let count = settings.fft_samples / 2 + 1;
         let bin_hz = f64::from(settings.sample_rate_hz) / settings.fft_samples as f64;
         let last = (settings.mels - 1) as f64;
         let bins = (0..count)
             .map(|bin| {
-                let position = ((to_mel(bin as f64 * bin_hz) - low) / step).clamp(0.0, last);
+                let position = ((scale.of_hz(bin as f64 * bin_hz) - low) / step).clamp(0.0, last);
                 let band = (position.floor() as usize).min(settings.mels - 2);
                 (band, (1.0 - (position - band as f64)) as f32)
             })
             .collect();
         let centres_hz = (0..settings.mels)
-            .map(|band| (700.0 * (10f64.powf((low + step * band as f64) / 2595.0) - 1.0)) as f32)
+            .map(|band| scale.to_hz(low + step * band as f64) as f32)
             .collect();
         MelBank { bins, centres_hz }
     }
@@ -87,7 +87,7 @@ mod tests {
         let settings = FeatureSettings::default();
         let bank = MelBank::new(&settings);
         let mut line = vec![Complex32::default(); settings.fft_samples / 2 + 1];
-        line[64] = Complex32::new(1.0, 0.0); // 64 * 15.625 Hz = 1 kHz
+        line[settings.fft_samples / 32] = Complex32::new(1.0, 0.0); // 32 kHz / 32 = 1 kHz
         let mut bands = vec![0.0; settings.mels];
         bank.pool(&line, |bin| bin.norm_sqr(), &mut bands);
         let loudest = (0..settings.mels).max_by(|&a, &b| bands[a].total_cmp(&bands[b])).unwrap();

@@ -26,6 +26,9 @@ pub struct FeatureSettings {
     pub fft_samples: usize,
     /// Step between frames in samples.
     pub hop_samples: usize,
+    /// How the bands are spaced.
+    #[serde(default = "BandScale::of_old_bundles")]
+    pub scale: BandScale,
     /// Number of mel bands.
     pub mels: usize,
     /// Centre of the lowest band in Hz.
@@ -36,12 +39,47 @@ pub struct FeatureSettings {
     pub patch_frames: usize,
 }
 
+/// Spacing of the bands along frequency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandScale {
+    /// O'Shaughnessy's mel scale, `2595 log10(1 + f / 700)`: nearly linear below 700 Hz.
+    Mel,
+    /// The ERB-rate scale of Glasberg and Moore (1990), `21.4 log10(1 + 0.00437 f)`: twice as fine below 200 Hz, where
+    /// kick and bass share most of a mix's power.
+    ErbRate,
+}
+
+impl BandScale {
+    /// Bundles that do not name a scale were made with this one.
+    fn of_old_bundles() -> Self {
+        BandScale::Mel
+    }
+
+    /// Place on the scale of a frequency in Hz.
+    pub fn of_hz(self, hz: f64) -> f64 {
+        match self {
+            BandScale::Mel => 2595.0 * (1.0 + hz / 700.0).log10(),
+            BandScale::ErbRate => 21.4 * (1.0 + 0.00437 * hz).log10(),
+        }
+    }
+
+    /// Frequency in Hz of a place on the scale.
+    pub fn to_hz(self, place: f64) -> f64 {
+        match self {
+            BandScale::Mel => 700.0 * (10f64.powf(place / 2595.0) - 1.0),
+            BandScale::ErbRate => (10f64.powf(place / 21.4) - 1.0) / 0.00437,
+        }
+    }
+}
+
 impl Default for FeatureSettings {
     fn default() -> Self {
         FeatureSettings {
             sample_rate_hz: crate::audio::MODEL_RATE_HZ,
-            fft_samples: 2048,
+            fft_samples: 4096,
             hop_samples: 640,
+            scale: BandScale::ErbRate,
             mels: 80,
             lowest_hz: 30.0,
             highest_hz: 15_500.0,

@@ -244,6 +244,18 @@ impl Posterior {
         self.steps(stem, direction).iter().sum()
     }
 
+    /// The same evidence under another prior of "nothing is wrong" than the protocol's 0.2.
+    pub fn with_balanced_prior(mut self, prior: f64) -> Self {
+        let factor = prior / CATEGORY_PRIOR;
+        let rest = (1.0 - prior) / (1.0 - CATEGORY_PRIOR);
+        let total = self.none * factor + (1.0 - self.none) * rest;
+        if total > 0.0 {
+            self.none *= factor / total;
+            self.cells.iter_mut().flatten().flatten().for_each(|p| *p *= rest / total);
+        }
+        self
+    }
+
     /// Probability of each of the five categories, whichever stem it is; 6 dB belongs to the very ones.
     pub fn of_category(&self, category: Category) -> f64 {
         let Some(direction) = category.direction() else { return self.none };
