@@ -9,6 +9,7 @@ DEBIAN = (
     "fluid-soundfont-gm", "musescore-general-soundfont-lossless", "timgm6mb-soundfont",
     "opl3-soundfont", "csound-soundfont", "avldrums.lv2-soundfont",
     "hydrogen-drumkits", "hydrogen-data", "lmms", "lmms-common", "sonic-pi-samples",
+    "libopenmpt0", "pingus-data", "tecnoballz-data", "rafkill-data", "heroes-sound-tracks",
 )  # fmt: skip
 PYPI = ("numpy", "scipy", "soundfile", "soxr", "mido")
 

@@ -3,6 +3,11 @@
 use clap::Parser;
 use std::process::ExitCode;
 
+/// A training step makes and drops hundreds of tensors of megabytes. The system's allocator gives such pages back each
+/// time and has them cleared again: with it, a step of the encoder took 1.8 times as long (`trainer/RUNS.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
         if std::env::var_os(name).is_none() {

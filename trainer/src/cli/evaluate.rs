@@ -1,6 +1,7 @@
 //! `evaluate`: the benchmark on a folder of songs.
 
 use super::advise::open_engine;
+use crate::evaluate::plot::plot_report;
 use crate::evaluate::{Advisor, Answered, NormsSource, Protocol, Question, Settings, SongAudio, evaluate};
 use crate::songs::{find_songs, load_song};
 use anyhow::Result;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 /// Options of `evaluate`.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
-    mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json")]
+    mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png")]
 pub struct EvaluateArgs {
     /// Folder with one folder a song, each with one file a stem
     #[arg(long)]
@@ -29,6 +30,9 @@ pub struct EvaluateArgs {
     /// Writes the report as JSON
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Draws accuracy against coverage, and the calibration (PNG)
+    #[arg(long)]
+    plot: Option<PathBuf>,
     /// Table of stem levels for the exact bound; the shipped summary without it
     #[arg(long)]
     norms: Option<PathBuf>,
@@ -114,6 +118,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     left_out.iter().for_each(|sentence| eprintln!("left out: {sentence}"));
     if let Some(out) = &args.out {
         report.write_json(out)?;
+    }
+    if let Some(plot) = &args.plot {
+        plot_report(&report, plot)?;
     }
     print_report(&if args.json { report.to_json().to_string() } else { report.to_string() });
     Ok(())

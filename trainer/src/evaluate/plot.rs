@@ -3,17 +3,17 @@
 use super::report::Report;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 use std::path::Path;
 
 const SIZE_PX: (u32, u32) = (1200, 560);
 const FAMILY: &str = "sans-serif";
 
 /// Draws accuracy against coverage (left) and confidence against accuracy (right) as a PNG.
-/// `font` is a TrueType file: the drawing library has none of its own.
-pub fn plot_report(report: &Report, path: &Path, font: &'static [u8]) -> Result<()> {
-    register_font(FAMILY, FontStyle::Normal, font)
-        .map_err(|_| anyhow!("the font for the plot cannot be read"))?;
+///
+/// # Errors
+/// When the picture cannot be written.
+pub fn plot_report(report: &Report, path: &Path) -> Result<()> {
+    crate::plotfont::register();
     let root = BitMapBackend::new(path, SIZE_PX).into_drawing_area();
     draw(report, &root).map_err(|error| anyhow!("{}: the plot cannot be drawn: {error}", path.display()))
 }

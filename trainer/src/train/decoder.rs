@@ -2,7 +2,7 @@
 
 use super::advice::{QuestionMix, advice_loss};
 use super::advice_loop::{AdviceSteps, train_advice};
-use super::checkpoint::save_tensors;
+use super::checkpoint::{load_tensors, save_tensors};
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::RunFolder;
 use super::simulate::{SimulationSettings, Simulator};
@@ -73,6 +73,11 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
     run.decoder.vocab_size = tokenizer.vocabulary_size().next_multiple_of(32);
 
     let params = Params::train(run.seed, &Device::Cpu);
+    if let Some(path) = &run.start_from {
+        for (name, tensor) in load_tensors(path)?.0 {
+            params.set(&name, &tensor)?;
+        }
+    }
     let projector_config = ProjectorConfig {
         summary: run.simulation.summary,
         inner: run.projector_inner,
