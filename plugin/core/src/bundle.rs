@@ -45,12 +45,7 @@ pub struct Calibration {
 
 impl Default for Calibration {
     fn default() -> Self {
-        Calibration {
-            temperature: 1.0,
-            reference_temperature: 1.0,
-            threshold: 0.5,
-            meter_sd_db: [2.0; 3],
-        }
+        Calibration { temperature: 1.0, reference_temperature: 1.0, threshold: 0.5, meter_sd_db: [2.0; 3] }
     }
 }
 

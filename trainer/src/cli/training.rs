@@ -109,7 +109,9 @@ pub struct BundleArgs {
 
 /// Options of `ablate`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION")]
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION"
+)]
 pub struct AblateArgs {
     /// What to compare (TOML): a cache, an encoder run, and [[variant]]s that change it
     #[arg(long)]

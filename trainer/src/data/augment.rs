@@ -76,8 +76,7 @@ impl StemShape {
         if rng.random_bool(settings.reverberant) {
             let (level_db, rt60_s) = (rng.random_range(-22.0f32..-5.0), rng.random_range(0.2f32..2.5));
             // Power falls by 60 dB in the reverberation time.
-            shape.reverb =
-                Some((10f32.powf(level_db / 10.0), 10f32.powf(-6.0 * seconds_a_frame / rt60_s)));
+            shape.reverb = Some((10f32.powf(level_db / 10.0), 10f32.powf(-6.0 * seconds_a_frame / rt60_s)));
         }
         if rng.random_bool(settings.dynamic) {
             shape.ratio =

@@ -1,18 +1,18 @@
 //! Ablations: the same short encoder run again and again, one thing changed each time, measured on songs and
 //! instruments that no run has heard.
 
-use super::encoder::{EncoderRun, train_encoder};
-use super::checkpoint::load_tensors;
 use super::calibrate::field;
+use super::checkpoint::load_tensors;
+use super::encoder::{EncoderRun, train_encoder};
 use crate::data::augment::AugmentSettings;
 use crate::data::batch::read_example;
 use crate::data::cache::MapCache;
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::evaluate::SongResamples;
 use crate::files;
+use crate::text::TextSampler;
 use crate::train::advice::QuestionMix;
 use crate::train::simulate::{SimulationSettings, Simulator};
-use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::Stem;

@@ -32,6 +32,8 @@ pub struct DecoderRun {
     pub shards: usize,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
+    /// Weights of an earlier run (`decoder.safetensors`) to begin with; fresh ones where none is named.
+    pub start_from: Option<std::path::PathBuf>,
     /// Inner width of the projector.
     pub projector_inner: usize,
     /// Sizes of the decoder; the vocabulary is the tokenizer's.
@@ -52,6 +54,7 @@ impl Default for DecoderRun {
             batch: 64,
             shards: 2,
             checkpoint_steps: 250,
+            start_from: None,
             projector_inner: 128,
             decoder: DecoderConfig::default(),
             optimizer: OptimizerSettings { learning_rate: 2e-3, ..OptimizerSettings::default() },

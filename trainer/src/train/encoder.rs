@@ -233,7 +233,9 @@ pub fn shard_loss(
     // Binary cross-entropy with logits: softplus(x) - x y, softplus(x) = relu(x) + ln(1 + exp(-|x|)).
     let softplus = (presence_logit.relu()? + (presence_logit.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
     let present = (softplus - (&presence_logit * &presence)?)?.mean_all()?;
-    let loss = ((((&mask * run.mask_weight)? + (&level * run.level_weight)?)? + (&head * run.head_weight)?)? + (&present * 0.1)?)?;
+    let loss = ((((&mask * run.mask_weight)? + (&level * run.level_weight)?)?
+        + (&head * run.head_weight)?)?
+        + (&present * 0.1)?)?;
     let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
     let figures = vec![
         ("loss", scalar(&loss)?),

@@ -31,9 +31,8 @@ impl MelBank {
                 (band, (1.0 - (position - band as f64)) as f32)
             })
             .collect();
-        let centres_hz = (0..settings.mels)
-            .map(|band| scale.to_hz(low + step * band as f64) as f32)
-            .collect();
+        let centres_hz =
+            (0..settings.mels).map(|band| scale.to_hz(low + step * band as f64) as f32).collect();
         MelBank { bins, centres_hz }
     }
 
