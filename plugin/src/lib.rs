@@ -1,3 +1,4 @@
 //! The plugin: VST3, CLAP and standalone.
 
+pub mod panel;
 pub mod view;
