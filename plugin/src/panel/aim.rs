@@ -5,7 +5,7 @@ use super::path_box::{PathBox, Purpose};
 use super::theme::{self, Palette};
 use super::{header, state::PanelState, widgets};
 use crate::view::{Command, View};
-use egui::{Align, Button, Label, Layout, RichText, Sense, Ui, vec2};
+use egui::{Button, Label, RichText, Sense, Ui, vec2};
 
 /// Draws the balance to aim at and how to change it.
 pub(super) fn show(
@@ -15,7 +15,7 @@ pub(super) fn show(
     state: &mut PanelState,
     controls: &mut dyn Controls,
 ) {
-    widgets::section(ui, colours, "Aim at", |ui| {
+    widgets::section_with_buttons(ui, colours, "Aim at", &["Undo", "Clear"], |ui| {
         let undo = ui.add_enabled(view.can_undo_reference, Button::new("Undo"));
         if undo.on_hover_text("Undo the last pin, load or clear").clicked() {
             controls.send(Command::UndoReference);
@@ -46,7 +46,8 @@ pub(super) fn show(
         return;
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
-    let pin = ui.add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this as my balance"))).inner;
+    let pin =
+        ui.add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this as my balance"))).inner;
     let pin = pin.on_hover_text("Aim at the balance of the last windows");
     if pin.on_disabled_hover_text("Play first: the last windows are what is used.").clicked() {
         controls.send(Command::PinReference);
@@ -58,12 +59,12 @@ pub(super) fn show(
 
 fn measuring(ui: &mut Ui, colours: &Palette, progress: f32, controls: &mut dyn Controls) {
     let progress = if progress.is_finite() { progress.clamp(0.0, 1.0) } else { 0.0 };
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if ui.add(Button::new("Cancel")).clicked() {
-            controls.send(Command::CancelReference);
-        }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.label(RichText::new(format!("Measuring… {:.0} %", progress * 100.0)).color(colours.text));
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("Measuring… {:.0} %", progress * 100.0)).color(colours.text));
+        widgets::at_right(ui, &["Cancel"], |ui| {
+            if ui.add(Button::new("Cancel")).clicked() {
+                controls.send(Command::CancelReference);
+            }
         });
     });
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 4.0), Sense::hover());

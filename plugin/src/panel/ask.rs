@@ -4,7 +4,7 @@ use super::controls::Controls;
 use super::theme::{self, Palette};
 use super::{state::PanelState, widgets, words};
 use crate::view::{Activity, Command, View};
-use egui::{Align, Button, Key, Label, Layout, RichText, TextEdit, Ui};
+use egui::{Button, Key, Label, RichText, TextEdit, Ui};
 
 /// Longest question in characters; the model reads no more of it.
 const LONGEST_QUESTION: usize = 200;
@@ -18,17 +18,17 @@ pub(super) fn show(
     controls: &mut dyn Controls,
 ) {
     widgets::section(ui, colours, "Ask", |_| {});
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        let asked = state.question.trim();
-        let can_ask = !asked.is_empty() && view.activity != Activity::NoModel;
-        let go = ui.add_enabled(can_ask, Button::new("Ask"));
+    ui.horizontal(|ui| {
+        let room = ui.available_width() - widgets::buttons_width(ui, &["Ask"]) - ui.spacing().item_spacing.x;
         let field = TextEdit::singleline(&mut state.question)
             .hint_text("In your own words: how is my vocal?")
             .char_limit(LONGEST_QUESTION)
-            .desired_width(ui.available_width())
+            .desired_width(room)
             .margin(theme::margin(6, 4));
         let field = ui.add(field);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let can_ask = !state.question.trim().is_empty() && view.activity != Activity::NoModel;
+        let go = ui.add_enabled(can_ask, Button::new("Ask"));
         if can_ask && (go.clicked() || entered) {
             controls.send(Command::Ask(state.question.trim().to_string()));
             state.question.clear();

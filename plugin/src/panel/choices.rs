@@ -4,17 +4,11 @@ use super::controls::{Controls, Hop, Params};
 use super::theme::Palette;
 use super::{widgets, words};
 use crate::view::{Command, View};
-use egui::{Button, Slider, Ui};
+use egui::{Button, Slider, StrokeKind, Ui, vec2};
 use mixing_buddy_core::{PerStem, Stem};
 
 /// Draws anchor, stems, sensitivity and hop.
-pub(super) fn show(
-    ui: &mut Ui,
-    colours: &Palette,
-    view: &View,
-    params: Params,
-    controls: &mut dyn Controls,
-) {
+pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, params: Params, controls: &mut dyn Controls) {
     anchor(ui, colours, view, controls);
     stems(ui, colours, view, controls);
     sensitivity(ui, colours, view, params, controls);
@@ -39,7 +33,7 @@ fn anchor(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Contro
 }
 
 fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Controls) {
-    widgets::section(ui, colours, "In the mix", |ui| {
+    widgets::section_with_buttons(ui, colours, "In the mix", &["As heard"], |ui| {
         let as_heard = view.choices.stems.is_none();
         let button = ui.add(Button::new("As heard").selected(as_heard));
         if button.on_hover_text("Those that are heard").clicked() && !as_heard {
@@ -61,7 +55,7 @@ fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Control
 }
 
 fn sensitivity(ui: &mut Ui, colours: &Palette, view: &View, params: Params, controls: &mut dyn Controls) {
-    widgets::section(ui, colours, "Speaks from", |ui| {
+    widgets::section_with_buttons(ui, colours, "Speaks from", &["Model's own"], |ui| {
         let own = view.model.threshold;
         let is_own = (own - params.sensitivity).abs() < 0.005;
         let button = ui.add_enabled(!view.model.name.is_empty(), Button::new("Model's own").selected(is_own));
@@ -78,6 +72,10 @@ fn sensitivity(ui: &mut Ui, colours: &Palette, view: &View, params: Params, cont
         ui.spacing_mut().slider_width = ui.available_width();
         let slider = ui.add(Slider::new(&mut value, 0.0..=1.0).step_by(0.01).show_value(false));
         let slider = slider.labelled_by(sure.id);
+        if slider.has_focus() {
+            let ring = slider.rect.expand2(vec2(3.0, 1.0));
+            ui.painter().rect_stroke(ring, 4, (2.0, colours.accent), StrokeKind::Inside);
+        }
         if slider.drag_started() {
             controls.begin_sensitivity();
         }

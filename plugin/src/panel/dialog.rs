@@ -234,7 +234,11 @@ mod tests {
         assert_eq!(dialog.poll(), None);
         let id = dialog.child.id();
         drop(dialog);
-        assert!(started.elapsed() < Duration::from_secs(2), "start, poll and drop took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "start, poll and drop took {:?}",
+            started.elapsed()
+        );
         assert!(!PathBuf::from(format!("/proc/{id}")).exists() || cfg!(not(target_os = "linux")));
     }
 

@@ -6,7 +6,7 @@ use super::state::{PanelState, SCALES_PERCENT, Theme};
 use super::theme::{self, Palette};
 use super::{widgets, words};
 use crate::view::{Activity, View};
-use egui::{Align, Button, Color32, CornerRadius, Label, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
+use egui::{Button, Color32, CornerRadius, Label, Rect, RichText, Sense, Ui, pos2, vec2};
 
 /// Under this width the name of the plugin makes room for the buttons, in points.
 const NAME_FROM_PT: f32 = 500.0;
@@ -28,22 +28,23 @@ pub(super) fn show(
             ui.add_space(6.0);
         }
         activity(ui, colours, view);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let bypass = ui.add(Button::new("Bypass").selected(params.bypass));
-            if bypass.on_hover_text("Sound always passes through; bypassed, it is not listened to.").clicked() {
-                controls.set_bypass(!params.bypass);
-            }
-            let look = ui.add(Button::new("Look").selected(state.look_open));
-            if look.on_hover_text("Theme and size").clicked() {
-                state.look_open = !state.look_open;
+        widgets::at_right(ui, &["Copy", "Report…", "Look", "Bypass"], |ui| {
+            let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
+            if copy.on_hover_text("Copy the advice as text").clicked() {
+                ui.ctx().copy_text(words::for_clipboard(view));
             }
             let report = ui.add(Button::new("Report…"));
             if report.on_hover_text("Save the timeline and the advice as Markdown and JSON").clicked() {
                 state.path_box = Some(PathBox::open(Purpose::Report, &state.dialogs));
             }
-            let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
-            if copy.on_hover_text("Copy the advice as text").clicked() {
-                ui.ctx().copy_text(words::for_clipboard(view));
+            let look = ui.add(Button::new("Look").selected(state.look_open));
+            if look.on_hover_text("Theme and size").clicked() {
+                state.look_open = !state.look_open;
+            }
+            let bypass = ui.add(Button::new("Bypass").selected(params.bypass));
+            if bypass.on_hover_text("Sound always passes through; bypassed, it is not listened to.").clicked()
+            {
+                controls.set_bypass(!params.bypass);
             }
         });
     });

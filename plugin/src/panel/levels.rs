@@ -4,7 +4,8 @@ use super::theme::{self, Palette, SMALL_PT};
 use super::{widgets, words};
 use crate::view::{Mark, View};
 use egui::{
-    Align2, CornerRadius, FontId, Pos2, Rangef, Rect, Response, Role, Sense, Shape, Ui, WidgetInfo, pos2, vec2,
+    Align2, CornerRadius, FontId, Pos2, Rangef, Rect, Response, Role, Sense, Shape, Ui, WidgetInfo, pos2,
+    vec2,
 };
 use mixing_buddy_core::Stem;
 
@@ -106,7 +107,9 @@ impl Aim {
 
 fn aim(view: &View, stem: Stem) -> Aim {
     match &view.reference {
-        Some(reference) => reference.levels_lu[stem].filter(|level| level.is_finite()).map_or(Aim::Nothing, Aim::Mark),
+        Some(reference) => {
+            reference.levels_lu[stem].filter(|level| level.is_finite()).map_or(Aim::Nothing, Aim::Mark)
+        }
         None => {
             let (low, high) = view.usual_lu[stem];
             if low.is_finite() && high.is_finite() && low < high {
@@ -149,8 +152,7 @@ fn figures(ui: &Ui, colours: &Palette, rect: Rect, level: Option<f32>, aim: Aim)
 
 fn triangle(ui: &Ui, colours: &Palette, at: Pos2, up: bool) {
     let side = if up { -1.0 } else { 1.0 };
-    let points =
-        vec![at + vec2(0.0, 3.5 * side), at + vec2(3.5, -2.5 * side), at + vec2(-3.5, -2.5 * side)];
+    let points = vec![at + vec2(0.0, 3.5 * side), at + vec2(3.5, -2.5 * side), at + vec2(-3.5, -2.5 * side)];
     ui.painter().add(Shape::convex_polygon(points, colours.strong, egui::Stroke::NONE));
 }
 
@@ -167,7 +169,13 @@ fn scale(ui: &mut Ui, colours: &Palette, track: Rangef, rows: Rangef) {
         ui.painter().text(at, Align2::CENTER_CENTER, text, font.clone(), colours.dim);
     }
     ui.painter().text(pos2(zero, rect.top() + 6.0), Align2::CENTER_CENTER, "0", font.clone(), colours.dim);
-    ui.painter().text(pos2(rect.right() - 50.0, rect.top() + 6.0), Align2::RIGHT_CENTER, "LU", font.clone(), colours.dim);
+    ui.painter().text(
+        pos2(rect.right() - 50.0, rect.top() + 6.0),
+        Align2::RIGHT_CENTER,
+        "LU",
+        font.clone(),
+        colours.dim,
+    );
     ui.painter().text(pos2(rect.right(), rect.top() + 6.0), Align2::RIGHT_CENTER, "off", font, colours.dim);
 }
 

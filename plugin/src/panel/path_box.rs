@@ -5,7 +5,7 @@ use super::dialog::{Ask, Dialogs, FileDialog, Outcome};
 use super::theme::{self, Palette};
 use super::widgets;
 use crate::view::Command;
-use egui::{Align, Button, Frame, Key, Layout, TextEdit, Ui};
+use egui::{Button, Frame, Key, TextEdit, Ui};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,22 +136,24 @@ impl PathBox {
                 after = After::Closes;
             }
         });
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let typed = typed_path(&self.path);
-            let go = ui.add_enabled(typed.is_some(), Button::new(self.purpose.verb()));
-            let browse = ui.add_enabled(self.dialog.is_none(), Button::new("Browse…"));
+        ui.horizontal(|ui| {
+            let labels = ["Browse…", self.purpose.verb()];
+            let room =
+                ui.available_width() - widgets::buttons_width(ui, &labels) - ui.spacing().item_spacing.x;
             let field = TextEdit::singleline(&mut self.path)
                 .hint_text(self.purpose.hint())
-                .desired_width(ui.available_width())
+                .desired_width(room)
                 .margin(theme::margin(6, 4));
             let field = ui.add(field);
             if std::mem::take(&mut self.is_new) {
                 field.request_focus();
             }
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-            if browse.clicked() {
+            if ui.add_enabled(self.dialog.is_none(), Button::new("Browse…")).clicked() {
                 self.browse(dialogs);
             }
+            let typed = typed_path(&self.path);
+            let go = ui.add_enabled(typed.is_some(), Button::new(self.purpose.verb()));
             if (go.clicked() || entered)
                 && let Some(path) = typed
             {

@@ -36,7 +36,8 @@ impl Default for Look {
 impl Look {
     /// The scale as a factor, held between 1 and 2 whatever a project file says.
     pub fn scale(self) -> f32 {
-        f32::from(self.scale_percent.clamp(SCALES_PERCENT[0], SCALES_PERCENT[SCALES_PERCENT.len() - 1])) / 100.0
+        f32::from(self.scale_percent.clamp(SCALES_PERCENT[0], SCALES_PERCENT[SCALES_PERCENT.len() - 1]))
+            / 100.0
     }
 }
 

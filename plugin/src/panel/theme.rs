@@ -2,8 +2,8 @@
 
 use super::state::Theme;
 use egui::{
-    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke, Style,
-    TextStyle, Visuals, vec2,
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
+    Style, TextStyle, Visuals, vec2,
 };
 use mixing_buddy_core::{PerStem, Stem};
 use std::sync::Arc;
@@ -208,7 +208,7 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
     visuals.widgets.active = widget(colours.hovered, Stroke::new(2.0, colours.accent), colours.strong);
     visuals.widgets.open = widget(colours.hovered, edge, colours.strong);
     visuals.selection.bg_fill = colours.chosen;
-    visuals.selection.stroke = Stroke::new(1.0, colours.strong);
+    visuals.selection.stroke = Stroke::new(1.5, colours.strong);
     visuals.override_text_color = None;
     visuals.weak_text_color = Some(colours.dim);
     visuals.hyperlink_color = colours.accent;

@@ -5,8 +5,8 @@ use super::theme::{self, Palette};
 use super::words;
 use crate::view::Mark;
 use egui::{
-    Align2, Color32, CornerRadius, EventFilter, FontId, Key, Pos2, Rangef, Rect, Response, Role, Sense, Shape, Stroke,
-    StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, EventFilter, FontId, Key, Pos2, Rangef, Rect, Response, Role, Sense,
+    Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 use mixing_buddy_core::{Direction, Stem, Verdict};
 use std::sync::Arc;
@@ -27,8 +27,11 @@ const FULL_DB: f32 = 9.0;
 /// The marks that are shown: the newest judgement at each place, by position.
 pub fn newest_at_each_place(history: &[Arc<Mark>]) -> Vec<&Mark> {
     let mut by_place = std::collections::BTreeMap::<i64, &Mark>::new();
-    let mut newest_first: Vec<&Mark> =
-        history.iter().map(Arc::as_ref).filter(|mark| mark.start_s.is_finite() && mark.end_s.is_finite()).collect();
+    let mut newest_first: Vec<&Mark> = history
+        .iter()
+        .map(Arc::as_ref)
+        .filter(|mark| mark.start_s.is_finite() && mark.end_s.is_finite())
+        .collect();
     newest_first.sort_by_key(|mark| std::cmp::Reverse(mark.order));
     // Positions as whole milliseconds, so that they can be looked up by range.
     let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
@@ -86,7 +89,10 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
     let lanes_height = LANE_PT * Stem::BLAMED.len() as f32;
     let size = vec2(ui.available_width(), lanes_height + AXIS_PT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    let lanes = Rect::from_min_max(pos2(rect.left() + NAMES_PT, rect.top()), pos2(rect.right(), rect.top() + lanes_height));
+    let lanes = Rect::from_min_max(
+        pos2(rect.left() + NAMES_PT, rect.top()),
+        pos2(rect.right(), rect.top() + lanes_height),
+    );
     let geometry = Geometry::of(lanes, &marks);
 
     choose(ui, &response, &geometry, &marks, selected);
@@ -133,7 +139,8 @@ fn choose(ui: &Ui, response: &Response, geometry: &Geometry, marks: &[&Mark], se
     if !response.has_focus() {
         return;
     }
-    let filter = EventFilter { horizontal_arrows: true, escape: selected.is_some(), ..EventFilter::default() };
+    let filter =
+        EventFilter { horizontal_arrows: true, escape: selected.is_some(), ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
     let at = marks.iter().position(|mark| Some(mark.order) == *selected);
     let last = marks.len().checked_sub(1);
@@ -172,7 +179,13 @@ fn ground(ui: &Ui, colours: &Palette, geometry: &Geometry) {
         let y = geometry.lane(stem);
         painter.hline(geometry.lanes.x_range(), y, (1.0, colours.line));
         let at = pos2(geometry.lanes.left() - NAMES_PT, y);
-        painter.text(at, Align2::LEFT_CENTER, words::title(stem), FontId::proportional(theme::BODY_PT), colours.text);
+        painter.text(
+            at,
+            Align2::LEFT_CENTER,
+            words::title(stem),
+            FontId::proportional(theme::BODY_PT),
+            colours.text,
+        );
     }
 }
 
@@ -219,7 +232,11 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
             arrow(ui, pos2(x, geometry.lane(stem)), span, direction, mark.advice.gain_db, colour);
         }
         (Verdict::Silence, ..) => {
-            painter.circle_filled(pos2(x, geometry.lanes.bottom() - 3.0), 1.0, colours.dim.gamma_multiply(opacity));
+            painter.circle_filled(
+                pos2(x, geometry.lanes.bottom() - 3.0),
+                1.0,
+                colours.dim.gamma_multiply(opacity),
+            );
         }
         // Nothing was said: a small ring on each lane, for "listened, and could not tell".
         _ => {
@@ -233,7 +250,8 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
 
 /// A triangle that stands on its lane, the higher the more is to be done.
 fn arrow(ui: &Ui, at: Pos2, span: Rangef, direction: Direction, gain_db: Option<f32>, colour: Color32) {
-    let size = gain_db.filter(|gain| gain.is_finite()).map_or(0.5, |gain| (gain.abs() / FULL_DB).clamp(0.0, 1.0));
+    let size =
+        gain_db.filter(|gain| gain.is_finite()).map_or(0.5, |gain| (gain.abs() / FULL_DB).clamp(0.0, 1.0));
     let height = 5.0 + (LANE_PT / 2.0 - 6.0) * size;
     let half = (span.span() * 0.3).clamp(3.0, 6.0);
     let up = -direction.sign();

@@ -1,7 +1,7 @@
 //! Small parts that several rooms of the panel share.
 
 use super::theme::{self, Palette, SMALL_PT};
-use egui::{Align, Button, Color32, Label, Layout, RichText, Ui, vec2};
+use egui::{Align, Button, Color32, Label, Layout, RichText, TextStyle, Ui, vec2};
 
 /// A title in small capitals, with room for something at its right.
 pub(super) fn section(ui: &mut Ui, colours: &Palette, title: &str, at_right: impl FnOnce(&mut Ui)) {
@@ -22,6 +22,42 @@ fn section_title(colours: &Palette, title: &str) -> RichText {
         .font(theme::strong_font(10.5))
         .extra_letter_spacing(0.8)
         .color(colours.dim)
+}
+
+/// A title with buttons at its right, in reading order; `labels` are what stands on them.
+pub(super) fn section_with_buttons(
+    ui: &mut Ui,
+    colours: &Palette,
+    title: &str,
+    labels: &[&str],
+    buttons: impl FnOnce(&mut Ui),
+) {
+    ui.horizontal(|ui| {
+        ui.set_min_height(22.0);
+        self::title(ui, colours, title);
+        at_right(ui, labels, buttons);
+    });
+}
+
+/// Lays buttons out at the right end of a row, in reading order, so that Tab follows the eye; `labels` are what
+/// stands on them.
+pub(super) fn at_right(ui: &mut Ui, labels: &[&str], buttons: impl FnOnce(&mut Ui)) {
+    let free = ui.available_width() - buttons_width(ui, labels) - ui.spacing().item_spacing.x;
+    ui.add_space(free.max(0.0));
+    buttons(ui);
+}
+
+/// Width of buttons side by side, in points.
+pub(super) fn buttons_width(ui: &Ui, labels: &[&str]) -> f32 {
+    // Buttons are written in the style of running text, whatever the other style is called.
+    let font = TextStyle::Body.resolve(ui.style());
+    let padding = 2.0 * ui.spacing().button_padding.x;
+    let width = |label: &&str| {
+        let galley = ui.painter().layout_no_wrap((*label).to_string(), font.clone(), Color32::PLACEHOLDER);
+        (galley.size().x + padding).ceil()
+    };
+    let gaps = ui.spacing().item_spacing.x * labels.len().saturating_sub(1) as f32;
+    labels.iter().map(width).sum::<f32>() + gaps
 }
 
 /// Side remark that wraps.

@@ -41,10 +41,15 @@ pub fn headline(view: &View) -> Headline {
         (Activity::NoModel, _) => quiet("No model", "Nothing can be judged. Choose a model below."),
         (Activity::CatchingUp { left }, _) => {
             let windows = if *left == 1 { "1 window".to_string() } else { format!("{left} windows") };
-            quiet(&format!("Catching up: {windows} left"), "They were queued while the host rendered offline.")
+            quiet(
+                &format!("Catching up: {windows} left"),
+                "They were queued while the host rendered offline.",
+            )
         }
         (_, Some(newest)) => judged(view, newest),
-        (Activity::Loading, None) => quiet("Loading the model…", "You can play already: what is heard is kept."),
+        (Activity::Loading, None) => {
+            quiet("Loading the model…", "You can play already: what is heard is kept.")
+        }
         (Activity::Waiting, None) => quiet("Ready", "Press play. Advice comes after ten seconds of sound."),
         (Activity::Paused, None) => quiet("Paused", "Press play. Advice comes after ten seconds of sound."),
         (Activity::Listening { heard_s }, None) => {
@@ -69,7 +74,9 @@ fn judged(view: &View, mark: &Mark) -> Headline {
     let (tone, sentence, note) = match advice.verdict {
         Verdict::Silence => (Tone::Quiet, "Silence".to_string(), "There was nothing to hear.".to_string()),
         Verdict::NoError => (Tone::Balanced, "Balanced".to_string(), advice.text.clone()),
-        Verdict::Abstain => (Tone::Quiet, cannot_tell(view, advice), leaning(&advice.best, advice.confidence)),
+        Verdict::Abstain => {
+            (Tone::Quiet, cannot_tell(view, advice), leaning(&advice.best, advice.confidence))
+        }
         Verdict::Quiet | Verdict::VeryQuiet | Verdict::Loud | Verdict::VeryLoud => {
             let direction = advice.verdict.direction().unwrap_or(Direction::Quiet);
             let stem = advice.stem.unwrap_or(Stem::Other);
@@ -147,7 +154,12 @@ fn leaning(best: &BestAnswer, confidence: f32) -> String {
     match (best.stem, best.verdict.direction()) {
         (Some(stem), Some(direction)) => {
             let gain = best.gain_db.map(|gain| format!(", {}", signed_db(gain))).unwrap_or_default();
-            format!("It leans to {} too {}{gain}, but is only {} sure.", stem, word(direction), percent(confidence))
+            format!(
+                "It leans to {} too {}{gain}, but is only {} sure.",
+                stem,
+                word(direction),
+                percent(confidence)
+            )
         }
         _ => format!("It leans to balanced, but is only {} sure.", percent(confidence)),
     }
@@ -191,7 +203,11 @@ pub fn for_clipboard(view: &View) -> String {
     let headline = headline(view);
     let mut text = headline.sentence.clone();
     if !headline.note.is_empty() {
-        text = format!("{text}{} {}", if text.ends_with(['.', '…', '!', '?']) { "" } else { "." }, headline.note);
+        text = format!(
+            "{text}{} {}",
+            if text.ends_with(['.', '…', '!', '?']) { "" } else { "." },
+            headline.note
+        );
     }
     let mut evidence: Vec<String> = Vec::new();
     if let Some((gain_db, sd_db)) = headline.gain_db {
@@ -255,7 +271,8 @@ pub fn gain(gain_db: f32, sd_db: Option<f32>) -> String {
 /// A gain to the nearest half dB, with its sign: "−4 dB", "+3.5 dB".
 pub fn signed_db(gain_db: f32) -> String {
     let half = (gain_db * 2.0).round() / 2.0;
-    let digits = if half.fract() == 0.0 { format!("{:.0}", half.abs()) } else { format!("{:.1}", half.abs()) };
+    let digits =
+        if half.fract() == 0.0 { format!("{:.0}", half.abs()) } else { format!("{:.1}", half.abs()) };
     format!("{}{digits} dB", sign(half))
 }
 
