@@ -1,19 +1,24 @@
 //! The advice: one large sentence with its gain, and the evidence for it.
 
 use super::header::bar;
-use super::theme::{self, FIGURE_PT, HEADLINE_PT, Palette, SMALL_PT};
+use super::theme::{self, BODY_PT, FIGURE_PT, HEADLINE_PT, Palette, SMALL_PT};
 use super::words::{self, Headline, Tone};
 use crate::view::{Activity, View};
-use egui::{Align, Color32, Label, Layout, RichText, Sense, Ui, vec2};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Align, Color32, FontId, Label, Layout, Rect, RichText, Sense, Ui, vec2};
 use mixing_buddy_core::Direction;
 
 /// Room for the gain at the right, in points.
 const FIGURE_WIDTH_PT: f32 = 136.0;
 
+/// Height that the advice takes at least, in points, so that nothing below jumps when its words change.
+const LEAST_HEIGHT_PT: f32 = 58.0;
+
 /// Draws the advice.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
     let headline = words::headline(view);
     ui.horizontal_top(|ui| {
+        ui.set_min_height(LEAST_HEIGHT_PT);
         let figure = if headline.gain_db.is_some() { FIGURE_WIDTH_PT } else { 0.0 };
         let width = ui.available_width() - figure - if figure > 0.0 { 12.0 } else { 0.0 };
         ui.allocate_ui_with_layout(vec2(width, 0.0), Layout::top_down(Align::Min), |ui| {
@@ -43,30 +48,43 @@ fn sentence(ui: &mut Ui, colours: &Palette, headline: &Headline) {
     };
     let text = RichText::new(&headline.sentence).font(theme::headline_font(HEADLINE_PT)).color(colour);
     ui.add(Label::new(text).wrap());
-    if !headline.note.is_empty() {
-        ui.add(Label::new(RichText::new(&headline.note).color(colours.text)).wrap());
-    }
 }
 
+/// The second line: how sure, why, and by what evidence; it wraps where it must.
 fn evidence(ui: &mut Ui, colours: &Palette, headline: &Headline) {
-    if headline.confidence.is_none() && headline.evidence.is_empty() {
-        return;
+    let part = |font_id: FontId, color: Color32| TextFormat {
+        font_id,
+        color,
+        line_height: Some(17.0),
+        valign: Align::Center,
+        ..TextFormat::default()
+    };
+    let mut line = LayoutJob::default();
+    if let Some(confidence) = headline.confidence {
+        let sure = format!("{} sure", words::percent(confidence));
+        line.append(&sure, 0.0, part(theme::strong_font(SMALL_PT), colours.text));
     }
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 5.0;
+    if !headline.note.is_empty() {
+        line.append(between(&line), 0.0, part(FontId::proportional(SMALL_PT), colours.dim));
+        line.append(&headline.note, 0.0, part(FontId::proportional(BODY_PT), colours.text));
+    }
+    for fact in &headline.evidence {
+        line.append(between(&line), 0.0, part(FontId::proportional(SMALL_PT), colours.dim));
+        line.append(fact, 0.0, part(FontId::proportional(SMALL_PT), colours.dim));
+    }
+    ui.horizontal_top(|ui| {
         if let Some(confidence) = headline.confidence {
-            let (rect, _) = ui.allocate_exact_size(vec2(38.0, 4.0), Sense::hover());
+            let (rect, _) = ui.allocate_exact_size(vec2(38.0, 17.0), Sense::hover());
+            let rect = Rect::from_center_size(rect.center(), vec2(38.0, 4.0));
             bar(ui, rect, confidence.clamp(0.0, 1.0), colours.band, tone_colour(colours, headline.tone));
-            let sure = format!("{} sure", words::percent(confidence));
-            ui.label(RichText::new(sure).font(theme::strong_font(SMALL_PT)).color(colours.text));
         }
-        for (place, part) in headline.evidence.iter().enumerate() {
-            if place > 0 || headline.confidence.is_some() {
-                ui.label(RichText::new("·").size(SMALL_PT).color(colours.dim));
-            }
-            ui.label(RichText::new(part).size(SMALL_PT).color(colours.dim));
-        }
+        ui.add(Label::new(line).wrap());
     });
+}
+
+/// Parts are set apart by a dot, which stays with the part before it where the line wraps.
+fn between(line: &LayoutJob) -> &'static str {
+    if line.text.is_empty() { "" } else { "\u{a0}· " }
 }
 
 fn gain(ui: &mut Ui, colours: &Palette, headline: &Headline, gain_db: f32, sd_db: Option<f32>) {

@@ -33,7 +33,7 @@ pub(super) fn show(
                 windows => format!("Your reference, from {windows} windows"),
             },
         ),
-        None => ("The usual balance", "Of released songs. A reference makes advice surer.".to_string()),
+        None => ("The usual balance", "How released songs are balanced".to_string()),
     };
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 1.0;

@@ -7,11 +7,18 @@ use crate::view::{Command, View};
 use egui::{Button, Slider, StrokeKind, Ui, vec2};
 use mixing_buddy_core::{PerStem, Stem};
 
+/// Room above each choice, in points, beside the usual spacing.
+const GAP_PT: f32 = 3.0;
+
 /// Draws anchor, stems, sensitivity and hop.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, params: Params, controls: &mut dyn Controls) {
+    ui.add_space(GAP_PT);
     anchor(ui, colours, view, controls);
+    ui.add_space(GAP_PT);
     stems(ui, colours, view, controls);
+    ui.add_space(GAP_PT);
     sensitivity(ui, colours, view, params, controls);
+    ui.add_space(GAP_PT);
     hop(ui, colours, params, controls);
 }
 

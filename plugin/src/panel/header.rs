@@ -6,10 +6,13 @@ use super::state::{PanelState, SCALES_PERCENT, Theme};
 use super::theme::{self, Palette};
 use super::{widgets, words};
 use crate::view::{Activity, View};
-use egui::{Button, Color32, CornerRadius, Label, Rect, RichText, Sense, Ui, pos2, vec2};
+use egui::{Align, Button, Color32, CornerRadius, Label, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
 
 /// Under this width the name of the plugin makes room for the buttons, in points.
 const NAME_FROM_PT: f32 = 500.0;
+
+/// Under this width beside the buttons the state is told in words alone, in points.
+const BAR_FROM_PT: f32 = 160.0;
 
 /// Draws the bar.
 pub(super) fn show(
@@ -27,8 +30,12 @@ pub(super) fn show(
             ui.add(Label::new(name).selectable(false));
             ui.add_space(6.0);
         }
-        activity(ui, colours, view);
-        widgets::at_right(ui, &["Copy", "Report…", "Look", "Bypass"], |ui| {
+        let labels = ["Copy", "Report…", "Look", "Bypass"];
+        let room = ui.available_width() - widgets::buttons_width(ui, &labels) - ui.spacing().item_spacing.x;
+        ui.allocate_ui_with_layout(vec2(room, 24.0), Layout::left_to_right(Align::Center), |ui| {
+            activity(ui, colours, view, room);
+        });
+        widgets::at_right(ui, &labels, |ui| {
             let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
             if copy.on_hover_text("Copy the advice as text").clicked() {
                 ui.ctx().copy_text(words::for_clipboard(view));
@@ -51,7 +58,7 @@ pub(super) fn show(
 }
 
 /// A lamp, the state in words, and how much of a window has been heard.
-fn activity(ui: &mut Ui, colours: &Palette, view: &View) {
+fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
     let (lamp, part) = match &view.activity {
         Activity::Listening { heard_s } => (colours.good, Some((heard_s / 10.0).clamp(0.0, 1.0))),
         Activity::CatchingUp { .. } => (colours.accent, None),
@@ -75,8 +82,8 @@ fn activity(ui: &mut Ui, colours: &Palette, view: &View) {
         }
     }
     let text = RichText::new(words::activity(view)).color(colours.dim);
-    ui.add(Label::new(text).selectable(false));
-    if let Some(part) = part {
+    ui.add(Label::new(text).selectable(false).truncate());
+    if let Some(part) = part.filter(|_| room_pt >= BAR_FROM_PT) {
         let (rect, _) = ui.allocate_exact_size(vec2(44.0, 3.0), Sense::hover());
         bar(ui, rect, part, colours.band, lamp);
     }

@@ -20,10 +20,10 @@ const ROW_PT: f32 = 24.0;
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, selected: Option<&Mark>) {
     let (levels, when) = match selected {
         Some(mark) => (&mark.advice.levels_lu, format!("at {}", words::span(mark.start_s, mark.end_s))),
-        None => (&view.levels_lu, "in LU against the rest of the mix".to_string()),
+        None => (&view.levels_lu, "LU against the rest".to_string()),
     };
     widgets::section(ui, colours, "Levels", |ui| {
-        widgets::remark_in_one_line(ui, when, colours.dim);
+        widgets::remark_in_one_line(ui, format!("{when} · {}", legend(view)), colours.dim);
     });
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -35,13 +35,12 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, selected: Option
         let bottom = ui.cursor().top();
         scale(ui, colours, track, Rangef::new(top, bottom));
     });
-    widgets::remark(ui, legend(view), colours.dim);
 }
 
 fn legend(view: &View) -> String {
     match &view.reference {
-        Some(reference) => format!("Diamond: {}.", reference.name),
-        None => "Broad band: where most released songs are.".to_string(),
+        Some(reference) => format!("diamond: {}", reference.name),
+        None => "broad band: usual".to_string(),
     }
 }
 

@@ -54,6 +54,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
     let params = controls.params();
     path_box::take_dropped(ui, controls);
 
+    ui.painter().rect_filled(ui.max_rect(), 0, colours.ground);
     let bar = |margin| Frame::new().fill(colours.surface).inner_margin(margin);
     Panel::top("header").resizable(false).frame(bar(theme::margin(12, 7))).show(ui, |ui| {
         header::show(ui, colours, view, params, state, controls);

@@ -22,6 +22,7 @@ pub(super) fn show(
     }
     let shown = if state.notices_open { view.notices.len() } else { SHOWN };
     Frame::new().inner_margin(theme::margin(12, 6)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
         for notice in view.notices.iter().rev().take(shown) {
             one(ui, colours, notice, controls);
         }

@@ -130,6 +130,7 @@ pub(super) fn show(
 
 impl PathBox {
     fn show(&mut self, ui: &mut Ui, colours: &Palette, dialogs: &Dialogs) -> After {
+        ui.spacing_mut().item_spacing.y = 4.0;
         let mut after = self.poll(ui);
         widgets::section(ui, colours, self.purpose.title(), |ui| {
             if widgets::close_button(ui, "Close").clicked() {

@@ -17,7 +17,8 @@ pub const HEADLINE_PT: f32 = 23.0;
 /// Size of the gain beside the advice in points.
 pub const FIGURE_PT: f32 = 34.0;
 
-/// The colours of one theme. Text reaches a contrast of 4.5 to 1 on every ground (WCAG 2.2, 1.4.3).
+/// The colours of one theme. Whatever is written or drawn reaches a contrast of 4.5 to 1 on the grounds that it
+/// stands on (WCAG 2.2, 1.4.3).
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
     /// Ground of the panel.
@@ -91,7 +92,7 @@ const LIGHT: Palette = Palette {
     error: Color32::from_rgb(0xB4, 0x35, 0x1C),
     band: Color32::from_rgb(0xD3, 0xD8, 0xDD),
     stem: PerStem {
-        vocals: Color32::from_rgb(0xA8, 0x5B, 0x00),
+        vocals: Color32::from_rgb(0xA0, 0x56, 0x00),
         drums: Color32::from_rgb(0x0F, 0x6A, 0xB0),
         bass: Color32::from_rgb(0x00, 0x7A, 0x5C),
         other: Color32::from_rgb(0x66, 0x6D, 0x76),
@@ -228,4 +229,43 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
 /// Margins of the panel's bars and columns, in points.
 pub(super) const fn margin(x: i8, y: i8) -> Margin {
     Margin::symmetric(x, y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(colour: Color32) -> f32 {
+        let [red, green, blue, _] = egui::Rgba::from(colour).to_array();
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f32 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn everything_can_be_read_in_both_themes() {
+        for theme in [Theme::Dark, Theme::Light] {
+            let colours = palette(theme);
+            let mut inks =
+                vec![colours.text, colours.strong, colours.dim, colours.good, colours.error, colours.accent];
+            inks.extend(Stem::ALL.map(|stem| colours.of(stem)));
+            for ink in inks {
+                for ground in [colours.ground, colours.surface, colours.well] {
+                    assert!(contrast(ink, ground) >= 4.5, "{theme:?}: {ink:?} on {ground:?}");
+                }
+            }
+            for (ink, ground) in [
+                (colours.text, colours.raised),
+                (colours.strong, colours.hovered),
+                (colours.strong, colours.chosen),
+                (colours.dim, colours.raised),
+            ] {
+                assert!(contrast(ink, ground) >= 4.5, "{theme:?}: {ink:?} on {ground:?}");
+            }
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
     let geometry = Geometry::of(lanes, &marks);
 
     choose(ui, &response, &geometry, &marks, selected);
-    if *selected != None && !marks.iter().any(|mark| Some(mark.order) == *selected) {
+    if selected.is_some() && !marks.iter().any(|mark| Some(mark.order) == *selected) {
         *selected = None;
     }
 
@@ -113,7 +113,7 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
         ui.painter().rect_stroke(column, CornerRadius::same(3), (1.5, colours.strong), StrokeKind::Outside);
     }
     if response.has_focus() {
-        let ring = rect.expand(2.0);
+        let ring = rect.expand2(vec2(6.0, 2.0));
         ui.painter().rect_stroke(ring, CornerRadius::same(4), (2.0, colours.accent), StrokeKind::Inside);
     }
     describe(ui, &response, &geometry, &marks, *selected);

@@ -42,7 +42,7 @@ pub(super) fn section_with_buttons(
 /// Lays buttons out at the right end of a row, in reading order, so that Tab follows the eye; `labels` are what
 /// stands on them.
 pub(super) fn at_right(ui: &mut Ui, labels: &[&str], buttons: impl FnOnce(&mut Ui)) {
-    let free = ui.available_width() - buttons_width(ui, labels) - ui.spacing().item_spacing.x;
+    let free = ui.available_width() - buttons_width(ui, labels);
     ui.add_space(free.max(0.0));
     buttons(ui);
 }
@@ -54,7 +54,7 @@ pub(super) fn buttons_width(ui: &Ui, labels: &[&str]) -> f32 {
     let padding = 2.0 * ui.spacing().button_padding.x;
     let width = |label: &&str| {
         let galley = ui.painter().layout_no_wrap((*label).to_string(), font.clone(), Color32::PLACEHOLDER);
-        (galley.size().x + padding).ceil()
+        galley.size().x + padding
     };
     let gaps = ui.spacing().item_spacing.x * labels.len().saturating_sub(1) as f32;
     labels.iter().map(width).sum::<f32>() + gaps
@@ -103,7 +103,9 @@ pub(super) fn choice_row<T: Copy>(
 
 /// A button that is no more than its cross.
 pub(super) fn close_button(ui: &mut Ui, name: &str) -> egui::Response {
-    let response = ui.add(Button::new("×").frame_when_inactive(false).min_size(vec2(24.0, 22.0)));
+    let response = ui.add(
+        Button::new(RichText::new("×").size(16.0)).frame_when_inactive(false).min_size(vec2(24.0, 22.0)),
+    );
     let enabled = ui.is_enabled();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, name));
     response.on_hover_text(name)

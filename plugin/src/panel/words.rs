@@ -85,7 +85,8 @@ fn judged(view: &View, mark: &Mark) -> Headline {
     };
     let silent = advice.verdict == Verdict::Silence;
     let mut evidence = vec![span(mark.start_s, mark.end_s)];
-    if !silent && let Some(agreement) = agreement(view.agreement) {
+    let says = !silent && advice.verdict != Verdict::Abstain;
+    if says && let Some(agreement) = agreement(view.agreement) {
         evidence.push(agreement);
     }
     if !silent && let Some(reference) = &view.reference {
@@ -95,7 +96,7 @@ fn judged(view: &View, mark: &Mark) -> Headline {
         tone,
         sentence,
         gain_db: advice.gain_db.filter(|_| tone_speaks(tone)).map(|gain| (gain, advice.gain_db_sd)),
-        confidence: (!silent && advice.verdict != Verdict::Abstain).then_some(advice.confidence),
+        confidence: says.then_some(advice.confidence),
         note,
         evidence,
     }

@@ -134,7 +134,10 @@ fn arrows_move_the_sensitivity_in_gestures_of_their_own() {
 #[test]
 fn tab_reaches_everything_in_reading_order() {
     let mut harness = stage(scenes::reference());
+    harness.state_mut().state.question = "how is it?".to_string();
+    harness.run_ok();
     let order = [
+        "Copy",
         "Bypass",
         "Start over",
         "Timeline, ",

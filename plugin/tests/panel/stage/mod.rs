@@ -5,6 +5,7 @@
 pub mod scenes;
 
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use mixing_buddy::panel::{self, Controls, Hop, PanelState, Params};
 use mixing_buddy::view::{Command, View};
 use scenes::Scene;
@@ -80,17 +81,29 @@ impl Stage {
 
 /// Puts a scene on a stage of its size and scale.
 pub fn stage(scene: Scene) -> Harness<'static, Stage> {
-    let [width, height] = scene.size_pt;
+    // The toolkit's own points are those of the platform, before the panel's scale.
+    let size = egui::Vec2::from(scene.size_pt) * scene.state.look.scale();
+    let focus = scene.focus;
     let stage = Stage { view: scene.view, state: scene.state, recorder: scene.recorder };
     let mut harness = Harness::builder()
-        .with_size(egui::vec2(width, height))
+        .with_size(size)
         .with_max_steps(12)
         .with_render_cursor(false)
         .with_context_setup(panel::install)
         .build_ui_state(
-            |ui, stage: &mut Stage| panel::show(ui, &stage.view, &mut stage.state, &mut stage.recorder),
+            |ui, stage: &mut Stage| {
+                // The whole window is the panel's, as in a host, without the margin that the harness leaves.
+                let window = ui.ctx().content_rect();
+                let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(window));
+                ui.set_clip_rect(window);
+                panel::show(&mut ui, &stage.view, &mut stage.state, &mut stage.recorder);
+            },
             stage,
         );
+    harness.run_ok();
+    if let Some(label) = focus {
+        harness.get_by_label_contains(label).focus();
+    }
     harness.run_ok();
     harness
 }

@@ -17,6 +17,8 @@ pub struct Scene {
     pub state: PanelState,
     pub recorder: Recorder,
     pub size_pt: [f32; 2],
+    /// What has the keyboard's focus.
+    pub focus: Option<&'static str>,
 }
 
 impl Scene {
@@ -32,6 +34,7 @@ impl Scene {
                 calls: Vec::new(),
             },
             size_pt: DEFAULT_SIZE_PT,
+            focus: None,
         }
     }
 
@@ -81,6 +84,8 @@ pub fn all() -> Vec<Scene> {
         reference().light().named("reference_light"),
         measuring(),
         selected(),
+        focused(),
+        focused_timeline(),
         answered(),
         asked(),
         notices(),
@@ -321,6 +326,14 @@ pub fn selected() -> Scene {
     let mut scene = Scene::new("selected", playing());
     scene.state.selected = scene.view.history.iter().find(|mark| mark.start_s == 30.0).map(|mark| mark.order);
     scene
+}
+
+pub fn focused() -> Scene {
+    Scene { focus: Some("Load reference…"), ..Scene::new("focused", playing()) }
+}
+
+pub fn focused_timeline() -> Scene {
+    Scene { focus: Some("Timeline, "), ..selected().light().named("focused_timeline") }
 }
 
 pub fn answered() -> Scene {
