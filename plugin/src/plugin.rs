@@ -77,24 +77,26 @@ impl MixingBuddy {
     /// Overhears a block. Audio thread: no allocation, no lock, no system call.
     pub fn overhear<C: AsRef<[f32]>>(&mut self, channels: &[C], transport: &Transport) {
         let Some(tap) = &mut self.tap else { return };
-        tap.block(channels, block_info(transport, self.params.bypass.value()));
+        let info = block_info(transport, self.params.bypass.value(), tap.is_offline());
+        tap.block(channels, info);
     }
 }
 
 /// What a block is, by the host's transport.
-fn block_info(transport: &Transport, is_bypassed: bool) -> BlockInfo {
+fn block_info(transport: &Transport, is_bypassed: bool, is_offline: bool) -> BlockInfo {
     let position = transport.pos_samples();
     // Some hosts have no transport, or one that says nothing: what they send is taken as playing.
     let says_nothing = transport.tempo.is_none()
         && transport.pos_beats.is_none()
         && transport.time_sig_numerator.is_none()
         && position.is_none_or(|position| position == 0);
-    let flow = match (is_bypassed, transport.playing || says_nothing) {
+    // Who renders plays, though the transport of some hosts (JUCE without a play head) stands still meanwhile.
+    let flow = match (is_bypassed, transport.playing || says_nothing || is_offline) {
         (true, _) => Flow::Bypassed,
         (false, true) => Flow::Playing,
         (false, false) => Flow::Paused,
     };
-    BlockInfo { flow, position: position.filter(|_| transport.playing || !says_nothing) }
+    BlockInfo { flow, position: position.filter(|_| transport.playing || flow != Flow::Playing) }
 }
 
 impl Plugin for MixingBuddy {

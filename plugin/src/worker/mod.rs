@@ -23,7 +23,7 @@ use crate::params::MixParams;
 use crate::view::{Activity, Command, Notice, View};
 use advisor::ModelSource;
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
 use session::{Next, Parts, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -97,8 +97,6 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.cancel.cancel();
         let Some(thread) = self.thread.take() else { return };
-        // Wakes it from its nap.
-        let _ = self.commands.send(Message::Command(Command::CancelReference));
         let started = Instant::now();
         while !thread.is_finished() {
             if started.elapsed() > JOIN_BOUND {
@@ -121,12 +119,14 @@ fn run(parts: Parts, messages: &Receiver<Message>) {
     let mut session = Session::new(parts);
     let mut next = Next::Busy;
     while !cancel.is_cancelled() {
-        let wait = if next == Next::Busy { Duration::ZERO } else { POLL };
-        match messages.recv_timeout(wait) {
+        match messages.try_recv() {
             Ok(Message::Command(command)) => session.command(command),
             Ok(Message::Reader(reader)) => session.set_reader(reader),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            // A plain nap: the channel's own wait yields to other threads many times first, which on a busy machine
+            // takes far longer than the nap.
+            Err(TryRecvError::Empty) if next == Next::Idle => std::thread::sleep(POLL),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return,
         }
         if !cancel.is_cancelled() {
             next = session.step();
