@@ -1,9 +1,10 @@
 //! `cargo xtask bundle`: the plugin as hosts want it, VST3 and CLAP, laid out for this platform.
 
 use crate::Result;
-use crate::cargo::{build_workspace, target};
+use crate::cargo::{build_workspace, succeeds, target};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bundle [--debug] [--library FILE] [--out DIR] [CARGO OPTIONS]
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
     };
     let out = out.unwrap_or_else(bundled);
-    for path in lay_out(&library, &out)? {
+    for path in lay_out(&library, &out, debug)? {
         eprintln!("{}", path.display());
     }
     Ok(())
@@ -68,14 +69,37 @@ pub(crate) fn built_library(debug: bool) -> PathBuf {
 /// When the build fails or the folder cannot be written.
 pub(crate) fn build_and_lay_out() -> Result<[PathBuf; 2]> {
     build_workspace(false, &[])?;
-    lay_out(&built_library(false), &bundled())
+    lay_out(&built_library(false), &bundled(), false)
 }
 
 /// Lays the library out in `folder`; returns the CLAP and the VST3.
 ///
 /// # Errors
 /// When the library is not there or the folder cannot be written.
-fn lay_out(library: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
+fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
+    if !library.is_file() {
+        return Err(format!("{} is not there, so there is nothing to lay out.", library.display()));
+    }
+    if debug {
+        return lay_out_as_is(library, folder);
+    }
+    let light = folder.join(format!(".{NAME}.light-{}", std::process::id()));
+    put(library, &light)?;
+    strip(&light);
+    let laid_out = lay_out_as_is(&light, folder);
+    remove(&light)?;
+    laid_out
+}
+
+/// Removes line tables, which on Linux lie in the library itself and are three quarters of it. Function names stay,
+/// for reports of faults. Without the tool, which comes with the C compiler, the library is only larger.
+fn strip(library: &Path) {
+    if cfg!(target_os = "linux") && !succeeds(Command::new("strip").arg("--strip-debug").arg(library)) {
+        eprintln!("The program 'strip' is missing, so the plugin is larger than it need be.");
+    }
+}
+
+fn lay_out_as_is(library: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let clap = folder.join(format!("{NAME}.clap"));
@@ -150,7 +174,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     if !from.is_dir() {
         return fs::copy(from, to)
             .map(|_| ())
-            .map_err(|error| format!("{} cannot be copied to {}: {error}.", from.display(), to.display()));
+            .map_err(|error| format!("{} cannot be copied to {}: {error}.", from.display(), folder_of(to)));
     }
     fs::create_dir_all(to).map_err(|error| format!("{} cannot be made: {error}.", to.display()))?;
     let entries =
@@ -159,6 +183,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         copy(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// For a person: what is copied has a passing name in the folder that it goes to.
+fn folder_of(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

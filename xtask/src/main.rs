@@ -27,6 +27,8 @@ cargo xtask COMMAND --help says more.
 
 /// What went wrong, as a sentence for a person.
 type Result<T> = std::result::Result<T, String>;
+/// A command: takes what follows its name.
+type Run = fn(&[String]) -> Result<()>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -43,7 +45,7 @@ fn run(args: &[String]) -> Result<()> {
     let Some((command, rest)) = args.split_first() else {
         return Err(format!("a command is missing.\n\n{USAGE}"));
     };
-    let (help, run): (&str, fn(&[String]) -> Result<()>) = match command.as_str() {
+    let (help, run): (&str, Run) = match command.as_str() {
         "bundle" => (bundle::HELP, bundle::run),
         "install" => (install::HELP, install::run),
         "listen" => (listen::HELP, listen::run),
