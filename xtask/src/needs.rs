@@ -5,39 +5,41 @@ use crate::cargo::{finish, root, succeeds, target};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A Debian package, what it is for, and a command that shows that it is there.
+/// A Debian package, what it is for, and what shows that it is there.
 struct Package {
     name: &'static str,
     purpose: &'static str,
-    check: &'static [&'static str],
+    /// For the shell.
+    check: &'static str,
 }
 
-const fn package(name: &'static str, purpose: &'static str, check: &'static [&'static str]) -> Package {
+const fn package(name: &'static str, purpose: &'static str, check: &'static str) -> Package {
     Package { name, purpose, check }
 }
 
 /// What the tests use on a Debian-like system.
-const PACKAGES: [Package; 8] = [
-    package("ffmpeg", "codecs of the audio tests", &["ffmpeg", "-version"]),
-    package("xvfb", "a screen for the plugin's window", &["sh", "-c", "command -v Xvfb"]),
-    package("openbox", "a window manager on it", &["sh", "-c", "command -v openbox"]),
-    package(
-        "xsettingsd",
-        "desktop settings that the VST3 host asks for",
-        &["sh", "-c", "command -v xsettingsd"],
-    ),
-    package("libegl1", "OpenGL without a screen", &["sh", "-c", "ldconfig -p | grep -q libEGL.so.1"]),
+const PACKAGES: [Package; 13] = [
+    package("ffmpeg", "codecs of the audio tests", "command -v ffmpeg"),
+    package("xvfb", "a screen for the plugin's window", "command -v Xvfb"),
+    package("openbox", "a window manager on it", "command -v openbox"),
+    package("xsettingsd", "desktop settings that the VST3 host asks for", "command -v xsettingsd"),
+    package("libx11-xcb1", "windows", "ldconfig -p | grep -q libX11-xcb.so.1"),
+    package("libxcursor1", "windows", "ldconfig -p | grep -q libXcursor.so.1"),
+    package("libxinerama1", "windows", "ldconfig -p | grep -q libXinerama.so.1"),
+    package("libxrandr2", "windows", "ldconfig -p | grep -q libXrandr.so.2"),
+    package("libgl1", "OpenGL in the plugin's window", "ldconfig -p | grep -q libGL.so.1"),
+    package("libegl1", "OpenGL without a screen", "ldconfig -p | grep -q libEGL.so.1"),
     package(
         "libgl1-mesa-dri",
         "OpenGL in software",
-        &["sh", "-c", "ls /usr/lib/*/dri/swrast_dri.so /usr/lib/*/libgallium-*.so 2>/dev/null | grep -q ."],
+        "ls /usr/lib/*/dri/swrast_dri.so /usr/lib/*/libgallium-*.so",
     ),
     package(
         "mesa-vulkan-drivers",
-        "Vulkan in software, which draws the panel's snapshots",
-        &["sh", "-c", "ls /usr/share/vulkan/icd.d | grep -q lvp"],
+        "Vulkan in software, for the panel's pictures",
+        "ls /usr/share/vulkan/icd.d/lvp*",
     ),
-    package("python3-venv", "an environment for the VST3 host", &["python3", "-c", "import venv, ensurepip"]),
+    package("python3-venv", "an environment for the VST3 host", "python3 -c 'import venv, ensurepip'"),
 ];
 
 /// The Python environment that holds the VST3 host, and what is in it.
@@ -45,11 +47,21 @@ pub(crate) fn python_environment() -> PathBuf {
     target().join("python")
 }
 
-/// Installs the system packages as root on Debian; elsewhere names the ones that are missing.
+/// Installs the system packages as root on Debian; elsewhere on Linux names the ones that are missing.
 pub(crate) fn system_packages() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
     let missing: Vec<&Package> = PACKAGES
         .iter()
-        .filter(|package| !succeeds(Command::new(package.check[0]).args(&package.check[1..])))
+        .filter(|package| {
+            // `ls` fails when one of its files is missing, but one of a list is enough.
+            let check = format!(
+                "PATH=$PATH:/usr/sbin:/sbin; test -n \"$({} 2>/dev/null && echo yes)\"",
+                package.check
+            );
+            !succeeds(Command::new("sh").args(["-c", &check]))
+        })
         .collect();
     if missing.is_empty() {
         return;
