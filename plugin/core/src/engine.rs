@@ -10,7 +10,7 @@ use crate::encoder::{
     readings,
 };
 use crate::error::{Error, Result};
-use crate::features::{FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
+use crate::features::{FeatureExtractor, FeatureSettings, MelPower, encoder_input, k_weight_power};
 use crate::language::{AdviceTokenizer, Intent, render};
 use crate::norms::NormsSummary;
 use crate::stem::{PerStem, Stem};
@@ -81,7 +81,14 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn from_bytes(name: &Path, bytes: &[u8], cancel: &CancelFlag) -> Result<Self> {
-        let device = Device::Cpu;
+        Self::from_bytes_on(Device::Cpu, name, bytes, cancel)
+    }
+
+    /// Loads a bundle from memory onto a device, for instance [`best_device`].
+    ///
+    /// # Errors
+    /// As [`Engine::load`], and when the device fails.
+    pub fn from_bytes_on(device: Device, name: &Path, bytes: &[u8], cancel: &CancelFlag) -> Result<Self> {
         let bundle = Bundle::read(name, bytes, &device, cancel)?;
         let Bundle { info, tokenizer, norms, weights } = bundle;
         let fail = |error: Error| Error::Bundle { path: name.to_path_buf(), reason: error.to_string() };
@@ -95,6 +102,15 @@ impl Engine {
         let row: Vec<f32> = centres.iter().map(|hz| k_weight_power(*hz)).collect();
         let k_weights = row.repeat(2 * info.features.patch_frames);
         Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, k_weights, device })
+    }
+
+    /// Where the model runs: "CPU", "CUDA" or "Metal".
+    pub fn device_name(&self) -> &'static str {
+        match self.device {
+            Device::Cpu => "CPU",
+            Device::Cuda(_) => "CUDA",
+            Device::Metal(_) => "Metal",
+        }
     }
 
     /// What the bundle says of itself.
@@ -146,24 +162,49 @@ impl Engine {
             resampled = resample(pcm, features.sample_rate_hz)?;
             &resampled
         };
-        let power = |x: &[f32]| x.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
-        let mean = (power(&pcm.left) + power(&pcm.right)) / (2 * pcm.len()).max(1) as f64;
-        if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
-            return Ok(self.silence());
-        }
         cancel.check()?;
         let power = FeatureExtractor::new(features).mel_power(&pcm.left, &pcm.right)?;
         cancel.check()?;
+        self.hear_power(&power, cancel)
+    }
+
+    /// Hears a window of which the features are known already, at least one patch long.
+    ///
+    /// # Errors
+    /// When the features are of another kind than the model's, or when cancelled.
+    pub fn hear_power(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
+        let features = &self.info.features;
+        let values = power.frames * power.mels;
+        if power.mels != features.mels
+            || power.frames == 0
+            || !power.frames.is_multiple_of(features.patch_frames)
+            || power.mid.len() != values
+            || power.side.len() != values
+        {
+            let (frames, mels) = (power.frames, power.mels);
+            return Err(Error::Samples(format!(
+                "{frames} frames of {mels} bands are no window of this model"
+            )));
+        }
+        // Sums over the maps are sums over samples of mid² + side², which is the mean of both channels' powers.
+        let total: f64 = power.mid.iter().chain(&power.side).map(|p| f64::from(*p)).sum();
+        if !total.is_finite() {
+            return Err(Error::Samples("its features hold what is not a number".into()));
+        }
+        let mean = total / (power.frames * features.hop_samples) as f64;
+        if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
+            return Ok(self.silence());
+        }
         let cells = features.patch_values();
         let tokens = power.frames / features.patch_frames;
-        let input = Tensor::from_vec(encoder_input(&power, features), (1, tokens, cells), &self.device)?;
-        let patches = patch_power(&power);
+        let input = Tensor::from_vec(encoder_input(power, features), (1, tokens, cells), &self.device)?;
+        let patches = patch_power(power);
         let weighted: Vec<f32> = patches
             .chunks_exact(cells)
             .flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k))
             .collect();
         let patches = Tensor::from_vec(patches, (1, tokens, cells), &self.device)?;
-        let encoded = self.encoder.encode(&input, None)?;
+        let encoded = self.encoder.encode_until(&input, None, cancel)?;
         cancel.check()?;
         let metered = self.encoder.meter(&encoded, &patches, None)?;
         let weighted = Tensor::from_vec(weighted, (1, tokens, cells), &self.device)?;
@@ -273,6 +314,19 @@ impl Engine {
             calibration.temperature
         })
     }
+}
+
+/// A GPU where this build knows one and the machine has it, else the CPU.
+pub fn best_device() -> Device {
+    #[cfg(feature = "cuda")]
+    if let Ok(device) = Device::new_cuda(0) {
+        return device;
+    }
+    #[cfg(feature = "metal")]
+    if let Ok(device) = Device::new_metal(0) {
+        return device;
+    }
+    Device::Cpu
 }
 
 fn silent_advice() -> Advice {

@@ -1,13 +1,13 @@
 //! `advise`: a song's advice, window by window and as a whole.
 
+use super::lines::{Kind, json_line, song_text, window_text};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
-use mixing_buddy_core::{Advice, CancelFlag, Engine, Heard, Request, Stem, Verdict};
-use serde_json::{Value, json};
+use mixing_buddy_core::{Advice, CancelFlag, Engine, Heard, Request, Stem};
 use std::path::{Path, PathBuf};
 
 /// Options of `advise`.
@@ -89,11 +89,7 @@ pub(super) fn run(args: &AdviseArgs) -> Result<()> {
 /// Advises on the demo's flawed mix and says what was injected.
 fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
     let (demo, mix) = super::demo::flawed_mix(cancel)?;
-    let (stem, gain_db) = (demo.injected.stem, demo.injected.gain_db);
-    eprintln!(
-        "Demo: \"{}\" by {} ({}), the {stem} set {gain_db:+.0} dB off.",
-        demo.title, demo.artist, demo.licence
-    );
+    eprintln!("{}", demo.introduction());
     let rate = mix.sample_rate_hz;
     let (window, hop) = (engine.info().features.window_samples(), (args.hop * rate as f32) as usize);
     let mut windows = Vec::new();
@@ -108,15 +104,7 @@ fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &C
         });
     }
     let advice = report(engine, "demo", &windows, args, request, cancel)?;
-    let found =
-        advice.best.stem == Some(stem) && advice.best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
-    eprintln!(
-        "Injected: {stem} {gain_db:+.1} dB. {}",
-        match (found, advice.best.gain_db) {
-            (true, Some(gain)) => format!("Found: the change that mends it was put at {gain:+.1} dB."),
-            _ => "Not found this time.".to_string(),
-        }
-    );
+    eprintln!("{}", demo.outcome(&advice.best));
     Ok(())
 }
 
@@ -191,9 +179,9 @@ fn report(
     for window in windows {
         let advice = engine.answer(&window.heard, request, cancel)?;
         if args.json {
-            say(&json_line(name, "window", window.start_s, window.end_s, &advice).to_string());
+            say(&json_line(name, Kind::Window, window.start_s, window.end_s, &advice).to_string());
         } else {
-            say(&text_line(window, &advice));
+            say(&window_text(window.start_s, window.end_s, &advice));
         }
     }
     let heard: Vec<Heard> = windows.iter().map(|window| window.heard.clone()).collect();
@@ -201,67 +189,11 @@ fn report(
     let advice = engine.answer(&pooled, request, cancel)?;
     let end_s = windows.last().map_or(0.0, |window| window.end_s);
     if args.json {
-        say(&json_line(name, "song", 0.0, end_s, &advice).to_string());
+        say(&json_line(name, Kind::Song, 0.0, end_s, &advice).to_string());
     } else {
-        let levels: Vec<String> = advice
-            .levels_lu
-            .iter()
-            .map(|(stem, level)| {
-                level.map_or(format!("{stem} absent"), |level| format!("{stem} {level:+.1} LU"))
-            })
-            .collect();
-        say(&format!(
-            "\n{name}: {}\n({:.0} % sure; against the rest: {})",
-            advice.text,
-            100.0 * advice.confidence,
-            levels.join(", ")
-        ));
+        say(&song_text(name, &advice));
     }
     Ok(advice)
-}
-
-fn round(value: f32) -> f64 {
-    (f64::from(value) * 100.0).round() / 100.0
-}
-
-fn json_line(file: &str, kind: &str, start_s: f64, end_s: f64, advice: &Advice) -> Value {
-    let levels: serde_json::Map<String, Value> = advice
-        .levels_lu
-        .iter()
-        .map(|(stem, level)| (stem.name().to_string(), json!(level.map(round))))
-        .collect();
-    json!({
-        "file": file,
-        "kind": kind,
-        "start_s": (start_s * 1000.0).round() / 1000.0,
-        "end_s": (end_s * 1000.0).round() / 1000.0,
-        "verdict": advice.verdict.name(),
-        "stem": advice.stem.map(Stem::name),
-        "gain_db": advice.gain_db.map(round),
-        "gain_db_sd": advice.gain_db_sd.map(round),
-        "confidence": round(advice.confidence),
-        "best": {
-            "verdict": advice.best.verdict.name(),
-            "stem": advice.best.stem.map(Stem::name),
-            "gain_db": advice.best.gain_db.map(round),
-        },
-        "levels_lu": levels,
-        "text": advice.text,
-    })
-}
-
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-fn text_line(window: &Window, advice: &Advice) -> String {
-    let sure = if advice.verdict == Verdict::Silence {
-        String::new()
-    } else {
-        format!(" ({:.0} % sure)", 100.0 * advice.confidence)
-    };
-    format!("{:>5} to {:<5} {}{sure}", clock(window.start_s), clock(window.end_s), advice.text)
 }
 
 #[expect(clippy::print_stdout, reason = "advice is the command's output")]

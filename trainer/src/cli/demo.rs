@@ -2,22 +2,28 @@
 
 use anyhow::{Context, Result};
 use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate};
-use mixing_buddy_core::{CancelFlag, Stem};
+use mixing_buddy_core::{BestAnswer, CancelFlag, Stem};
 use serde::Deserialize;
 
 /// Where the demo is from, and what is wrong with its mix.
 #[derive(Deserialize)]
-pub(super) struct Demo {
+pub struct Demo {
+    /// The song's title.
     pub title: String,
+    /// Who made it.
     pub artist: String,
+    /// Its licence, as an SPDX identifier.
     pub licence: String,
+    /// What is wrong with the mix.
     pub injected: Injected,
 }
 
 /// The error that is mixed in.
 #[derive(Deserialize)]
-pub(super) struct Injected {
+pub struct Injected {
+    /// The stem that is off.
     pub stem: Stem,
+    /// By how many dB: positive is too loud.
     pub gain_db: f32,
 }
 
@@ -28,11 +34,31 @@ const STEMS: [(Stem, &[u8]); 4] = [
     (Stem::Other, include_bytes!("../../../assets/demo/other.ogg")),
 ];
 
+impl Demo {
+    /// What is played, for a person.
+    pub fn introduction(&self) -> String {
+        let Injected { stem, gain_db } = self.injected;
+        let Demo { title, artist, licence, .. } = self;
+        format!("Demo: \"{title}\" by {artist} ({licence}), the {stem} set {gain_db:+.0} dB off.")
+    }
+
+    /// Whether the advice on the whole song found the error, for a person.
+    pub fn outcome(&self, best: &BestAnswer) -> String {
+        let Injected { stem, gain_db } = self.injected;
+        let found = best.stem == Some(stem) && best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
+        let said = match (found, best.gain_db) {
+            (true, Some(gain)) => format!("Found: the change that mends it was put at {gain:+.1} dB."),
+            _ => "Not found this time.".to_string(),
+        };
+        format!("Injected: {stem} {gain_db:+.1} dB. {said}")
+    }
+}
+
 /// The flawed mix at the model's rate.
 ///
 /// # Errors
 /// When no temporary file can be written.
-pub(super) fn flawed_mix(cancel: &CancelFlag) -> Result<(Demo, StereoPcm)> {
+pub fn flawed_mix(cancel: &CancelFlag) -> Result<(Demo, StereoPcm)> {
     let demo: Demo =
         serde_json::from_str(include_str!("../../../assets/demo/demo.json")).context("demo.json")?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;

@@ -1,8 +1,9 @@
 //! The commands, one file each.
 
 mod advise;
-mod demo;
+pub mod demo;
 mod evaluate;
+pub mod lines;
 mod training;
 
 use anyhow::Result;

@@ -11,6 +11,7 @@ mod reading;
 pub use masks::{mask_energies, mask_energies_plain};
 pub use reading::{PRESENCE_THRESHOLD, Reading, StemReading, pool_readings, readings};
 
+use crate::cancel::CancelFlag;
 use crate::error::Result;
 use crate::features::{FeatureSettings, MelPower};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
@@ -129,11 +130,26 @@ impl Encoder {
     /// # Errors
     /// When shapes do not fit, or the window is longer than a minute.
     pub fn encode(&self, input: &Tensor, dropout: Option<&DropoutStream>) -> Result<Encoded> {
+        self.encode_until(input, dropout, &CancelFlag::new())
+    }
+
+    /// As [`Encoder::encode`]; the flag is looked at before every block.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`], and when cancelled.
+    pub fn encode_until(
+        &self,
+        input: &Tensor,
+        dropout: Option<&DropoutStream>,
+        cancel: &CancelFlag,
+    ) -> Result<Encoded> {
         let (batch, tokens, cells) = input.dims3()?;
         let mut x = self.embed.forward(input, dropout)?;
         for block in &self.blocks {
+            cancel.check()?;
             x = block.forward(&x, &self.rotary, None, None, dropout)?;
         }
+        cancel.check()?;
         let hidden = ops::rms_norm(&x, &self.norm, 1e-6)?;
         let mask_logits = self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, STEMS, cells))?;
         Ok(Encoded { hidden, mask_logits })

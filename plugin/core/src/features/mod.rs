@@ -8,10 +8,12 @@
 mod kweight;
 mod mel;
 mod stft;
+mod stream;
 
 pub use kweight::k_weight_power;
 pub use mel::MelBank;
 pub use stft::Stft;
+pub use stream::FeatureStream;
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -178,6 +180,15 @@ impl FeatureExtractor {
             mid: self.channel_power(&mid, frames),
             side: self.channel_power(&side, frames),
         })
+    }
+
+    /// Band power of the one frame that begins at `start` of one channel's `samples`; outside of them is silence.
+    pub(crate) fn frame_power(&mut self, samples: &[f32], start: isize, out: &mut [f32]) {
+        out.fill(0.0);
+        let bank = &self.bank;
+        self.stft.for_each_frame_from(samples, start, 1, |_, spectrum| {
+            bank.pool(spectrum, |bin| bin.norm_sqr(), out);
+        });
     }
 
     fn channel_power(&mut self, samples: &[f32], frames: usize) -> Vec<f32> {

@@ -42,16 +42,21 @@ impl Stft {
     }
 
     /// Calls `visit(frame, spectrum)` for `frames` frames centred at multiples of the hop; outside of `samples` is silence.
-    pub fn for_each_frame(
+    pub fn for_each_frame(&mut self, samples: &[f32], frames: usize, visit: impl FnMut(usize, &[Complex32])) {
+        let half = (self.window.len() / 2) as isize;
+        self.for_each_frame_from(samples, -half, frames, visit);
+    }
+
+    /// As [`Stft::for_each_frame`], the first frame beginning at `first_start`, which may lie before `samples`.
+    pub fn for_each_frame_from(
         &mut self,
         samples: &[f32],
+        first_start: isize,
         frames: usize,
         mut visit: impl FnMut(usize, &[Complex32]),
     ) {
-        let length = self.window.len();
-        let half = length / 2;
         for index in 0..frames {
-            let start = (index * self.hop_samples) as isize - half as isize;
+            let start = first_start + (index * self.hop_samples) as isize;
             for (offset, (slot, weight)) in self.frame.iter_mut().zip(&self.window).enumerate() {
                 let at = start + offset as isize;
                 let sample = if at >= 0 { samples.get(at as usize).copied().unwrap_or(0.0) } else { 0.0 };

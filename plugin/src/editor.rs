@@ -1,0 +1,205 @@
+//! The window: puts the panel into what the host gives, and the panel's wishes into host and worker. Window thread.
+
+use crate::panel::{self, Controls, Hop, KeyUse, PanelState, Params as PanelParams};
+use crate::params::{HopChoice, MixParams};
+use crate::state::Panel;
+use crate::view::{Command, View};
+use crate::worker::Commands;
+use arc_swap::ArcSwap;
+use nice_plug::context::gui::GuiContext;
+use nice_plug::editor::dpi::{LogicalSize, NativeSize};
+use nice_plug::editor::{HostMethods, SpawnedEditor};
+use nice_plug::prelude::*;
+use nice_plug_egui::{
+    EguiEditorHandle, EguiEditorState, EguiNiceSettings, Frame, Key, KeyCapture, NiceEguiApp,
+    RepaintNotifier, baseview, create_egui_editor,
+};
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// While the window is open, the panel looks for news this often.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Makes windows. What the panel remembers outlives them, so that closing and reopening loses nothing.
+pub struct PanelEditor {
+    params: Arc<MixParams>,
+    view: Arc<ArcSwap<View>>,
+    commands: Commands,
+    state: Arc<Mutex<PanelState>>,
+}
+
+impl PanelEditor {
+    /// An editor for one instance.
+    pub fn new(params: Arc<MixParams>, view: Arc<ArcSwap<View>>, commands: Commands) -> Self {
+        PanelEditor { params, view, commands, state: Arc::default() }
+    }
+}
+
+impl Editor for PanelEditor {
+    type Handle = EguiEditorHandle;
+
+    fn spawn(
+        &self,
+        parent: Option<ParentWindowHandle>,
+        wait_for_parent: bool,
+        fallback_scale_factor: Option<f64>,
+        gui_context: GuiContext,
+        host: Option<HostMethods>,
+    ) -> Result<SpawnedEditor<EguiEditorHandle>, Box<dyn Error>> {
+        let saved = self.params.session.panel();
+        // Scale is the panel's own affair: the toolkit's zoom stays at one.
+        let state = EguiEditorState::from_size(logical(saved), 1.0);
+        let [least_width, least_height] = panel::MIN_SIZE_PT;
+        let settings = EguiNiceSettings::new().with_tile("MixingBuddy").with_resize_hint(
+            ResizeHint::resizable().with_min_logical_size(LogicalSize::new(least_width, least_height)),
+        );
+        let app = PanelApp {
+            params: self.params.clone(),
+            view: self.view.clone(),
+            commands: self.commands.clone(),
+            state: self.state.clone(),
+            context: None,
+        };
+        let editor = create_egui_editor(state, RepaintNotifier::new(), settings, app)
+            .ok_or("the window toolkit gives no editor")?;
+        editor.spawn(parent, wait_for_parent, fallback_scale_factor, gui_context, host)
+    }
+
+    fn size(&self) -> NativeSize<u32> {
+        NativeSize::from_size(logical(self.params.session.panel()).into(), 1.0)
+    }
+
+    fn resize_hint(&self) -> ResizeHint {
+        let [width, height] = panel::MIN_SIZE_PT;
+        ResizeHint::resizable().with_min_logical_size(LogicalSize::new(width, height))
+    }
+}
+
+fn logical(panel: Panel) -> LogicalSize<f32> {
+    LogicalSize::new(panel.size_pt.0, panel.size_pt.1)
+}
+
+/// The panel in an open window.
+struct PanelApp {
+    params: Arc<MixParams>,
+    view: Arc<ArcSwap<View>>,
+    commands: Commands,
+    state: Arc<Mutex<PanelState>>,
+    context: Option<GuiContext>,
+}
+
+impl NiceEguiApp for PanelApp {
+    fn build(
+        &mut self,
+        egui_context: egui::Context,
+        gui_context: GuiContext,
+        _frame: &mut Frame,
+    ) -> Result<(), baseview::HandlerError> {
+        panel::install(&egui_context);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).look = self.params.session.panel().look;
+        self.context = Some(gui_context);
+        Ok(())
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut Frame) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = self.view.load_full();
+        let mut controls =
+            HostControls { params: &self.params, commands: &self.commands, context: self.context.as_ref() };
+        panel::show(ui, &view, &mut state, &mut controls);
+        frame.set_key_capture(match panel::key_use(ui.ctx()) {
+            KeyUse::Everything => KeyCapture::CaptureAll,
+            KeyUse::Navigation => KeyCapture::CaptureKeys(navigation_keys()),
+            KeyUse::Nothing => KeyCapture::IgnoreAll,
+        });
+        let saved = self.params.session.panel();
+        if saved.look != state.look {
+            self.params.session.set_panel(Panel { look: state.look, ..saved });
+        }
+        ui.ctx().request_repaint_after(LOOK_EVERY);
+    }
+
+    fn resized(&mut self, new_size: baseview::WindowSize) {
+        let size = new_size.logical;
+        let saved = self.params.session.panel();
+        self.params.session.set_panel(Panel { size_pt: (size.width as f32, size.height as f32), ..saved });
+    }
+
+    fn editor_closed(&mut self) {
+        self.context = None;
+    }
+}
+
+/// The panel's navigation keys by the window toolkit's names, which both take from the W3C's.
+fn navigation_keys() -> Vec<Key> {
+    panel::keys::NAVIGATION.iter().filter_map(|key| format!("{key:?}").parse().ok()).collect()
+}
+
+/// The panel's way to host and worker.
+struct HostControls<'a> {
+    params: &'a MixParams,
+    commands: &'a Commands,
+    context: Option<&'a GuiContext>,
+}
+
+impl HostControls<'_> {
+    fn setting(&self, set: impl FnOnce(&ParamSetter<'_>)) {
+        if let Some(context) = self.context {
+            set(&context.param_setter());
+        }
+    }
+}
+
+impl Controls for HostControls<'_> {
+    fn params(&self) -> PanelParams {
+        PanelParams {
+            bypass: self.params.bypass.value(),
+            sensitivity: self.params.sensitivity.value(),
+            hop: self.params.hop.value().into(),
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        self.commands.send(command);
+    }
+
+    fn set_bypass(&mut self, bypass: bool) {
+        self.setting(|setter| {
+            setter.begin_set_parameter(&self.params.bypass);
+            setter.set_parameter(&self.params.bypass, bypass);
+            setter.end_set_parameter(&self.params.bypass);
+        });
+    }
+
+    fn begin_sensitivity(&mut self) {
+        self.setting(|setter| setter.begin_set_parameter(&self.params.sensitivity));
+    }
+
+    fn set_sensitivity(&mut self, sensitivity: f32) {
+        self.setting(|setter| setter.set_parameter(&self.params.sensitivity, sensitivity));
+    }
+
+    fn end_sensitivity(&mut self) {
+        self.setting(|setter| setter.end_set_parameter(&self.params.sensitivity));
+    }
+
+    fn set_hop(&mut self, hop: Hop) {
+        let hop = HopChoice::from(hop);
+        self.setting(|setter| {
+            setter.begin_set_parameter(&self.params.hop);
+            setter.set_parameter(&self.params.hop, hop);
+            setter.end_set_parameter(&self.params.hop);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_navigation_key_has_a_name_that_the_window_knows() {
+        assert_eq!(navigation_keys().len(), panel::keys::NAVIGATION.len());
+    }
+}

@@ -1,0 +1,254 @@
+//! The platform's own file dialog, run as a process of its own: the panel looks now and then whether it has an
+//! answer, and can end it. Nothing here waits, so the host's thread never stands still.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// What a dialog asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// An existing file.
+    Open,
+    /// A file to write.
+    Save,
+}
+
+/// Where dialogs come from.
+#[derive(Clone, Debug, Default)]
+pub enum Dialogs {
+    /// The platform's: zenity or kdialog on Linux, `osascript` on macOS, PowerShell on Windows.
+    #[default]
+    Platform,
+    /// Always this program with these arguments; it prints the path. For tests and unusual desktops.
+    Program(OsString, Vec<OsString>),
+}
+
+/// How a dialog ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A file was chosen.
+    Chosen(PathBuf),
+    /// The dialog was closed without one.
+    Cancelled,
+}
+
+/// Why there is no dialog.
+#[derive(Debug, thiserror::Error)]
+pub enum DialogError {
+    /// None of the programs that could show one is installed.
+    #[error("No file dialog was found ({tried}). Type the path instead.")]
+    NotFound {
+        /// The programs that were looked for.
+        tried: String,
+    },
+    /// A program was found and could not be started.
+    #[error("The file dialog {program} could not be started: {source}. Type the path instead.")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// A dialog on the screen. Dropping it closes it.
+#[derive(Debug)]
+pub struct FileDialog {
+    child: Child,
+}
+
+impl FileDialog {
+    /// Starts a dialog with a title; `suggested` is the path that a save dialog begins with.
+    pub fn start(
+        dialogs: &Dialogs,
+        ask: Ask,
+        title: &str,
+        suggested: Option<&str>,
+    ) -> Result<FileDialog, DialogError> {
+        let candidates = match dialogs {
+            Dialogs::Platform => platform_commands(ask, title, suggested),
+            Dialogs::Program(program, arguments) => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                vec![command]
+            }
+        };
+        let mut tried = Vec::new();
+        for mut command in candidates {
+            let program = command.get_program().to_string_lossy().into_owned();
+            match command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() {
+                Ok(child) => return Ok(FileDialog { child }),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => tried.push(program),
+                Err(source) => return Err(DialogError::NotStarted { program, source }),
+            }
+        }
+        Err(DialogError::NotFound { tried: tried.join(", ") })
+    }
+
+    /// How the dialog ended; none while it is open. Never waits.
+    pub fn poll(&mut self) -> Option<Outcome> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) if status.success() => Some(self.answer()),
+            Ok(Some(_)) | Err(_) => Some(Outcome::Cancelled),
+        }
+    }
+
+    /// What an ended dialog printed. A path fits into the pipe's buffer, so the process has never waited for us.
+    fn answer(&mut self) -> Outcome {
+        let mut printed = Vec::new();
+        if let Some(output) = &mut self.child.stdout {
+            let _ = output.take(64 * 1024).read_to_end(&mut printed);
+        }
+        while printed.last().is_some_and(|&byte| byte == b'\n' || byte == b'\r') {
+            printed.pop();
+        }
+        if printed.is_empty() { Outcome::Cancelled } else { Outcome::Chosen(path_of(printed)) }
+    }
+}
+
+impl Drop for FileDialog {
+    fn drop(&mut self) {
+        // A killed process ends at once, so the wait that removes it from the process table is short.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Command> {
+    let mut zenity = Command::new("zenity");
+    zenity.arg("--file-selection").arg(format!("--title={title}"));
+    let mut kdialog = Command::new("kdialog");
+    kdialog.arg("--title").arg(title);
+    match ask {
+        Ask::Open => {
+            kdialog.arg("--getopenfilename");
+        }
+        Ask::Save => {
+            zenity.args(["--save", "--confirm-overwrite"]);
+            if let Some(path) = suggested {
+                zenity.arg(format!("--filename={path}"));
+            }
+            kdialog.arg("--getsavefilename");
+        }
+    }
+    kdialog.arg(suggested.unwrap_or("."));
+    vec![zenity, kdialog]
+}
+
+#[cfg(target_os = "macos")]
+fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Command> {
+    // Words go in as arguments of the script, so nothing in them can be taken for code.
+    let script = match ask {
+        Ask::Open => "POSIX path of (choose file with prompt (item 1 of argv))",
+        Ask::Save => {
+            "POSIX path of (choose file name with prompt (item 1 of argv) default name (item 2 of argv))"
+        }
+    };
+    let name = suggested.map_or("", |path| path.rsplit('/').next().unwrap_or(path));
+    let mut osascript = Command::new("osascript");
+    osascript.args(["-e", "on run argv", "-e", script, "-e", "end run", title, name]);
+    vec![osascript]
+}
+
+#[cfg(windows)]
+fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Command> {
+    use std::os::windows::process::CommandExt;
+    /// No console window flashes up: `CREATE_NO_WINDOW` of `CreateProcess`.
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    let dialog = match ask {
+        Ask::Open => "OpenFileDialog",
+        Ask::Save => "SaveFileDialog",
+    };
+    // Words go in through the environment of the child, so nothing in them can be taken for code.
+    let script = format!(
+        "[Console]::OutputEncoding = [Text.Encoding]::UTF8; Add-Type -AssemblyName System.Windows.Forms; \
+         $d = New-Object System.Windows.Forms.{dialog}; $d.Title = $env:MIXING_BUDDY_TITLE; \
+         $d.FileName = $env:MIXING_BUDDY_FILE; \
+         if ($d.ShowDialog() -eq 'OK') {{ [Console]::Out.Write($d.FileName) }} else {{ exit 1 }}"
+    );
+    let mut powershell = Command::new("powershell");
+    powershell
+        .args(["-NoProfile", "-STA", "-Command", &script])
+        .env("MIXING_BUDDY_TITLE", title)
+        .env("MIXING_BUDDY_FILE", suggested.unwrap_or(""))
+        .creation_flags(CREATE_NO_WINDOW);
+    vec![powershell]
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn shell(script: &str) -> Dialogs {
+        Dialogs::Program("/bin/sh".into(), vec!["-c".into(), script.into()])
+    }
+
+    fn wait(dialog: &mut FileDialog) -> Outcome {
+        let started = Instant::now();
+        loop {
+            if let Some(outcome) = dialog.poll() {
+                return outcome;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "the dialog never ended");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn gives_the_path_that_was_chosen() {
+        let dialogs = shell("echo '/music/a song.wav'");
+        let mut dialog = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect("sh is there");
+        assert_eq!(wait(&mut dialog), Outcome::Chosen("/music/a song.wav".into()));
+    }
+
+    #[test]
+    fn closing_it_or_printing_nothing_is_a_cancel() {
+        for script in ["echo /a; exit 1", "exit 0"] {
+            let mut dialog =
+                FileDialog::start(&shell(script), Ask::Open, "Choose", None).expect("sh is there");
+            assert_eq!(wait(&mut dialog), Outcome::Cancelled, "{script}");
+        }
+    }
+
+    #[test]
+    fn an_open_dialog_neither_blocks_nor_outlives_its_owner() {
+        let started = Instant::now();
+        let mut dialog =
+            FileDialog::start(&shell("exec sleep 60"), Ask::Open, "Choose", None).expect("sh is there");
+        assert_eq!(dialog.poll(), None);
+        let id = dialog.child.id();
+        drop(dialog);
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "start, poll and drop took {:?}",
+            started.elapsed()
+        );
+        assert!(!PathBuf::from(format!("/proc/{id}")).exists() || cfg!(not(target_os = "linux")));
+    }
+
+    #[test]
+    fn says_what_was_looked_for() {
+        let dialogs = Dialogs::Program("no-such-dialog-program".into(), Vec::new());
+        let error = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect_err("it is not there");
+        assert_eq!(
+            error.to_string(),
+            "No file dialog was found (no-such-dialog-program). Type the path instead."
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! The bar at the bottom: the model, where it runs, what it costs.
+
+use super::controls::Controls;
+use super::path_box::{PathBox, Purpose};
+use super::theme::{Palette, SMALL_PT};
+use super::{state::PanelState, widgets};
+use crate::view::{Command, ModelStatus, View};
+use egui::{Align, Button, FontId, Layout, TextStyle, Ui, vec2};
+
+/// Room that the window's grip takes at the right, in points.
+const GRIP_PT: f32 = 10.0;
+
+/// Draws the bar.
+pub(super) fn show(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
+    let own_model = view.choices.model_path.is_some();
+    let labels: &[&str] = if own_model { &["Built-in", "Choose model…"] } else { &["Choose model…"] };
+    ui.style_mut().text_styles.insert(TextStyle::Body, FontId::proportional(SMALL_PT));
+    ui.horizontal(|ui| {
+        let room =
+            ui.available_width() - widgets::buttons_width(ui, labels) - ui.spacing().item_spacing.x - GRIP_PT;
+        ui.allocate_ui_with_layout(vec2(room, 24.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_width(room);
+            if view.model.dropped_s > 0.0 {
+                let dropped = format!("{:.1} s dropped", view.model.dropped_s);
+                let why = "Sound came faster than it could be taken; the windows it falls in are not judged.";
+                widgets::remark_in_one_line(ui, dropped, colours.error).on_hover_text(why);
+            }
+            let status = status(&view.model);
+            widgets::remark_in_one_line(ui, &status, colours.dim).on_hover_text(status);
+        });
+        if own_model {
+            let own = ui.add(Button::new("Built-in"));
+            if own.on_hover_text("Use the model that came with the plugin").clicked() {
+                controls.send(Command::ChooseModel(None));
+            }
+        }
+        if ui.add(Button::new("Choose model…")).clicked() {
+            state.path_box = Some(PathBox::open(Purpose::Model, &state.dialogs));
+        }
+    });
+}
+
+/// "compact 0.1.0 · CPU · 412 ms a window".
+fn status(model: &ModelStatus) -> String {
+    if model.name.is_empty() {
+        return "No model loaded".to_string();
+    }
+    let mut parts = vec![model.name.clone()];
+    if !model.device.is_empty() {
+        parts.push(model.device.clone());
+    }
+    if let Some(window_ms) = model.window_ms.filter(|window_ms| window_ms.is_finite()) {
+        parts.push(format!("{window_ms:.0} ms a window"));
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,118 @@
+//! The bar at the top: what the plugin is doing, and what can be done with the advice.
+
+use super::controls::{Controls, Params};
+use super::path_box::{PathBox, Purpose};
+use super::state::{PanelState, SCALES_PERCENT, Theme};
+use super::theme::{self, Palette};
+use super::{widgets, words};
+use crate::view::{Activity, View};
+use egui::{Align, Button, Color32, CornerRadius, Label, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
+
+/// Under this width the name of the plugin makes room for the buttons, in points.
+const NAME_FROM_PT: f32 = 500.0;
+
+/// Under this width beside the buttons the state is told in words alone, in points.
+const BAR_FROM_PT: f32 = 160.0;
+
+/// Draws the bar.
+pub(super) fn show(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    params: Params,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
+    let wide = ui.available_width() >= NAME_FROM_PT;
+    ui.horizontal(|ui| {
+        if wide {
+            let name = RichText::new("MixingBuddy").font(theme::strong_font(13.5)).color(colours.strong);
+            ui.add(Label::new(name).selectable(false));
+            ui.add_space(6.0);
+        }
+        let labels = ["Copy", "Report…", "Look", "Bypass"];
+        let room = ui.available_width() - widgets::buttons_width(ui, &labels) - ui.spacing().item_spacing.x;
+        ui.allocate_ui_with_layout(vec2(room, 24.0), Layout::left_to_right(Align::Center), |ui| {
+            activity(ui, colours, view, room);
+        });
+        widgets::at_right(ui, &labels, |ui| {
+            let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
+            if copy.on_hover_text("Copy the advice as text").clicked() {
+                ui.ctx().copy_text(words::for_clipboard(view));
+            }
+            let report = ui.add(Button::new("Report…"));
+            if report.on_hover_text("Save the timeline and the advice as Markdown and JSON").clicked() {
+                state.path_box = Some(PathBox::open(Purpose::Report, &state.dialogs));
+            }
+            let look = ui.add(Button::new("Look").selected(state.look_open));
+            if look.on_hover_text("Theme and size").clicked() {
+                state.look_open = !state.look_open;
+            }
+            let bypass = ui.add(Button::new("Bypass").selected(params.bypass));
+            if bypass.on_hover_text("Sound always passes through; bypassed, it is not listened to.").clicked()
+            {
+                controls.set_bypass(!params.bypass);
+            }
+        });
+    });
+}
+
+/// A lamp, the state in words, and how much of a window has been heard.
+fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
+    let (lamp, part) = match &view.activity {
+        Activity::Listening { heard_s } => (colours.good, Some((heard_s / 10.0).clamp(0.0, 1.0))),
+        Activity::CatchingUp { .. } => (colours.accent, None),
+        Activity::Loading => (colours.accent, None),
+        Activity::NoModel => (colours.error, None),
+        Activity::Waiting | Activity::Paused | Activity::Bypassed => (colours.dim, None),
+    };
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
+    match &view.activity {
+        // A pause is two bars, so that the lamp's meaning does not hang on its colour.
+        Activity::Paused => {
+            for x in [rect.left() + 1.5, rect.right() - 1.5] {
+                ui.painter().line_segment([pos2(x, rect.top()), pos2(x, rect.bottom())], (2.5, lamp));
+            }
+        }
+        Activity::Waiting | Activity::Bypassed => {
+            ui.painter().circle_stroke(rect.center(), 3.5, (1.5, lamp));
+        }
+        _ => {
+            ui.painter().circle_filled(rect.center(), 4.0, lamp);
+        }
+    }
+    let text = RichText::new(words::activity(view)).color(colours.dim);
+    ui.add(Label::new(text).selectable(false).truncate());
+    if let Some(part) = part.filter(|_| room_pt >= BAR_FROM_PT) {
+        let (rect, _) = ui.allocate_exact_size(vec2(44.0, 3.0), Sense::hover());
+        bar(ui, rect, part, colours.band, lamp);
+    }
+}
+
+/// A thin bar, filled from the left by `part`, 0 to 1.
+pub(super) fn bar(ui: &Ui, rect: Rect, part: f32, ground: Color32, fill: Color32) {
+    let radius = CornerRadius::same(2);
+    ui.painter().rect_filled(rect, radius, ground);
+    let filled = Rect::from_min_size(rect.min, vec2(rect.width() * part, rect.height()));
+    ui.painter().rect_filled(filled, radius, fill);
+}
+
+/// Theme and size, unfolded by "Look".
+pub(super) fn look(ui: &mut Ui, colours: &Palette, state: &mut PanelState) {
+    ui.horizontal_wrapped(|ui| {
+        widgets::title(ui, colours, "Theme");
+        for (theme, label) in [(Theme::Dark, "Dark"), (Theme::Light, "Light")] {
+            if ui.add(Button::new(label).selected(state.look.theme == theme)).clicked() {
+                state.look.theme = theme;
+            }
+        }
+        ui.add_space(12.0);
+        widgets::title(ui, colours, "Size");
+        for percent in SCALES_PERCENT {
+            let on = state.look.scale_percent == percent;
+            if ui.add(Button::new(format!("{percent} %")).selected(on)).clicked() {
+                state.look.scale_percent = percent;
+            }
+        }
+    });
+}

@@ -1,0 +1,76 @@
+//! The song so far: what its windows say together, the timeline, and the advice of the mark that is selected.
+
+use super::controls::Controls;
+use super::theme::{self, Palette};
+use super::{state::PanelState, timeline, widgets, words};
+use crate::view::{Command, Mark, View};
+use egui::{Align, Button, Frame, Label, Layout, RichText, Ui, vec2};
+
+/// Draws the song.
+pub(super) fn show(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
+    widgets::section_with_buttons(ui, colours, "Song", &["Start over"], |ui| {
+        let start_over = ui.add_enabled(view.song.is_some(), Button::new("Start over"));
+        if start_over.on_hover_text("The mix was changed: older windows no longer count.").clicked() {
+            controls.send(Command::StartOver);
+        }
+    });
+    match &view.song {
+        Some(song) => {
+            let line = words::song_line(song.windows, &song.advice);
+            ui.add(Label::new(RichText::new(line).color(colours.text)).wrap());
+        }
+        None => {
+            widgets::remark(ui, "Nothing judged yet. Play the song through once.", colours.dim);
+        }
+    }
+    timeline::show(ui, colours, &view.history, &mut state.selected);
+    if let Some(mark) = selected(view, state.selected) {
+        detail(ui, colours, mark, state);
+    } else {
+        widgets::remark(
+            ui,
+            "Up: too loud. Down: too quiet. Bold line: balanced. Ring: can't tell.",
+            colours.dim,
+        );
+    }
+}
+
+/// The mark that is selected.
+pub(super) fn selected(view: &View, order: Option<u64>) -> Option<&Mark> {
+    let order = order?;
+    view.history.iter().rev().find(|mark| mark.order == order).map(AsRef::as_ref)
+}
+
+fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
+    Frame::new().fill(colours.surface).corner_radius(4).inner_margin(theme::margin(10, 6)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let facts = words::verdict_in_full(&mark.advice);
+            let facts = format!("{} · {facts}", words::span(mark.start_s, mark.end_s));
+            let facts = RichText::new(facts).font(theme::strong_font(theme::BODY_PT)).color(colours.strong);
+            let gap = ui.spacing().item_spacing.x;
+            let room = ui.available_width() - widgets::buttons_width(ui, &["Copy", "×"]) - 2.0 * gap;
+            ui.allocate_ui_with_layout(vec2(room, 22.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_width(room);
+                ui.add(Label::new(facts).truncate());
+            });
+            if ui.add(Button::new("Copy").frame_when_inactive(false)).clicked() {
+                ui.ctx().copy_text(words::mark_for_clipboard(mark));
+            }
+            if widgets::close_button(ui, "Close this window's advice").clicked() {
+                state.selected = None;
+            }
+        });
+        if !mark.advice.text.trim().is_empty() {
+            ui.add(Label::new(RichText::new(mark.advice.text.trim()).color(colours.text)).wrap());
+        }
+        if !mark.current {
+            widgets::remark(ui, "From before the last \"Start over\".", colours.dim);
+        }
+    });
+}

@@ -1,0 +1,128 @@
+//! A report of what was said: Markdown for people, JSON for programs. Worker thread.
+
+use crate::view::{Mark, View};
+use mixing_buddy_core::{Advice, Error, Result, Stem};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// "1:05" of seconds in the song; "-0:03" before its start.
+pub fn clock(seconds: f64) -> String {
+    let whole = seconds.abs().round().min(1e9) as u64;
+    let sign = if seconds < -0.5 { "-" } else { "" };
+    format!("{sign}{}:{:02}", whole / 60, whole % 60)
+}
+
+/// Writes `PATH.md` and `PATH.json` (an ending `.md` or `.json` of `path` is taken off), and gives the former.
+///
+/// # Errors
+/// When a file cannot be written; what was there before still stands.
+pub fn save(path: &Path, view: &View) -> Result<PathBuf> {
+    let is_ours = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
+    let stem = if is_ours { path.with_extension("") } else { path.to_path_buf() };
+    let with_ending = |ending: &str| {
+        let mut name = stem.clone().into_os_string();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let (markdown_path, json_path) = (with_ending(".md"), with_ending(".json"));
+    replace(&markdown_path, markdown(view).as_bytes())?;
+    let text = serde_json::to_string_pretty(&value(view))
+        .map_err(|error| Error::Format(format!("the report cannot be written: {error}")))?;
+    replace(&json_path, text.as_bytes())?;
+    Ok(markdown_path)
+}
+
+/// Writes beside and renames.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    let temporary = path.with_file_name(name);
+    let attempt = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    attempt()
+        .inspect_err(|_| {
+            // A half-written file helps nobody.
+            let _ = std::fs::remove_file(&temporary);
+        })
+        .map_err(Error::io(path))
+}
+
+/// Marks by place in the song.
+fn by_place(view: &View) -> Vec<&Mark> {
+    let mut marks: Vec<&Mark> = view.history.iter().map(|mark| &**mark).collect();
+    marks.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+    marks
+}
+
+/// The report for people.
+pub fn markdown(view: &View) -> String {
+    let mut text = String::from("# MixingBuddy: mix balance\n\n");
+    // Writing into a string cannot fail.
+    let _ = match &view.song {
+        Some(song) => {
+            writeln!(text, "**The song** ({} windows): {}\n", song.windows, one_line(&song.advice.text))
+        }
+        None => writeln!(text, "The song has not been judged yet.\n"),
+    };
+    if let Some(reference) = &view.reference {
+        let _ = writeln!(text, "Compared with: {}.\n", one_line(&reference.name));
+    }
+    let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, view.model.device);
+    let levels = view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu);
+    text.push_str("| stem | level against the rest (LU) | usual |\n| --- | --- | --- |\n");
+    for stem in Stem::ALL {
+        let level = levels[stem].map_or("absent".to_string(), |level| format!("{level:+.1}"));
+        let (low, high) = view.usual_lu[stem];
+        let _ = writeln!(text, "| {stem} | {level} | {low:+.1} to {high:+.1} |");
+    }
+    text.push_str("\n## Timeline\n\n| from | to | sure | advice |\n| --- | --- | --- | --- |\n");
+    for mark in by_place(view) {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.0} % | {}{} |",
+            clock(mark.start_s),
+            clock(mark.end_s),
+            100.0 * mark.advice.confidence,
+            one_line(&mark.advice.text).replace('|', "\\|"),
+            if mark.current { "" } else { " (before the last change)" },
+        );
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The report for programs.
+pub fn value(view: &View) -> Value {
+    let window = |mark: &Mark| {
+        let mut object = advice_value(&mark.advice);
+        object["start_s"] = json!(mark.start_s);
+        object["end_s"] = json!(mark.end_s);
+        object["current"] = json!(mark.current);
+        object
+    };
+    json!({
+        "model": { "name": view.model.name, "device": view.model.device },
+        "reference": view.reference,
+        "song": view.song.as_ref().map(|song| {
+            let mut object = advice_value(&song.advice);
+            object["windows"] = json!(song.windows);
+            object
+        }),
+        "timeline": by_place(view).into_iter().map(window).collect::<Vec<_>>(),
+    })
+}
+
+fn advice_value(advice: &Advice) -> Value {
+    // Plain numbers and strings; a number that is none becomes null.
+    serde_json::to_value(advice).unwrap_or_else(|_| json!({}))
+}

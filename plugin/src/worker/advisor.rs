@@ -1,0 +1,92 @@
+//! What the worker needs of a model. The engine is one; tests bring their own.
+
+use crate::usual;
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::features::{FeatureSettings, MelPower};
+use mixing_buddy_core::{Advice, CancelFlag, Engine, Heard, PerStem, Request, Result};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A loaded model. Called on worker threads only.
+pub trait Advisor: Send + Sync {
+    /// Name and version: "compact 0.1.0".
+    fn name(&self) -> String;
+    /// "CPU", "CUDA" or "Metal".
+    fn device(&self) -> &'static str;
+    /// The features that it hears.
+    fn features(&self) -> &FeatureSettings;
+    /// Confidence from which it speaks by itself.
+    fn threshold(&self) -> f32;
+    /// The usual band of each stem in LU against the rest.
+    fn usual_lu(&self) -> PerStem<(f32, f32)>;
+    /// Hears a window.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard>;
+    /// Answers about what was heard.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
+    /// Several windows as one.
+    fn pool(&self, heard: &[Heard]) -> Option<Heard>;
+    /// The balance of windows that are right.
+    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance>;
+}
+
+impl Advisor for Engine {
+    fn name(&self) -> String {
+        format!("{} {}", self.info().name, self.info().version)
+    }
+
+    fn device(&self) -> &'static str {
+        self.device_name()
+    }
+
+    fn features(&self) -> &FeatureSettings {
+        &self.info().features
+    }
+
+    fn threshold(&self) -> f32 {
+        Engine::threshold(self)
+    }
+
+    fn usual_lu(&self) -> PerStem<(f32, f32)> {
+        usual::bands_lu(self.norms())
+    }
+
+    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
+        self.hear_power(power, cancel)
+    }
+
+    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        Engine::answer(self, heard, request, cancel)
+    }
+
+    fn pool(&self, heard: &[Heard]) -> Option<Heard> {
+        Engine::pool(self, heard)
+    }
+
+    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
+        Engine::reference_of(self, heard)
+    }
+}
+
+/// Which model is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A bundle file; the built-in one where none is named.
+    pub path: Option<PathBuf>,
+    /// Whether a GPU has failed already.
+    pub cpu_only: bool,
+}
+
+/// Where models come from.
+pub trait ModelSource: Send {
+    /// The model, loaded now or shared; none while another instance is loading it: ask again soon.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, or when cancelled.
+    fn get(&mut self, wanted: &Wanted, cancel: &CancelFlag) -> Result<Option<Arc<dyn Advisor>>>;
+}

@@ -1,0 +1,120 @@
+//! Judged windows by their place in the song: the newest verdict at each place, and what was heard there.
+
+use crate::view::Mark;
+use mixing_buddy_core::{Advice, Heard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Places kept; of more, the oldest judgements go. Two hours at the shortest hop.
+pub const MOST_MARKS: usize = 2880;
+/// Windows closer than half of this are one place.
+const PLACE_S: f64 = 2.5;
+/// Windows that are compared with the newest, itself included.
+const AGREEING_OF: usize = 5;
+
+struct Entry {
+    mark: Arc<Mark>,
+    /// None for marks that came with the project: numbers of the sound are not saved a window.
+    heard: Option<Heard>,
+}
+
+/// The song so far.
+#[derive(Default)]
+pub struct History {
+    places: BTreeMap<i64, Entry>,
+    next_order: u64,
+}
+
+impl History {
+    /// Takes up marks that were saved with the project.
+    pub fn restore(marks: Vec<Mark>) -> Self {
+        let mut history = History::default();
+        for mark in marks.into_iter().take(MOST_MARKS) {
+            if mark.start_s.is_finite() && mark.end_s.is_finite() {
+                history.next_order = history.next_order.max(mark.order.saturating_add(1));
+                history.places.insert(place(mark.start_s), Entry { mark: Arc::new(mark), heard: None });
+            }
+        }
+        history
+    }
+
+    /// Adds a judged window, which replaces the one at its place.
+    pub fn insert(&mut self, start_s: f64, end_s: f64, advice: Advice, heard: Heard) -> Arc<Mark> {
+        let mark = Arc::new(Mark { start_s, end_s, order: self.next_order, current: true, advice });
+        self.next_order += 1;
+        self.places.insert(place(start_s), Entry { mark: mark.clone(), heard: Some(heard) });
+        while self.places.len() > MOST_MARKS {
+            let Some(oldest) =
+                self.places.iter().min_by_key(|(_, entry)| entry.mark.order).map(|(at, _)| *at)
+            else {
+                break;
+            };
+            self.places.remove(&oldest);
+        }
+        mark
+    }
+
+    /// Puts another judgement of the same window in the place of the newest.
+    pub fn replace_newest(&mut self, advice: Advice) -> Option<Arc<Mark>> {
+        let entry = self.places.values_mut().max_by_key(|entry| entry.mark.order)?;
+        entry.mark = Arc::new(Mark { advice, ..(*entry.mark).clone() });
+        Some(entry.mark.clone())
+    }
+
+    /// All marks, oldest judgement first.
+    pub fn marks(&self) -> Vec<Arc<Mark>> {
+        let mut marks: Vec<Arc<Mark>> = self.places.values().map(|entry| entry.mark.clone()).collect();
+        marks.sort_by_key(|mark| mark.order);
+        marks
+    }
+
+    /// The newest mark.
+    pub fn newest(&self) -> Option<Arc<Mark>> {
+        self.places.values().map(|entry| &entry.mark).max_by_key(|mark| mark.order).cloned()
+    }
+
+    /// What was heard in the newest windows since the last "Start over", newest first, with their marks.
+    pub fn recent(&self, count: usize) -> Vec<(Arc<Mark>, &Heard)> {
+        let mut recent: Vec<(Arc<Mark>, &Heard)> = self
+            .places
+            .values()
+            .filter(|entry| entry.mark.current)
+            .filter_map(|entry| Some((entry.mark.clone(), entry.heard.as_ref()?)))
+            .collect();
+        recent.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.order));
+        recent.truncate(count);
+        recent
+    }
+
+    /// How many of the last windows, of how many, agree with the newest: stem and direction.
+    pub fn agreement(&self) -> (usize, usize) {
+        let marks = self.marks();
+        let of: Vec<&Arc<Mark>> = marks.iter().rev().filter(|mark| mark.current).take(AGREEING_OF).collect();
+        let said = |mark: &Mark| (mark.advice.best.stem, mark.advice.best.verdict.direction());
+        let Some(newest) = of.first() else { return (0, 0) };
+        (of.iter().filter(|mark| said(mark) == said(newest)).count(), of.len())
+    }
+
+    /// Everything heard since the last "Start over".
+    pub fn evidence(&self) -> Vec<Heard> {
+        self.places
+            .values()
+            .filter(|entry| entry.mark.current)
+            .filter_map(|entry| entry.heard.clone())
+            .collect()
+    }
+
+    /// The mix was changed: what was heard counts no longer.
+    pub fn start_over(&mut self) {
+        for entry in self.places.values_mut() {
+            entry.heard = None;
+            if entry.mark.current {
+                entry.mark = Arc::new(Mark { current: false, ..(*entry.mark).clone() });
+            }
+        }
+    }
+}
+
+fn place(start_s: f64) -> i64 {
+    (start_s / PLACE_S).round() as i64
+}

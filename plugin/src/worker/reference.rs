@@ -1,0 +1,161 @@
+//! Measures a reference file in small steps, so that the worker goes on listening and can stop at any time.
+
+use super::advisor::Advisor;
+use crate::view::Reference;
+use mixing_buddy_core::audio::ModelRateStream;
+use mixing_buddy_core::features::{FeatureSettings, FeatureStream, MelPower};
+use mixing_buddy_core::{CancelFlag, Error, Heard, PerStem, Result, Stem};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Longer files are refused: they are no song.
+const LONGEST_S: f64 = 3600.0;
+/// Windows that are measured at most, spread over the file.
+const MOST_WINDOWS: usize = 24;
+/// Spacing of windows in seconds where the file does not say how long it is.
+const SPACING_S: f64 = 20.0;
+
+/// A file being measured.
+pub struct ReferenceJob {
+    path: PathBuf,
+    stream: ModelRateStream,
+    settings: FeatureSettings,
+    features: FeatureStream,
+    /// Samples decoded so far, at the model's rate.
+    decoded: u64,
+    /// Where the window at hand begins, in samples.
+    window_start: u64,
+    /// From one window to the next, in samples.
+    spacing: u64,
+    rows: Vec<f32>,
+    heard: Vec<Heard>,
+    left: Vec<f32>,
+    right: Vec<f32>,
+}
+
+/// How far a job is.
+#[derive(Debug)]
+pub enum Step {
+    /// Share done, 0 to 1.
+    Going(f32),
+    /// Measured.
+    Done(Box<Reference>),
+}
+
+impl ReferenceJob {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it is no audio or longer than an hour.
+    pub fn open(path: &Path, settings: &FeatureSettings) -> Result<Self> {
+        let stream = ModelRateStream::open(path, settings.sample_rate_hz)?;
+        let duration_s = stream.duration_s();
+        if duration_s.is_some_and(|seconds| seconds > LONGEST_S) {
+            return Err(too_long(path));
+        }
+        let window_s = f64::from(FeatureSettings::WINDOW_S);
+        let spacing_s = duration_s.map_or(SPACING_S, |s| s / MOST_WINDOWS as f64).max(window_s);
+        Ok(ReferenceJob {
+            path: path.to_path_buf(),
+            features: FeatureStream::new(settings),
+            stream,
+            decoded: 0,
+            window_start: 0,
+            spacing: (spacing_s * f64::from(settings.sample_rate_hz)) as u64,
+            rows: Vec::new(),
+            heard: Vec::new(),
+            left: Vec::new(),
+            right: Vec::new(),
+            settings: settings.clone(),
+        })
+    }
+
+    /// Works on for about `budget`; a window that is complete is heard to its end.
+    ///
+    /// # Errors
+    /// When the file cannot be read on, holds no song, or when cancelled.
+    pub fn step(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag, budget: Duration) -> Result<Step> {
+        let started = Instant::now();
+        while started.elapsed() < budget {
+            cancel.check()?;
+            self.left.clear();
+            self.right.clear();
+            if !self.stream.next_chunk(&mut self.left, &mut self.right)? {
+                return self.finish(advisor, cancel).map(|reference| Step::Done(Box::new(reference)));
+            }
+            let limit = (LONGEST_S * f64::from(self.settings.sample_rate_hz)) as u64;
+            if self.decoded > limit {
+                return Err(too_long(&self.path));
+            }
+            if self.take_chunk() {
+                self.hear(advisor, cancel)?;
+                break;
+            }
+        }
+        let rate = f64::from(self.settings.sample_rate_hz);
+        let whole_s = self.stream.duration_s().unwrap_or(LONGEST_S).max(1.0);
+        Ok(Step::Going((self.decoded as f64 / rate / whole_s).min(1.0) as f32))
+    }
+
+    /// Feeds what belongs to the window at hand; true when it is complete.
+    fn take_chunk(&mut self) -> bool {
+        let skip = self.window_start.saturating_sub(self.decoded).min(self.left.len() as u64) as usize;
+        self.decoded += self.left.len() as u64;
+        let rows = &mut self.rows;
+        self.features.push(&self.left[skip..], &self.right[skip..], |row| rows.extend_from_slice(row));
+        self.rows.len() >= self.window_frames() * self.features.row_values()
+    }
+
+    fn window_frames(&self) -> usize {
+        self.settings.frames(self.settings.window_samples())
+    }
+
+    fn hear(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<()> {
+        let mels = self.settings.mels;
+        let patches = self.rows.len() / (2 * mels) / self.settings.patch_frames;
+        let frames = (patches * self.settings.patch_frames).min(self.window_frames());
+        let (mut mid, mut side) = (Vec::new(), Vec::new());
+        for row in self.rows.chunks_exact(2 * mels).take(frames) {
+            mid.extend_from_slice(&row[..mels]);
+            side.extend_from_slice(&row[mels..]);
+        }
+        let heard = advisor.hear(&MelPower { frames, mels, mid, side }, cancel)?;
+        self.heard.push(heard);
+        self.rows.clear();
+        self.features.restart();
+        // What was decoded beyond this window is gone, so the next one begins after it at the earliest.
+        self.window_start = (self.window_start + self.spacing).max(self.decoded);
+        Ok(())
+    }
+
+    fn finish(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<Reference> {
+        if self.heard.is_empty() {
+            let rows = &mut self.rows;
+            self.features.finish(|row| rows.extend_from_slice(row));
+            let frames = self.rows.len() / self.features.row_values();
+            let seconds = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
+            if seconds < FeatureSettings::SHORTEST_S {
+                return Err(Error::audio(&self.path, "is shorter than three seconds, which says too little"));
+            }
+            self.hear(advisor, cancel)?;
+        }
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
+        reference_of(advisor, name, &self.heard)
+            .ok_or_else(|| Error::audio(&self.path, "holds no vocals, drums or bass that could be heard"))
+    }
+}
+
+fn too_long(path: &Path) -> Error {
+    Error::audio(path, "is longer than an hour. Choose one song")
+}
+
+/// The balance of windows that are right; none where nothing was heard in them.
+pub fn reference_of(advisor: &dyn Advisor, name: String, heard: &[Heard]) -> Option<Reference> {
+    let audible: Vec<Heard> = heard.iter().filter(|window| !window.silent).cloned().collect();
+    let balance = advisor.reference_of(&audible)?;
+    let levels_lu = PerStem::from_fn(|stem: Stem| {
+        let levels: Vec<f32> = audible.iter().filter_map(|window| window.levels_lu[stem]).collect();
+        (!levels.is_empty()).then(|| levels.iter().sum::<f32>() / levels.len() as f32)
+    });
+    Some(Reference { name, balance, levels_lu, windows: audible.len() })
+}

@@ -1,0 +1,252 @@
+//! A model with a script, and a session driven step by step.
+#![allow(dead_code)]
+
+use arc_swap::ArcSwap;
+use mixing_buddy::capture::{BlockInfo, Flow, Tap, tap};
+use mixing_buddy::params::MixParams;
+use mixing_buddy::view::View;
+use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
+use mixing_buddy::worker::session::{Next, Parts, Session};
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::encoder::StemReading;
+use mixing_buddy_core::features::{FeatureSettings, MelPower};
+use mixing_buddy_core::{
+    Advice, BestAnswer, CancelFlag, Error, Heard, PerStem, Request, Result, Stem, Verdict,
+};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Rate of the test's sound: that of the fake model, so that nothing is resampled.
+pub const RATE_HZ: u32 = 8_000;
+
+/// What the fake does when it next hears a window.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    Fail,
+    Panic,
+    /// Takes this long, looking at the flag.
+    Slow(Duration),
+}
+
+/// A model that hears how loud a window is, and says it in the vocals' level.
+pub struct Fake {
+    pub settings: FeatureSettings,
+    pub device: &'static str,
+    pub script: Mutex<VecDeque<Act>>,
+    pub heard: AtomicUsize,
+    pub answered: AtomicUsize,
+    pub requests: Mutex<Vec<Request>>,
+}
+
+impl Fake {
+    pub fn new(script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        Self::on("CPU", script)
+    }
+
+    pub fn on(device: &'static str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        Arc::new(Fake {
+            settings: FeatureSettings {
+                sample_rate_hz: RATE_HZ,
+                fft_samples: 256,
+                hop_samples: 160,
+                mels: 12,
+                lowest_hz: 60.0,
+                highest_hz: 3_900.0,
+                patch_frames: 5,
+                ..FeatureSettings::default()
+            },
+            device,
+            script: Mutex::new(script.into_iter().collect()),
+            heard: AtomicUsize::new(0),
+            answered: AtomicUsize::new(0),
+            requests: Mutex::default(),
+        })
+    }
+
+    pub fn heard(&self) -> usize {
+        self.heard.load(Ordering::SeqCst)
+    }
+}
+
+impl Advisor for Fake {
+    fn name(&self) -> String {
+        "fake 1.0".into()
+    }
+
+    fn device(&self) -> &'static str {
+        self.device
+    }
+
+    fn features(&self) -> &FeatureSettings {
+        &self.settings
+    }
+
+    fn threshold(&self) -> f32 {
+        0.55
+    }
+
+    fn usual_lu(&self) -> PerStem<(f32, f32)> {
+        PerStem::from_fn(|_| (-9.0, -3.0))
+    }
+
+    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
+        self.heard.fetch_add(1, Ordering::SeqCst);
+        let act = self.script.lock().unwrap().pop_front();
+        match act {
+            Some(Act::Fail) => return Err(Error::Format("out of memory".into())),
+            Some(Act::Panic) => panic!("the script says so"),
+            Some(Act::Slow(time)) => {
+                let started = Instant::now();
+                while started.elapsed() < time {
+                    cancel.check()?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            None => {}
+        }
+        let total: f64 = power.mid.iter().map(|p| f64::from(*p)).sum();
+        let level_db =
+            (10.0 * (total / (power.frames * self.settings.hop_samples) as f64 + 1e-12).log10()) as f32;
+        let stem = StemReading { level_db, error_db: 1.0, presence: 1.0, summary: vec![0.5; 4] };
+        Ok(Heard {
+            silent: level_db < -90.0,
+            reading: PerStem::from_fn(|_| stem.clone()),
+            levels_lu: PerStem::from_fn(|_| Some(level_db)),
+        })
+    }
+
+    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        cancel.check()?;
+        self.answered.fetch_add(1, Ordering::SeqCst);
+        self.requests.lock().unwrap().push(request.clone());
+        let level_db = heard.reading.vocals.level_db;
+        let (verdict, stem, gain_db) = if level_db > -20.0 {
+            (Verdict::Loud, Some(Stem::Vocals), Some(-4.0))
+        } else {
+            (Verdict::NoError, None, None)
+        };
+        Ok(Advice {
+            verdict,
+            stem,
+            gain_db,
+            gain_db_sd: gain_db.map(|_| 1.0),
+            confidence: 0.8,
+            best: BestAnswer { verdict, stem, gain_db },
+            levels_lu: heard.levels_lu,
+            text: format!("Heard at {level_db:.0} dB. {}", request.question),
+        })
+    }
+
+    fn pool(&self, heard: &[Heard]) -> Option<Heard> {
+        heard.last().cloned()
+    }
+
+    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
+        heard.last().map(|heard| ReferenceBalance { level_db: heard.levels_lu })
+    }
+}
+
+/// Gives models in order; fails when there are none left.
+pub struct Source {
+    pub models: VecDeque<Arc<Fake>>,
+    pub wanted: Arc<Mutex<Vec<Wanted>>>,
+}
+
+impl ModelSource for Source {
+    fn get(&mut self, wanted: &Wanted, _cancel: &CancelFlag) -> Result<Option<Arc<dyn Advisor>>> {
+        self.wanted.lock().unwrap().push(wanted.clone());
+        if wanted.path.is_some() {
+            let path = wanted.path.clone().unwrap();
+            return Err(Error::Bundle { path, reason: "has format version 9".into() });
+        }
+        match self.models.pop_front() {
+            Some(model) => Ok(Some(model)),
+            None => Err(Error::Format("no weights were built in".into())),
+        }
+    }
+}
+
+/// A session without a thread, and the host's side of it.
+pub struct Bench {
+    pub session: Session,
+    pub params: Arc<MixParams>,
+    pub view: Arc<ArcSwap<View>>,
+    pub tap: Tap,
+    pub cancel: CancelFlag,
+    pub wanted: Arc<Mutex<Vec<Wanted>>>,
+    /// Position of the next block in samples.
+    pub position: i64,
+}
+
+impl Bench {
+    pub fn new(models: &[Arc<Fake>]) -> Self {
+        Self::with(models, Arc::default(), false)
+    }
+
+    pub fn with(models: &[Arc<Fake>], params: Arc<MixParams>, is_offline: bool) -> Self {
+        let view = Arc::new(ArcSwap::from_pointee(View::default()));
+        let cancel = CancelFlag::new();
+        let wanted = Arc::new(Mutex::new(Vec::new()));
+        let source = Source { models: models.iter().cloned().collect(), wanted: wanted.clone() };
+        let mut session = Session::new(Parts {
+            params: params.clone(),
+            view: view.clone(),
+            source: Box::new(source),
+            cancel: cancel.clone(),
+        });
+        let (tap, reader) = tap(RATE_HZ, is_offline);
+        session.set_reader(reader);
+        Bench { session, params, view, tap, cancel, wanted, position: 0 }
+    }
+
+    /// Plays seconds of a tone-like sound at an amplitude, without letting the session step.
+    pub fn play(&mut self, seconds: f64, amplitude: f32) {
+        let total = (seconds * f64::from(RATE_HZ)) as usize;
+        let sound: Vec<f32> =
+            (0..total).map(|n| amplitude * (((n * 7919) % 1009) as f32 / 504.5 - 1.0)).collect();
+        for block in sound.chunks(400) {
+            let info = BlockInfo { flow: Flow::Playing, position: Some(self.position) };
+            self.tap.block(&[block, block], info);
+            self.position += block.len() as i64;
+        }
+    }
+
+    /// The host's transport does something else for a block.
+    pub fn turn(&mut self, flow: Flow) {
+        self.tap.block(&[&[0.0f32; 64]], BlockInfo { flow, position: Some(self.position) });
+    }
+
+    pub fn seek(&mut self, seconds: f64) {
+        self.position = (seconds * f64::from(RATE_HZ)) as i64;
+    }
+
+    /// Steps until nothing is left to do.
+    pub fn settle(&mut self) -> Arc<View> {
+        for _ in 0..10_000 {
+            if self.session.step() == Next::Idle {
+                break;
+            }
+        }
+        // The view is published at most every 50 ms.
+        std::thread::sleep(Duration::from_millis(55));
+        self.session.step();
+        self.view.load_full()
+    }
+
+    /// Plays and steps second by second, as a machine that keeps up would.
+    pub fn listen(&mut self, seconds: usize, amplitude: f32) -> Arc<View> {
+        for _ in 0..seconds {
+            self.play(1.0, amplitude);
+            while self.session.step() == Next::Busy {}
+        }
+        // Frames at the end of a window need a little of what follows.
+        self.play(0.05, amplitude);
+        self.settle()
+    }
+
+    pub fn starts(&self) -> Vec<f64> {
+        self.session.view().history.iter().map(|mark| mark.start_s).collect()
+    }
+}

@@ -1,0 +1,263 @@
+//! What a click asks for.
+
+use crate::stage::scenes::{self, Scene};
+use crate::stage::{Call, Stage, stage};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use mixing_buddy::panel::dialog::Dialogs;
+use mixing_buddy::panel::path_box::Purpose;
+use mixing_buddy::panel::{Hop, Theme};
+use mixing_buddy::view::Command;
+use mixing_buddy_core::{PerStem, Stem};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Clicks what bears a label and lets the panel settle.
+fn click(harness: &mut Harness<'static, Stage>, label: &str) {
+    harness.get_by_label(label).click();
+    harness.run_ok();
+}
+
+fn after_click(scene: Scene, label: &str) -> Harness<'static, Stage> {
+    let mut harness = stage(scene);
+    click(&mut harness, label);
+    harness
+}
+
+#[test]
+fn pins_clears_undoes_and_cancels_a_reference() {
+    let pinned = after_click(scenes::advice(), "Use this as my balance");
+    assert_eq!(pinned.state().sent(), [Command::PinReference]);
+    let cleared = after_click(scenes::reference(), "Clear");
+    assert_eq!(cleared.state().sent(), [Command::ClearReference]);
+    let undone = after_click(scenes::reference(), "Undo");
+    assert_eq!(undone.state().sent(), [Command::UndoReference]);
+    let cancelled = after_click(scenes::measuring(), "Cancel");
+    assert_eq!(cancelled.state().sent(), [Command::CancelReference]);
+}
+
+#[test]
+fn what_is_not_possible_cannot_be_clicked() {
+    let mut scene = scenes::advice();
+    scene.view.can_pin = false;
+    scene.view.song = None;
+    let mut harness = stage(scene);
+    for label in ["Use this as my balance", "Clear", "Undo", "Start over", "Ask"] {
+        assert!(harness.get_by_label(label).accesskit_node().is_disabled(), "{label}");
+        click(&mut harness, label);
+    }
+    assert_eq!(harness.state().recorder.calls, []);
+}
+
+#[test]
+fn starts_over() {
+    let harness = after_click(scenes::advice(), "Start over");
+    assert_eq!(harness.state().sent(), [Command::StartOver]);
+}
+
+#[test]
+fn loads_a_reference_from_a_typed_path() {
+    let mut harness = after_click(scenes::advice(), "Load reference…");
+    assert!(harness.state().state.path_box.is_some());
+    // No dialog can be had, and the panel says so.
+    harness.get_by_label_contains("No file dialog was found");
+    let typed_into =
+        harness.query_all_by_role(egui::Role::TextInput).filter(|field| field.is_focused()).count();
+    assert_eq!(typed_into, 1, "the field can be typed into at once");
+    harness.event(egui::Event::Text("'/music/a song.wav'".to_string()));
+    harness.run_ok();
+    click(&mut harness, "Measure");
+    assert_eq!(harness.state().sent(), [Command::LoadReference("/music/a song.wav".into())]);
+    assert!(harness.state().state.path_box.is_none(), "the box closes");
+}
+
+#[cfg(unix)]
+#[test]
+fn loads_what_the_dialog_chose_and_never_waits_for_it() {
+    let mut scene = scenes::advice();
+    let script = "sleep 0.3; echo /music/chosen.flac";
+    scene.state.dialogs = Dialogs::Program("/bin/sh".into(), vec!["-c".into(), script.into()]);
+    let mut harness = stage(scene);
+    let started = Instant::now();
+    harness.get_by_label("Load reference…").click();
+    harness.run_steps(3);
+    assert!(started.elapsed() < Duration::from_millis(300), "the frame waited: {:?}", started.elapsed());
+    assert_eq!(harness.state().sent(), []);
+    harness.get_by_label_contains("file dialog is open");
+    while harness.state().sent().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "the choice never arrived");
+        std::thread::sleep(Duration::from_millis(10));
+        harness.step();
+    }
+    assert_eq!(harness.state().sent(), [Command::LoadReference("/music/chosen.flac".into())]);
+}
+
+#[test]
+fn asks_for_another_model_and_for_the_built_in_one() {
+    let mut harness = after_click(scenes::reference(), "Choose model…");
+    let purpose = harness.state().state.path_box.as_ref().map(|path_box| path_box.purpose);
+    assert_eq!(purpose, Some(Purpose::Model));
+    click(&mut harness, "Close");
+    assert!(harness.state().state.path_box.is_none());
+    click(&mut harness, "Built-in");
+    assert_eq!(harness.state().sent(), [Command::ChooseModel(None)]);
+}
+
+#[test]
+fn saves_a_report_where_it_is_told() {
+    let mut harness = after_click(scenes::advice(), "Report…");
+    let path_box = harness.state_mut().state.path_box.as_mut().expect("the box is open");
+    path_box.path = "/music/report".to_string();
+    harness.run_ok();
+    click(&mut harness, "Save");
+    assert_eq!(harness.state().sent(), [Command::SaveReport("/music/report".into())]);
+}
+
+#[test]
+fn dropped_files_go_where_they_belong() {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("the panel must not read what is dropped".to_string())
+        }
+    }
+    for (path, command) in [
+        ("/music/a.flac", Command::LoadReference("/music/a.flac".into())),
+        ("/music/a.mixbuddy", Command::ChooseModel(Some("/music/a.mixbuddy".into()))),
+    ] {
+        let mut harness = stage(scenes::advice());
+        harness.input_mut().dropped_files.push(std::sync::Arc::new(Dropped(path.into())));
+        harness.step();
+        harness.step();
+        assert_eq!(harness.state().sent(), [command]);
+    }
+}
+
+#[test]
+fn chooses_anchor_stems_and_hop() {
+    let mut harness = stage(scenes::advice());
+    click(&mut harness, "Anchor: drums");
+    click(&mut harness, "In the mix: other");
+    click(&mut harness, "Hop: 2.5 s");
+    let stems = PerStem { vocals: true, drums: true, bass: true, other: false };
+    assert_eq!(
+        harness.state().recorder.calls,
+        [
+            Call::Send(Command::SetAnchor(Some(Stem::Drums))),
+            Call::Send(Command::SetStems(Some(stems))),
+            Call::Hop(Hop::TwoAndAHalf),
+        ]
+    );
+}
+
+#[test]
+fn says_again_that_stems_are_as_heard() {
+    let harness = after_click(scenes::reference(), "As heard");
+    assert_eq!(harness.state().sent(), [Command::SetStems(None)]);
+}
+
+#[test]
+fn bypasses_and_back() {
+    let mut harness = stage(scenes::advice());
+    click(&mut harness, "Bypass");
+    click(&mut harness, "Bypass");
+    assert_eq!(harness.state().recorder.calls, [Call::Bypass(true), Call::Bypass(false)]);
+}
+
+#[test]
+fn a_drag_of_the_sensitivity_is_one_gesture() {
+    let mut harness = stage(scenes::advice());
+    let slider = harness.get_by_role_and_label(egui::Role::Slider, "60 % sure").rect();
+    let y = slider.center().y;
+    for part in [0.6_f32, 0.65, 0.7, 0.9] {
+        harness.drag_at(egui::pos2(slider.left() + slider.width() * part, y));
+        harness.run_ok();
+    }
+    harness.drop_at(egui::pos2(slider.left() + slider.width() * 0.9, y));
+    harness.run_ok();
+    let calls = &harness.state().recorder.calls;
+    assert_eq!(calls.first(), Some(&Call::BeginSensitivity), "{calls:?}");
+    assert_eq!(calls.last(), Some(&Call::EndSensitivity), "{calls:?}");
+    assert_eq!(calls.iter().filter(|call| **call == Call::BeginSensitivity).count(), 1, "{calls:?}");
+    assert_eq!(calls.iter().filter(|call| **call == Call::EndSensitivity).count(), 1, "{calls:?}");
+    assert!((harness.state().recorder.params.sensitivity - 0.9).abs() < 0.05, "{calls:?}");
+}
+
+#[test]
+fn takes_the_models_own_sensitivity() {
+    let mut scene = scenes::advice();
+    scene.recorder.params.sensitivity = 0.9;
+    let harness = after_click(scene, "Model's own");
+    assert_eq!(
+        harness.state().recorder.calls,
+        [Call::BeginSensitivity, Call::Sensitivity(0.6), Call::EndSensitivity]
+    );
+}
+
+#[test]
+fn a_click_on_the_timeline_reads_the_advice_of_that_place() {
+    let mut harness = stage(scenes::advice());
+    assert!(harness.query_by_label_contains("The bass is too quiet.").is_none());
+    let timeline = harness.get_by_label_contains("Timeline, ").rect();
+    // The lanes begin right of their names; the window from 0:30 to 0:40 is centred at 35 of 205 seconds.
+    let x = timeline.left() + 58.0 + (timeline.width() - 58.0) * 35.0 / 205.0;
+    harness.hover_at(egui::pos2(x, timeline.top() + 60.0));
+    harness.run_ok();
+    harness.drag_at(egui::pos2(x, timeline.top() + 60.0));
+    harness.drop_at(egui::pos2(x, timeline.top() + 60.0));
+    harness.run_ok();
+    harness.get_by_label("The bass is too quiet. Raise it by about 4.5 dB.");
+    let chosen = harness.state().state.selected.expect("a mark is selected");
+    assert!(harness.state().view.history.iter().any(|mark| mark.order == chosen && mark.start_s == 30.0));
+    click(&mut harness, "Close this window's advice");
+    assert_eq!(harness.state().state.selected, None);
+}
+
+#[test]
+fn copies_the_advice_with_its_evidence() {
+    let mut harness = stage(scenes::advice());
+    harness.get_by_label("Copy").click();
+    let mut copied = Vec::new();
+    for _ in 0..4 {
+        harness.step();
+        for command in &harness.output().platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                copied.push(text.clone());
+            }
+        }
+    }
+    let expected = "The vocals are a little too loud. Lower them by about 4 dB. \
+                    (−4 dB ± 1.3; 82 % sure; 3:15–3:25; 4 of the last 5 windows agree)\n\
+                    Over 28 windows: Vocals too loud, −3 dB, 71 % sure";
+    assert_eq!(copied, [expected]);
+}
+
+#[test]
+fn dismisses_a_notice() {
+    let mut harness = stage(scenes::no_model());
+    click(&mut harness, "Dismiss");
+    assert_eq!(harness.state().sent(), [Command::Dismiss(1)]);
+}
+
+#[test]
+fn folds_notices_past_the_newest_two() {
+    let mut harness = stage(scenes::notices());
+    assert_eq!(harness.query_all_by_label("Dismiss").count(), 2);
+    click(&mut harness, "Show 2 more");
+    assert_eq!(harness.query_all_by_label("Dismiss").count(), 4);
+}
+
+#[test]
+fn changes_theme_and_size() {
+    let mut harness = after_click(scenes::advice(), "Look");
+    click(&mut harness, "Light");
+    assert_eq!(harness.state().state.look.theme, Theme::Light);
+    assert!(!harness.ctx.global_style().visuals.dark_mode);
+    click(&mut harness, "150 %");
+    assert_eq!(harness.state().state.look.scale_percent, 150);
+    assert_eq!(harness.ctx.zoom_factor(), 1.5);
+}

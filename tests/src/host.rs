@@ -1,0 +1,388 @@
+//! A small CLAP host: it loads a bundle, activates an instance, plays blocks with a transport, and keeps its state.
+//!
+//! An [`Instance`] stays on the thread that made it, CLAP's main thread; its [`Audio`] may be lent to another thread to
+//! play from there, as hosts do.
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
+use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
+use clack_extensions::latency::PluginLatency;
+use clack_extensions::params::{ParamInfoBuffer, PluginParams};
+use clack_extensions::render::{PluginRender, RenderMode};
+use clack_extensions::state::{HostState, HostStateImpl, PluginState};
+use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
+use clack_host::events::{EventFlags, EventHeader};
+use clack_host::prelude::*;
+use clack_host::utils::{BeatTime, SecondsTime};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the host is asked for by the plugin, from any thread.
+#[derive(Default)]
+pub struct Shared {
+    callback_wanted: AtomicBool,
+}
+
+impl SharedHandler<'_> for Shared {
+    fn request_restart(&self) {}
+    fn request_process(&self) {}
+    fn request_callback(&self) {
+        self.callback_wanted.store(true, Ordering::Release);
+    }
+}
+
+/// What the host is asked for on the main thread.
+#[derive(Default)]
+pub struct MainThread {
+    is_dirty: Cell<bool>,
+}
+
+impl MainThreadHandler<'_> for MainThread {}
+
+impl HostStateImpl for MainThread {
+    fn mark_dirty(&self) {
+        self.is_dirty.set(true);
+    }
+}
+
+/// The host as the plugin sees it.
+pub struct Host;
+
+impl HostHandlers for Host {
+    type Shared<'a> = Shared;
+    type MainThread<'a> = MainThread;
+    type AudioProcessor<'a> = ();
+
+    fn declare_extensions(builder: &mut HostExtensions<Self>, _: &Shared) {
+        builder.register::<HostState>();
+    }
+}
+
+/// A CLAP that is loaded into this process; unloaded when it and all its instances are gone.
+pub struct Library {
+    entry: PluginEntry,
+    /// What the plugin calls itself.
+    pub name: String,
+    /// The plugin's version.
+    pub version: String,
+}
+
+impl Library {
+    /// Loads a bundle.
+    ///
+    /// # Errors
+    /// When the file is no CLAP or holds no plugin.
+    pub fn load(bundle: &Path) -> Result<Self> {
+        // SAFETY: The library's constructors run here. It is one that this project has built.
+        let entry = unsafe { PluginEntry::load(bundle) }
+            .with_context(|| format!("{} cannot be loaded", bundle.display()))?;
+        let text =
+            |text: Option<&std::ffi::CStr>| text.map_or(String::new(), |t| t.to_string_lossy().into_owned());
+        let (name, version) = {
+            let factory = entry.get_plugin_factory().context("it has no plugin factory")?;
+            let descriptor = factory.plugin_descriptor(0).context("it holds no plugin")?;
+            (text(descriptor.name()), text(descriptor.version()))
+        };
+        Ok(Self { entry, name, version })
+    }
+
+    /// Makes an instance; it is not yet activated.
+    ///
+    /// # Errors
+    /// When the plugin refuses.
+    pub fn create(&self) -> Result<Instance> {
+        let factory = self.entry.get_plugin_factory().context("the bundle has no plugin factory")?;
+        let descriptor = factory.plugin_descriptor(0).context("the bundle holds no plugin")?;
+        let id = descriptor.id().context("the plugin has no id")?;
+        let host = HostInfo::new("MixingBuddy's tests", "MixingBuddy", "", env!("CARGO_PKG_VERSION"))?;
+        let plugin = PluginInstance::<Host>::new(
+            |_| Shared::default(),
+            |_| MainThread::default(),
+            &self.entry,
+            id,
+            &host,
+        )
+        .map_err(|error| anyhow!("no instance can be made: {error}"))?;
+        Ok(Instance { audio: None, plugin })
+    }
+}
+
+/// Where the host's transport is at the start of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transport {
+    /// Whether it runs.
+    pub is_playing: bool,
+    /// Song position in seconds.
+    pub position_s: f64,
+}
+
+impl Transport {
+    fn event(self) -> TransportEvent {
+        let playing = if self.is_playing { TransportFlags::IS_PLAYING } else { TransportFlags::empty() };
+        TransportEvent {
+            header: EventHeader::new_core(0, EventFlags::empty()),
+            flags: TransportFlags::HAS_SECONDS_TIMELINE | TransportFlags::HAS_TEMPO | playing,
+            song_pos_beats: BeatTime::from_int(0),
+            song_pos_seconds: SecondsTime::from_float(self.position_s),
+            tempo: 120.0,
+            tempo_inc: 0.0,
+            loop_start_beats: BeatTime::from_int(0),
+            loop_end_beats: BeatTime::from_int(0),
+            loop_start_seconds: SecondsTime::from_int(0),
+            loop_end_seconds: SecondsTime::from_int(0),
+            bar_start: BeatTime::from_int(0),
+            bar_number: 0,
+            time_signature_numerator: 4,
+            time_signature_denominator: 4,
+        }
+    }
+}
+
+/// A parameter as the plugin declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// CLAP's number for it.
+    pub id: ClapId,
+    /// The name that is shown.
+    pub name: String,
+    /// Lowest, highest and default plain value.
+    pub range: (f64, f64, f64),
+    /// The plain value now.
+    pub value: f64,
+}
+
+/// An instance of the plugin.
+pub struct Instance {
+    // Dropped before the plugin: CLAP wants it deactivated first.
+    audio: Option<Audio>,
+    plugin: PluginInstance<Host>,
+}
+
+impl Instance {
+    /// Channels that the main input and output have now.
+    pub fn channels(&mut self) -> (u32, u32) {
+        let handle = self.plugin.plugin_handle();
+        let Some(ports) = handle.get_extension::<PluginAudioPorts>() else { return (0, 0) };
+        let mut buffer = AudioPortInfoBuffer::new();
+        let mut of =
+            |is_input| ports.get(&handle, 0, is_input, &mut buffer).map_or(0, |port| port.channel_count);
+        (of(true), of(false))
+    }
+
+    /// Chooses the layout with so many channels in and out.
+    ///
+    /// # Errors
+    /// When the plugin has none such, or is active.
+    pub fn select_channels(&mut self, channels: u32) -> Result<()> {
+        ensure!(self.audio.is_none(), "the layout cannot change while the plugin is active");
+        let handle = self.plugin.plugin_handle();
+        let layouts =
+            handle.get_extension::<PluginAudioPortsConfig>().context("the plugin has one layout only")?;
+        let mut buffer = AudioPortsConfigBuffer::new();
+        for index in 0..layouts.count(&handle) {
+            let Some(layout) = layouts.get(&handle, index, &mut buffer) else { continue };
+            let counts =
+                [&layout.main_input, &layout.main_output].map(|port| port.as_ref().map(|p| p.channel_count));
+            if counts == [Some(channels); 2] {
+                return layouts.select(&handle, layout.id).map_err(|error| anyhow!("{error}"));
+            }
+        }
+        anyhow::bail!("the plugin has no layout of {channels} channels")
+    }
+
+    /// Activates it and starts processing; deactivates it first where it is active.
+    ///
+    /// # Errors
+    /// When the plugin refuses.
+    pub fn activate(&mut self, sample_rate_hz: f64, max_block: u32) -> Result<()> {
+        self.deactivate();
+        let (channels, _) = self.channels();
+        let configuration = PluginAudioConfiguration {
+            sample_rate: sample_rate_hz,
+            min_frames_count: 1,
+            max_frames_count: max_block,
+        };
+        let stopped = self
+            .plugin
+            .activate(|_, _| (), configuration)
+            .map_err(|error| anyhow!("the plugin cannot be activated at {sample_rate_hz} Hz: {error}"))?;
+        let processor =
+            stopped.start_processing().map_err(|error| anyhow!("processing cannot start: {error}"))?;
+        self.audio = Some(Audio {
+            processor,
+            inputs: AudioPorts::with_capacity(channels as usize, 1),
+            outputs: AudioPorts::with_capacity(channels as usize, 1),
+            input: vec![vec![0.0; max_block as usize]; channels as usize],
+            output: vec![vec![0.0; max_block as usize]; channels as usize],
+            changes: Vec::with_capacity(64),
+            sent: EventBuffer::new(),
+        });
+        Ok(())
+    }
+
+    /// Stops processing and deactivates it, where it is active.
+    pub fn deactivate(&mut self) {
+        if let Some(audio) = self.audio.take() {
+            self.plugin.deactivate(audio.processor.stop_processing());
+        }
+    }
+
+    /// What the audio thread holds.
+    ///
+    /// # Errors
+    /// When the plugin is not active.
+    pub fn audio(&mut self) -> Result<&mut Audio> {
+        self.audio.as_mut().context("the plugin is not active")
+    }
+
+    /// Tells the plugin whether blocks come as fast as it takes them, as in a bounce, or in real time.
+    ///
+    /// # Errors
+    /// When the plugin knows no such thing, or refuses.
+    pub fn set_offline(&mut self, is_offline: bool) -> Result<()> {
+        let handle = self.plugin.plugin_handle();
+        let render = handle.get_extension::<PluginRender>().context("the plugin knows no render mode")?;
+        let mode = if is_offline { RenderMode::Offline } else { RenderMode::Realtime };
+        render.set(&handle, mode).map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Latency in samples, as the plugin reports it.
+    pub fn latency(&mut self) -> u32 {
+        let handle = self.plugin.plugin_handle();
+        handle.get_extension::<PluginLatency>().map_or(0, |latency| latency.get(&handle))
+    }
+
+    /// All parameters.
+    pub fn parameters(&mut self) -> Vec<Parameter> {
+        let handle = self.plugin.plugin_handle();
+        let Some(parameters) = handle.get_extension::<PluginParams>() else { return Vec::new() };
+        let mut buffer = ParamInfoBuffer::new();
+        let mut all = Vec::new();
+        for index in 0..parameters.count(&handle) {
+            let Some(info) = parameters.get_info(&handle, index, &mut buffer) else { continue };
+            let (id, range) = (info.id, (info.min_value, info.max_value, info.default_value));
+            let name = String::from_utf8_lossy(info.name).into_owned();
+            let value = parameters.get_value(&handle, id).unwrap_or(f64::NAN);
+            all.push(Parameter { id, name, range, value });
+        }
+        all
+    }
+
+    /// The plugin's state, as a host saves it with the project.
+    ///
+    /// # Errors
+    /// When the plugin cannot save.
+    pub fn save(&mut self) -> Result<Vec<u8>> {
+        let handle = self.plugin.plugin_handle();
+        let state = handle.get_extension::<PluginState>().context("the plugin keeps no state")?;
+        let mut bytes = Vec::new();
+        state.save(&handle, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Restores a state.
+    ///
+    /// # Errors
+    /// When the plugin says that it could not.
+    pub fn restore(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let handle = self.plugin.plugin_handle();
+        let state = handle.get_extension::<PluginState>().context("the plugin keeps no state")?;
+        state.load(&handle, &mut bytes)?;
+        self.run_callbacks();
+        Ok(())
+    }
+
+    /// Calls the plugin back on the main thread where it asked for it; to be called now and then.
+    pub fn run_callbacks(&mut self) {
+        let wanted = |shared: &Shared| shared.callback_wanted.swap(false, Ordering::AcqRel);
+        if self.plugin.access_shared_handler(wanted) {
+            self.plugin.call_on_main_thread_callback();
+        }
+    }
+
+    /// Whether the plugin said, since the last call, that its state has changed.
+    pub fn take_dirty(&mut self) -> bool {
+        self.plugin.access_handler(|main| main.is_dirty.replace(false))
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.deactivate();
+    }
+}
+
+/// The audio thread's half of an active instance.
+pub struct Audio {
+    processor: StartedPluginAudioProcessor<Host>,
+    inputs: AudioPorts,
+    outputs: AudioPorts,
+    input: Vec<Vec<f32>>,
+    output: Vec<Vec<f32>>,
+    changes: Vec<ParamValueEvent>,
+    sent: EventBuffer,
+}
+
+impl Audio {
+    /// What the output holds before each call, so that a block that was not written is seen.
+    pub const UNWRITTEN: f32 = -123_456.0;
+
+    /// Sets a parameter's plain value with the next block.
+    pub fn set_parameter(&mut self, id: ClapId, value: f64) {
+        self.changes.push(ParamValueEvent::new(0, id, Pckn::match_all(), value));
+    }
+
+    /// Plays one block, one slice a channel, and returns the output, as long as the block; no transport is a host that
+    /// has none.
+    ///
+    /// # Errors
+    /// When channels or lengths are not what the plugin was activated for, or it reports an error.
+    pub fn play(&mut self, block: &[&[f32]], transport: Option<Transport>) -> Result<Vec<&[f32]>> {
+        self.prepare(block)?;
+        let frames = block.first().map_or(0, |channel| channel.len());
+        self.call(frames, transport)?;
+        self.changes.clear();
+        self.sent.clear();
+        Ok(self.output.iter().map(|channel| &channel[..frames]).collect())
+    }
+
+    /// Copies a block in and marks the output as not yet written.
+    ///
+    /// # Errors
+    /// When channels or lengths are not what the plugin was activated for.
+    pub fn prepare(&mut self, block: &[&[f32]]) -> Result<()> {
+        ensure!(block.len() == self.input.len(), "{} channels for {}", block.len(), self.input.len());
+        for ((from, to), output) in block.iter().zip(&mut self.input).zip(&mut self.output) {
+            ensure!(from.len() <= to.len(), "a block of {} is longer than {}", from.len(), to.len());
+            to[..from.len()].copy_from_slice(from);
+            output[..from.len()].fill(Self::UNWRITTEN);
+        }
+        Ok(())
+    }
+
+    /// The bare call of the plugin's `process` on what was prepared: nothing else allocates, locks or waits in it.
+    ///
+    /// # Errors
+    /// When the plugin reports one.
+    pub fn call(&mut self, frames: usize, transport: Option<Transport>) -> Result<ProcessStatus> {
+        let event = transport.map(Transport::event);
+        let inputs = self.inputs.with_input_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_input_only(
+                self.input.iter_mut().map(|channel| InputChannel::variable(&mut channel[..frames])),
+            ),
+        }]);
+        let mut outputs = self.outputs.with_output_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_output_only(
+                self.output.iter_mut().map(|channel| &mut channel[..frames]),
+            ),
+        }]);
+        let changes = InputEvents::from_buffer(&self.changes);
+        let mut sent = OutputEvents::from_buffer(&mut self.sent);
+        self.processor
+            .process(&inputs, &mut outputs, &changes, &mut sent, None, event.as_ref())
+            .map_err(|error| anyhow!("the plugin's process failed: {error}"))
+    }
+}

@@ -1,0 +1,43 @@
+//! Songs as a host hands them out: stereo at their own sample rate.
+
+use anyhow::{Context, Result, ensure};
+use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate, decode_file};
+use mixing_buddy_trainer::cli::demo::{Demo, flawed_mix};
+use std::path::Path;
+
+/// Lowest and highest sample rate in Hz that the plugin takes.
+pub const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+
+/// A song to play, and how it is called in the advice.
+pub struct Song {
+    /// The file as given, or "demo".
+    pub name: String,
+    /// Both channels.
+    pub pcm: StereoPcm,
+    /// What was done to the demo's mix; none for files.
+    pub demo: Option<Demo>,
+}
+
+/// Decodes a file at its own rate, or at the model's where the plugin would not take that.
+///
+/// # Errors
+/// When it cannot be decoded or is empty; the sentence names the file.
+pub fn from_file(path: &Path) -> Result<Song> {
+    let cancel = CancelFlag::new();
+    let mut pcm = decode_file(path, &cancel)?;
+    if !RATES_HZ.contains(&pcm.sample_rate_hz) {
+        pcm = decode_at_rate(path, MODEL_RATE_HZ, &cancel)?;
+    }
+    ensure!(!pcm.is_empty(), "{}: it holds no sound", path.display());
+    Ok(Song { name: path.display().to_string(), pcm, demo: None })
+}
+
+/// The demo song's mix with its error.
+///
+/// # Errors
+/// When no temporary file can be written.
+pub fn demo() -> Result<Song> {
+    let (demo, pcm) = flawed_mix(&CancelFlag::new()).context("the demo cannot be mixed")?;
+    Ok(Song { name: "demo".into(), pcm, demo: Some(demo) })
+}

@@ -1,0 +1,36 @@
+//! Which threads this process has (Linux; none are known elsewhere).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Numbers and names of this process's threads; empty where the system does not list them.
+pub fn all() -> BTreeMap<u64, String> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return BTreeMap::new() };
+    tasks
+        .flatten()
+        .filter_map(|task| {
+            let number = task.file_name().to_str()?.parse().ok()?;
+            // A thread may end between the listing and this look at it.
+            let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+            Some((number, name.trim().to_string()))
+        })
+        .collect()
+}
+
+/// The threads that are there now and were not `before`, after waiting up to `patience` for them to go.
+///
+/// A joined thread stays in the system's list for a moment after the join, hence the wait.
+pub fn left_behind(before: &BTreeMap<u64, String>, patience: Duration) -> Vec<String> {
+    let start = Instant::now();
+    loop {
+        let left: Vec<String> = all()
+            .into_iter()
+            .filter(|(number, _)| !before.contains_key(number))
+            .map(|(_, name)| name)
+            .collect();
+        if left.is_empty() || start.elapsed() > patience {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

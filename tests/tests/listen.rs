@@ -1,0 +1,88 @@
+//! The command that listens: JSON lines of the advice that the plugin gave, the same each time.
+
+use mixing_buddy_tests::bundle;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn listen(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mixing-buddy-listen"))
+        .arg("--plugin")
+        .arg(bundle::clap())
+        .args(args)
+        .output()
+        .unwrap_or_else(|error| panic!("listen cannot be started: {error}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The lines that `advise` and `listen` have in common.
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+#[test]
+fn the_demo_gives_json_lines_the_song_last_and_the_same_each_time() {
+    let first = listen(&["--json"]);
+    let all = lines(&first);
+    let kinds: Vec<&str> = all.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds, ["window", "window", "window", "song"]);
+    let starts: Vec<f64> = all.iter().filter_map(|line| line["start_s"].as_f64()).collect();
+    assert_eq!(starts, [0.0, 5.0, 10.0, 0.0]);
+    for line in &all {
+        assert_eq!(line["file"], "demo");
+        let mut keys: Vec<&str> =
+            line.as_object().map_or(vec![], |line| line.keys().map(String::as_str).collect());
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            [
+                "best",
+                "confidence",
+                "end_s",
+                "file",
+                "gain_db",
+                "gain_db_sd",
+                "kind",
+                "levels_lu",
+                "start_s",
+                "stem",
+                "text",
+                "verdict"
+            ]
+        );
+        assert_eq!(line["levels_lu"].as_object().map(serde_json::Map::len), Some(4));
+        let silent = ["no_error", "abstain", "silence"].iter().any(|verdict| line["verdict"] == *verdict);
+        assert_eq!(line["stem"].is_null(), silent, "{line}");
+        assert_eq!(line["gain_db"].is_null(), silent, "{line}");
+    }
+    assert_eq!(all[3]["best"]["stem"], "vocals", "{}", all[3]);
+    assert!(text(&first.stderr).contains("Found:"), "{}", text(&first.stderr));
+    assert_eq!(text(&listen(&["--json"]).stdout), text(&first.stdout), "another time");
+}
+
+#[test]
+fn files_are_played_at_their_own_rate_and_errors_are_sentences() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo/vocals.ogg");
+    let out = listen(&[&demo.display().to_string()]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("0:05 to 0:15"), "{}", text(&out.stdout));
+    let broken = folder.path().join("broken.wav");
+    std::fs::write(&broken, b"no song").unwrap();
+    let missing = folder.path().join("missing.wav");
+    for file in [&broken, &missing] {
+        let name = file.display().to_string();
+        let output = listen(&[&name, "--json"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let said = text(&output.stderr);
+        assert!(said.contains("Error: ") && said.contains(&name), "{said}");
+    }
+}

@@ -1,0 +1,63 @@
+//! The VST3 in a real host, pedalboard (JUCE), by way of `tests/vst3/host.py`. `cargo xtask test` installs it.
+
+use mixing_buddy_tests::bundle;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The Python that has the host; none where it was not installed.
+fn python() -> Option<PathBuf> {
+    let environment = bundle::target().join("python");
+    let program = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !environment.join("installed.txt").exists() {
+        eprintln!("skipped: the VST3 host is not installed; `cargo xtask test` does that");
+        return None;
+    }
+    Some(program)
+}
+
+fn run(check: &str, more: &[PathBuf]) {
+    let Some(python) = python() else { return };
+    let script = bundle::workspace().join("tests/vst3/host.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(check)
+        .arg(bundle::vst3())
+        .args(more)
+        // The host must not find another plugin's or a user's settings.
+        .env("HOME", bundle::target())
+        .output()
+        .unwrap_or_else(|error| panic!("Python cannot be started: {error}"));
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    eprintln!("{said}");
+    assert!(output.status.success(), "{check}: {}\n{said}", output.status);
+}
+
+#[test]
+fn it_loads_has_no_latency_and_passes_sound_bit_for_bit() {
+    run("audio", &[]);
+}
+
+#[test]
+fn its_state_comes_back_and_garbage_does_no_harm() {
+    run("state", &[]);
+}
+
+#[test]
+fn a_hundred_instances_come_and_go() {
+    run("lives", &[]);
+}
+
+#[test]
+fn it_finds_the_demos_error() {
+    run("advice", &[]);
+}
+
+#[test]
+fn its_window_opens_twice_and_shows_something() {
+    if !cfg!(target_os = "linux") {
+        eprintln!("skipped: the window is photographed on a virtual screen, which is Linux's");
+        return;
+    }
+    run("window", &[bundle::target().join("shots")]);
+}

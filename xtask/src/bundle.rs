@@ -1,0 +1,205 @@
+//! `cargo xtask bundle`: the plugin as hosts want it, VST3 and CLAP, laid out for this platform.
+
+use crate::Result;
+use crate::cargo::{build_workspace, succeeds, target};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(crate) const HELP: &str = "\
+Usage: cargo xtask bundle [--debug] [--library FILE] [--out DIR] [CARGO OPTIONS]
+
+Builds the plugin with its weights and lays it out as MixingBuddy.clap and MixingBuddy.vst3.
+
+  --debug         A debug build
+  --library FILE  Lay out this library instead of building one
+  --out DIR       Where to (target/bundled)
+
+Other options go to `cargo build`, such as --features cuda.
+
+Examples:
+  cargo xtask bundle
+  cargo xtask bundle --debug
+  cargo xtask bundle --features cuda
+";
+
+/// The plugin's name, as folders and files are called.
+pub(crate) const NAME: &str = "MixingBuddy";
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let (mut debug, mut library, mut out, mut extra) = (false, None, None, Vec::new());
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().map(PathBuf::from).ok_or(format!("{arg} needs a path after it."));
+        match arg.as_str() {
+            "--debug" => debug = true,
+            "--library" => library = Some(value()?),
+            "--out" => out = Some(value()?),
+            other => extra.push(other.to_string()),
+        }
+    }
+    let library = match library {
+        Some(library) => library,
+        None => {
+            build_workspace(debug, &extra)?;
+            built_library(debug)
+        }
+    };
+    let out = out.unwrap_or_else(bundled);
+    for path in lay_out(&library, &out, debug)? {
+        eprintln!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// Where bundles are laid out.
+pub(crate) fn bundled() -> PathBuf {
+    target().join("bundled")
+}
+
+/// The library that cargo built.
+pub(crate) fn built_library(debug: bool) -> PathBuf {
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    target().join(if debug { "debug" } else { "release" }).join(format!("{prefix}mixing_buddy{suffix}"))
+}
+
+/// Builds the release and lays it out; returns the CLAP and the VST3.
+///
+/// # Errors
+/// When the build fails or the folder cannot be written.
+pub(crate) fn build_and_lay_out() -> Result<[PathBuf; 2]> {
+    build_workspace(false, &[])?;
+    lay_out(&built_library(false), &bundled(), false)
+}
+
+/// Lays the library out in `folder`; returns the CLAP and the VST3.
+///
+/// # Errors
+/// When the library is not there or the folder cannot be written.
+fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
+    if !library.is_file() {
+        return Err(format!("{} is not there, so there is nothing to lay out.", library.display()));
+    }
+    if debug {
+        return lay_out_as_is(library, folder);
+    }
+    let light = folder.join(format!(".{NAME}.light-{}", std::process::id()));
+    put(library, &light)?;
+    strip(&light);
+    let laid_out = lay_out_as_is(&light, folder);
+    remove(&light)?;
+    laid_out
+}
+
+/// Removes line tables, which on Linux lie in the library itself and are three quarters of it. Function names stay,
+/// for reports of faults. Without the tool, which comes with the C compiler, the library is only larger.
+fn strip(library: &Path) {
+    if cfg!(target_os = "linux") && !succeeds(Command::new("strip").arg("--strip-debug").arg(library)) {
+        eprintln!("The program 'strip' is missing, so the plugin is larger than it need be.");
+    }
+}
+
+fn lay_out_as_is(library: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
+    let version = env!("CARGO_PKG_VERSION");
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let clap = folder.join(format!("{NAME}.clap"));
+    let vst3 = folder.join(format!("{NAME}.vst3"));
+    match os {
+        // Both formats are bundles in Apple's sense: a folder with an Info.plist.
+        "macos" => {
+            for bundle in [&clap, &vst3] {
+                let contents = bundle.join("Contents");
+                put(library, &contents.join("MacOS").join(NAME))?;
+                write(&contents.join("Info.plist"), &info_plist(version))?;
+                write(&contents.join("PkgInfo"), "BNDL????")?;
+            }
+        }
+        // Steinberg, "VST 3 Locations / Format": the folder is named by architecture and system.
+        "windows" => {
+            put(library, &clap)?;
+            let folder = if arch == "aarch64" { "arm64-win" } else { "x86_64-win" };
+            put(library, &vst3.join("Contents").join(folder).join(format!("{NAME}.vst3")))?;
+        }
+        "linux" | "freebsd" => {
+            put(library, &clap)?;
+            put(library, &vst3.join("Contents").join(format!("{arch}-linux")).join(format!("{NAME}.so")))?;
+        }
+        other => return Err(format!("the layout of plugins on {other} is not known.")),
+    }
+    Ok([clap, vst3])
+}
+
+fn info_plist(version: &str) -> String {
+    let entry = |key: &str, value: &str| format!("  <key>{key}</key><string>{value}</string>\n");
+    [
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
+         <plist version=\"1.0\"><dict>\n",
+        &entry("CFBundleExecutable", NAME),
+        &entry("CFBundleIdentifier", "com.mixing-buddy.mixing-buddy"),
+        &entry("CFBundleName", NAME),
+        &entry("CFBundlePackageType", "BNDL"),
+        &entry("CFBundleSignature", "????"),
+        &entry("CFBundleShortVersionString", version),
+        &entry("CFBundleVersion", version),
+        "</dict></plist>\n",
+    ]
+    .concat()
+}
+
+/// Copies a file or a folder to `to`: beside it first, then renamed, since a host may have the old one open.
+///
+/// # Errors
+/// When something cannot be read or written; the sentence names it.
+pub(crate) fn put(from: &Path, to: &Path) -> Result<()> {
+    let parent = to.parent().ok_or_else(|| format!("{} is no place for a file.", to.display()))?;
+    fs::create_dir_all(parent).map_err(|error| format!("{} cannot be made: {error}.", parent.display()))?;
+    let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let beside = parent.join(format!(".{name}.new-{}", std::process::id()));
+    remove(&beside)?;
+    let copied = copy(from, &beside).and_then(|()| {
+        if to.is_dir() {
+            remove(to)?;
+        }
+        fs::rename(&beside, to).map_err(|error| format!("{} cannot be written: {error}.", to.display()))
+    });
+    if copied.is_err() {
+        // The first error is the one to report.
+        let _ = remove(&beside);
+    }
+    copied
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to)
+            .map(|_| ())
+            .map_err(|error| format!("{} cannot be copied to {}: {error}.", from.display(), folder_of(to)));
+    }
+    fs::create_dir_all(to).map_err(|error| format!("{} cannot be made: {error}.", to.display()))?;
+    let entries =
+        fs::read_dir(from).map_err(|error| format!("{} cannot be read: {error}.", from.display()))?;
+    for entry in entries.flatten() {
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// For a person: what is copied has a passing name in the folder that it goes to.
+fn folder_of(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| format!("{} cannot be written: {error}.", path.display()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{} cannot be removed: {error}.", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

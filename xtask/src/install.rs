@@ -1,0 +1,45 @@
+//! `cargo xtask install`: the plugin into the user's own plugin folders.
+
+use crate::Result;
+use crate::bundle::{build_and_lay_out, put};
+use std::path::PathBuf;
+
+pub(crate) const HELP: &str = "\
+Usage: cargo xtask install
+
+Builds the plugin and puts it into your own plugin folders:
+  Linux    ~/.clap and ~/.vst3
+  macOS    ~/Library/Audio/Plug-Ins/CLAP and …/VST3
+  Windows  %LOCALAPPDATA%\\Programs\\Common\\CLAP and …\\VST3
+
+Then let your host scan for plugins.
+
+Example:
+  cargo xtask install
+";
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    if let Some(arg) = args.first() {
+        return Err(format!("install has no option '{arg}'."));
+    }
+    let folders = folders()?;
+    for (bundle, folder) in build_and_lay_out()?.into_iter().zip(folders) {
+        let to = folder.join(bundle.file_name().unwrap_or_default());
+        put(&bundle, &to)?;
+        eprintln!("Installed {}", to.display());
+    }
+    Ok(())
+}
+
+/// The user's folders for CLAP and VST3.
+fn folders() -> Result<[PathBuf; 2]> {
+    let (variable, below) = match std::env::consts::OS {
+        "macos" => ("HOME", ["Library/Audio/Plug-Ins/CLAP", "Library/Audio/Plug-Ins/VST3"]),
+        "windows" => ("LOCALAPPDATA", ["Programs/Common/CLAP", "Programs/Common/VST3"]),
+        _ => ("HOME", [".clap", ".vst3"]),
+    };
+    let base = std::env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| format!("the variable {variable} is not set, so your plugin folders are unknown."))?;
+    Ok(below.map(|folder| PathBuf::from(&base).join(folder)))
+}
