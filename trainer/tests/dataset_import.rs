@@ -224,7 +224,12 @@ fn streams_of_a_stem_file_lie_where_the_originals_do() {
 fn medleydb_classes_follow_the_instruments() {
     let dir = tempfile::tempdir().unwrap();
     let song = dir.path().join("Audio/A_Song");
-    let files = [("female singer", Stem::Vocals), ("drum set", Stem::Drums), ("electric bass", Stem::Bass), ("clean electric guitar", Stem::Other)];
+    let files = [
+        ("female singer", Stem::Vocals),
+        ("drum set", Stem::Drums),
+        ("electric bass", Stem::Bass),
+        ("clean electric guitar", Stem::Other),
+    ];
     let mut yaml = "album: x\nartist: y\nhas_bleed: 'yes'\nmix_filename: A_Song_MIX.wav\nstem_dir: A_Song_STEMS\nstems:\n".to_string();
     for (number, (instrument, stem)) in files.iter().enumerate() {
         let name = format!("A_Song_STEM_{:02}.wav", number + 1);
@@ -236,7 +241,8 @@ fn medleydb_classes_follow_the_instruments() {
     // One whose metadata lies in a folder of its own, and names a stem that is not there.
     std::fs::create_dir_all(dir.path().join("Metadata")).unwrap();
     std::fs::create_dir_all(dir.path().join("Audio/B_Song/B_Song_STEMS")).unwrap();
-    std::fs::write(dir.path().join("Metadata/B_Song_METADATA.yaml"), yaml.replace("A_Song", "B_Song")).unwrap();
+    std::fs::write(dir.path().join("Metadata/B_Song_METADATA.yaml"), yaml.replace("A_Song", "B_Song"))
+        .unwrap();
     std::fs::create_dir_all(dir.path().join("Audio/C_Song")).unwrap();
     std::fs::write(dir.path().join("Audio/C_Song/C_Song_METADATA.yaml"), "stems: [unclosed").unwrap();
 
@@ -268,7 +274,11 @@ fn slakh_keeps_what_was_rendered_by_class() {
     for (key, class, is_drum, sound) in stems {
         yaml.push_str(&format!("  {key}:\n    audio_rendered: {}\n    inst_class: {class}\n    is_drum: {is_drum}\n    program_num: 30\n", sound.is_some()));
         if let Some(stem) = sound {
-            write_wav(&track.join(format!("stems/{key}.wav")), &stem_samples(stem, 1, 10.0, RATE_HZ), RATE_HZ);
+            write_wav(
+                &track.join(format!("stems/{key}.wav")),
+                &stem_samples(stem, 1, 10.0, RATE_HZ),
+                RATE_HZ,
+            );
         }
     }
     // The finished mix is 6 dB louder: noted, no fault.
@@ -290,7 +300,12 @@ fn slakh_keeps_what_was_rendered_by_class() {
 fn a_mapping_sorts_any_folder() {
     let dir = tempfile::tempdir().unwrap();
     let song = dir.path().join("My Song");
-    for (path, stem) in [("Lead VOX.wav", Stem::Vocals), ("drums/kick in.wav", Stem::Drums), ("drums/OH left.wav", Stem::Other), ("Sub.wav", Stem::Bass)] {
+    for (path, stem) in [
+        ("Lead VOX.wav", Stem::Vocals),
+        ("drums/kick in.wav", Stem::Drums),
+        ("drums/OH left.wav", Stem::Other),
+        ("Sub.wav", Stem::Bass),
+    ] {
         write_wav(&song.join(path), &stem_samples(stem, 1, 10.0, RATE_HZ), RATE_HZ);
     }
     write_wav(&song.join("click.wav"), &mixture(8, 10.0, RATE_HZ), RATE_HZ);
@@ -301,7 +316,8 @@ fn a_mapping_sorts_any_folder() {
     std::fs::copy(twice.join("vox.wav"), twice.join("vox.wave")).unwrap();
     let map = dir.path().join("map.toml");
     std::fs::write(&map, "ignore = ['click*']\nvocals = ['*vox*']\ndrums = ['drums/*']\nbass = ['sub']\n[splits]\ntest = ['my *']\n").unwrap();
-    let options = ImportOptions { layout: Layout::Folder, map: Some(map.clone()), ..ImportOptions::default() };
+    let options =
+        ImportOptions { layout: Layout::Folder, map: Some(map.clone()), ..ImportOptions::default() };
     let index = import(dir.path(), &options).unwrap();
     assert_eq!(names(&index), ["My Song"]);
     let found = &index.songs[0];
@@ -352,5 +368,8 @@ fn an_empty_folder_or_one_of_another_layout_is_said_so() {
     }
     std::fs::create_dir_all(dir.path().join("train/Empty")).unwrap();
     let sentence = fails(Layout::Musdb);
-    assert!(sentence.contains("none of the 1 songs") && sentence.contains("vocals.wav is missing"), "{sentence}");
+    assert!(
+        sentence.contains("none of the 1 songs") && sentence.contains("vocals.wav is missing"),
+        "{sentence}"
+    );
 }

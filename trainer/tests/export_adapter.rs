@@ -83,7 +83,8 @@ impl File {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = file.tensor(name).unwrap();
         assert_eq!(tensor.dtype(), safetensors::Dtype::F32);
-        let values = tensor.data().chunks(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap()))).collect();
+        let values =
+            tensor.data().chunks(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap()))).collect();
         (tensor.shape().to_vec(), values)
     }
 
@@ -104,7 +105,8 @@ fn times(x: &Matrix, w: &Matrix) -> Matrix {
 }
 
 fn norm(x: &Matrix, gain: &[f64], epsilon: f64) -> Matrix {
-    let scale = |row: &[f64]| 1.0 / (row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64 + epsilon).sqrt();
+    let scale =
+        |row: &[f64]| 1.0 / (row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64 + epsilon).sqrt();
     x.iter().map(|row| row.iter().zip(gain).map(|(v, g)| v * g * scale(row)).collect()).collect()
 }
 
@@ -122,14 +124,18 @@ fn rotate(head: &[f64], position: usize, theta: f64) -> Vec<f64> {
 
 /// Logits by transformers' and PEFT's definitions.
 fn reference_logits(dir: &Path) -> Matrix {
-    let json = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap() };
+    let json =
+        |name: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap() };
     let (config, adapter_config) = (json("base/config.json"), json("adapter_config.json"));
-    let (base, adapter) = (File::read(&dir.join("base/model.safetensors")), File::read(&dir.join("adapter_model.safetensors")));
+    let (base, adapter) =
+        (File::read(&dir.join("base/model.safetensors")), File::read(&dir.join("adapter_model.safetensors")));
     let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
-    let (heads, pairs) = (number(&config, "num_attention_heads") as usize, number(&config, "num_key_value_heads") as usize);
+    let (heads, pairs) =
+        (number(&config, "num_attention_heads") as usize, number(&config, "num_key_value_heads") as usize);
     let (epsilon, theta) = (number(&config, "rms_norm_eps"), number(&config, "rope_theta"));
     let scale = number(&adapter_config, "lora_alpha") / number(&adapter_config, "r");
-    let targets: Vec<&str> = adapter_config["target_modules"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
+    let targets: Vec<&str> =
+        adapter_config["target_modules"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
     let weight = |place: &str| {
         let mut w = base.matrix(&format!("{place}.weight"));
         if targets.contains(&place.rsplit('.').next().unwrap()) {
@@ -145,7 +151,10 @@ fn reference_logits(dir: &Path) -> Matrix {
     };
     let biased = |x: &Matrix, place: &str| -> Matrix {
         let bias = base.vector(&format!("{place}.bias"));
-        times(x, &weight(place)).iter().map(|row| row.iter().zip(&bias).map(|(v, b)| v + b).collect()).collect()
+        times(x, &weight(place))
+            .iter()
+            .map(|row| row.iter().zip(&bias).map(|(v, b)| v + b).collect())
+            .collect()
     };
     let add = |a: &Matrix, b: &Matrix| -> Matrix {
         a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect()
@@ -211,7 +220,8 @@ fn exported_files_give_the_logits_of_our_decoder() {
         // The adapter matters: without it the logits are others.
         let mut bare = weights.clone();
         bare.lora.target_modules.clear();
-        let moved = our_logits(&bare).iter().flatten().zip(ours.iter().flatten()).any(|(a, b)| (a - b).abs() > 1e-2);
+        let moved =
+            our_logits(&bare).iter().flatten().zip(ours.iter().flatten()).any(|(a, b)| (a - b).abs() > 1e-2);
         assert!(moved);
     }
 }
@@ -229,15 +239,23 @@ fn the_folder_is_laid_out_as_peft_and_transformers_do() {
     assert_eq!(shape, [32, 4]);
     let base = File::read(&dir.path().join("base/model.safetensors"));
     assert!(base.names().iter().all(|name| name.starts_with("model.") && !name.contains("lora")));
-    let json = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.path().join(name)).unwrap()).unwrap() };
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(dir.path().join(name)).unwrap()).unwrap()
+    };
     let config = json("adapter_config.json");
-    assert_eq!((&config["peft_type"], &config["r"], &config["lora_alpha"]), (&"LORA".into(), &4.into(), &8.into()));
+    assert_eq!(
+        (&config["peft_type"], &config["r"], &config["lora_alpha"]),
+        (&"LORA".into(), &4.into(), &8.into())
+    );
     assert_eq!(config["lora_dropout"], 0.05);
     assert_eq!(json("base/config.json")["architectures"][0], "Qwen2ForCausalLM");
     let card = std::fs::read_to_string(dir.path().join("README.md")).unwrap();
     let front = card.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap().0;
     let front: BTreeMap<String, Value> = serde_saphyr::from_str(front).unwrap();
-    assert_eq!((&front["license"], &front["model_name"]), (&"cc-by-sa-4.0".into(), &"A \"small\" one".into()));
+    assert_eq!(
+        (&front["license"], &front["model_name"]),
+        (&"cc-by-sa-4.0".into(), &"A \"small\" one".into())
+    );
     assert_eq!(front["library_name"], "peft");
     assert!(card.contains("rank 4, alpha 8") && !card.contains(['{', '}']), "{card}");
 
@@ -269,7 +287,14 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
     for args in [
         vec!["export", &place("run"), "--format", "peft", "--out", &place("hub")],
         vec!["import-adapter", &place("hub"), "--out", &place("back.safetensors")],
-        vec!["import-adapter", &place("hub"), "--base", &place("run/advisor.safetensors"), "--out", &place("on.safetensors")],
+        vec![
+            "import-adapter",
+            &place("hub"),
+            "--base",
+            &place("run/advisor.safetensors"),
+            "--out",
+            &place("on.safetensors"),
+        ],
     ] {
         let done = trainer(&args);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -277,7 +302,10 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
     for name in ["back.safetensors", "on.safetensors"] {
         let back = AdvisorWeights::load(&dir.path().join(name)).unwrap();
         assert_eq!(bits(&back.tensors), bits(&weights.tensors));
-        assert_eq!((&back.decoder, &back.projector, &back.lora), (&weights.decoder, &weights.projector, &weights.lora));
+        assert_eq!(
+            (&back.decoder, &back.projector, &back.lora),
+            (&weights.decoder, &weights.projector, &weights.lora)
+        );
     }
     let failed = trainer(&["export", &place("run"), "--format", "bundle", "--out", &place("model")]);
     assert!(String::from_utf8_lossy(&failed.stderr).contains("--encoder"));
@@ -329,7 +357,9 @@ fn a_wrong_adapter_is_refused_by_name() {
     let sentence = refusal(dir.path());
     assert!(sentence.contains(KEY) && sentence.contains("is missing"), "{sentence}");
     let dir = fresh();
-    rewrite(dir.path(), &|tensors| _ = tensors.insert(KEY.into(), Tensor::zeros((63, 4), candle_core::DType::F32, &Device::Cpu).unwrap()));
+    rewrite(dir.path(), &|tensors| {
+        _ = tensors.insert(KEY.into(), Tensor::zeros((63, 4), candle_core::DType::F32, &Device::Cpu).unwrap())
+    });
     let sentence = refusal(dir.path());
     assert!(sentence.contains(KEY) && sentence.contains("[63, 4]"), "{sentence}");
     let dir = fresh();
@@ -344,7 +374,9 @@ fn a_wrong_adapter_is_refused_by_name() {
     assert_eq!(adapter_shapes(&larger, &weights.lora).unwrap().len(), 3 * 14);
     let dir = fresh();
     let config = dir.path().join("base/config.json");
-    let text = std::fs::read_to_string(&config).unwrap().replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    let text = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     std::fs::write(&config, text).unwrap();
     assert!(refusal(dir.path()).contains("layers.2.self_attn.q_proj.lora_A.weight' is missing"));
 }

@@ -24,7 +24,13 @@ fn collection(dir: &Path) -> Index {
     import(dir, &ImportOptions { layout: Layout::Musdb, ..ImportOptions::default() }).unwrap()
 }
 
-fn lines(index: &Index, settings: &SynthesisSettings, count: u64, seed: u64, audio: Option<&Path>) -> Vec<SampleLine> {
+fn lines(
+    index: &Index,
+    settings: &SynthesisSettings,
+    count: u64,
+    seed: u64,
+    audio: Option<&Path>,
+) -> Vec<SampleLine> {
     let (text, instructions) = (TextSampler::shipped().unwrap(), Instructions::shipped().unwrap());
     let splits = ["train".to_string()];
     let synthesizer = Synthesizer::new(index, settings, &text, &instructions, &splits).unwrap();
@@ -208,13 +214,22 @@ fn the_commands_work_from_folder_to_lines() {
         assert!(text.contains(from), "{from}");
         std::fs::write(path, text.replace(from, to)).unwrap();
     };
-    assert_eq!({ assert!(make("5", &b, &["--templates", &words]).status.success()); bytes(&b) }, bytes(&a));
+    assert_eq!(
+        {
+            assert!(make("5", &b, &["--templates", &words]).status.success());
+            bytes(&b)
+        },
+        bytes(&a)
+    );
     edit("instructions.toml", "You are a mixing engineer.", "You are an old hand.");
     assert!(make("5", &b, &["--templates", &words]).status.success());
     assert!(text(&bytes(&b)).contains("old hand"));
     edit("instructions.toml", "I trust the {anchor}.", "I trust it.");
     let sentence = text(&make("5", &b, &["--templates", &words]).stderr);
-    assert!(sentence.contains("instructions.toml: [anchor]") && sentence.contains("lacks {anchor}"), "{sentence}");
+    assert!(
+        sentence.contains("instructions.toml: [anchor]") && sentence.contains("lacks {anchor}"),
+        "{sentence}"
+    );
     assert!(sentence.contains("words"), "{sentence}");
 
     // Nothing that was there is lost by a run that fails.

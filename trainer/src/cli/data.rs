@@ -193,7 +193,11 @@ fn import_songs(args: &ImportArgs) -> Result<()> {
     };
     let index = import(&args.dir, &options)?;
     index.save(&args.out)?;
-    if args.json { print(&summary(&index).to_string()) } else { report(&index, &args.out) }
+    if args.json {
+        print(&summary(&index).to_string())
+    } else {
+        report(&index, &args.out)
+    }
     Ok(())
 }
 

@@ -75,11 +75,15 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
             eprintln!("{} is written", args.out.display());
         }
         Format::Bundle => {
-            let encoder = args.encoder.as_deref().context("a bundle needs the encoder: name it with --encoder")?;
-            let cache =
-                args.cache.as_deref().context("a bundle is calibrated on feature maps: name them with --cache")?;
+            let encoder =
+                args.encoder.as_deref().context("a bundle needs the encoder: name it with --encoder")?;
+            let cache = args
+                .cache
+                .as_deref()
+                .context("a bundle is calibrated on feature maps: name them with --cache")?;
             let decoder = run_file(&args.run, "advisor.safetensors")?;
-            std::fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
+            std::fs::create_dir_all(&args.out)
+                .with_context(|| format!("{} cannot be made", args.out.display()))?;
             let out = args.out.join(format!("{}.mixbuddy", args.name));
             let calibration = build_bundle(encoder, &decoder, cache, &args.model_version, &out)?;
             eprintln!("{} is written\n{calibration:#?}", out.display());
@@ -91,6 +95,11 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
 pub(super) fn import(args: &ImportAdapterArgs) -> Result<()> {
     let weights = import_adapter(&args.dir, args.base.as_deref())?;
     save_imported(&weights, &args.out)?;
-    eprintln!("{} is written: rank {} on {}", args.out.display(), weights.lora.rank, weights.lora.target_modules.join(", "));
+    eprintln!(
+        "{} is written: rank {} on {}",
+        args.out.display(),
+        weights.lora.rank,
+        weights.lora.target_modules.join(", ")
+    );
     Ok(())
 }

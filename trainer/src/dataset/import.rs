@@ -90,6 +90,7 @@ fn take_next<'a>(next: &AtomicUsize, songs: &'a [FoundSong]) -> Option<(usize, &
 
 /// A decoder that panics on a damaged file costs that song alone.
 fn measure_guarded(root: &Path, song: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
-    catch_unwind(AssertUnwindSafe(|| measure_song(root, song, sum_tolerance_db)))
-        .unwrap_or_else(|_| Err(anyhow!("a file of it is damaged in a way that its decoder does not survive")))
+    catch_unwind(AssertUnwindSafe(|| measure_song(root, song, sum_tolerance_db))).unwrap_or_else(|_| {
+        Err(anyhow!("a file of it is damaged in a way that its decoder does not survive"))
+    })
 }

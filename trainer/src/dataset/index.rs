@@ -158,7 +158,8 @@ impl FileEntry {
     /// When it is missing or not a file.
     pub fn stamp(root: &Path, path: &Path, track: Option<usize>) -> Result<Self> {
         let place = root.join(path);
-        let about = std::fs::metadata(&place).with_context(|| format!("{} cannot be read", place.display()))?;
+        let about =
+            std::fs::metadata(&place).with_context(|| format!("{} cannot be read", place.display()))?;
         ensure!(about.is_file(), "{} is no file", place.display());
         let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified_ms = modified.map_or(0, |age| age.as_millis() as u64);
@@ -172,7 +173,8 @@ impl Index {
     /// # Errors
     /// When the file is missing, no index, of another format, or names a song twice.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let format = serde_json::from_str::<serde_json::Value>(&text)
             .ok()
             .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));

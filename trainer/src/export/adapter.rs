@@ -44,7 +44,10 @@ pub fn adapter_shapes(decoder: &DecoderConfig, lora: &LoraConfig) -> Result<Vec<
             let known = layer_names().collect::<Vec<_>>().join(", ");
             bail!("the adapter's target '{target}' is no layer here; the layers are {known}");
         };
-        ensure!(!lora.target_modules[..at].contains(target), "the adapter's target '{target}' is named twice");
+        ensure!(
+            !lora.target_modules[..at].contains(target),
+            "the adapter's target '{target}' is named twice"
+        );
         let (inputs, outputs) = match *name {
             "k_proj" | "v_proj" => (hidden, narrow),
             "gate_proj" | "up_proj" => (hidden, inner),

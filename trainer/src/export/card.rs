@@ -14,7 +14,12 @@ pub struct CardFacts {
 
 pub(super) fn model_card(weights: &AdvisorWeights, has_encoder: bool, facts: &CardFacts) -> Result<String> {
     let count = |is_counted: &dyn Fn(&str) -> bool| -> usize {
-        weights.tensors.iter().filter(|(name, _)| is_counted(name)).map(|(_, tensor)| tensor.elem_count()).sum()
+        weights
+            .tensors
+            .iter()
+            .filter(|(name, _)| is_counted(name))
+            .map(|(_, tensor)| tensor.elem_count())
+            .sum()
     };
     let is_adapter = |name: &str| name.contains(".lora_");
     let encoder = "| encoder | `encoder_config.json`, `encoder.safetensors` | |\n";

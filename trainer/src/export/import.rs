@@ -29,7 +29,8 @@ pub fn import_adapter(dir: &Path, base: Option<&Path>) -> Result<AdvisorWeights>
     let place = || format!("{} does not fit", file.display());
     for AdapterShape { name, shape } in adapter_shapes(&decoder, &lora).with_context(place)? {
         let key = format!("{PEFT_PREFIX}{name}");
-        let tensor = adapter.remove(&key).with_context(|| format!("'{key}' is missing")).with_context(place)?;
+        let tensor =
+            adapter.remove(&key).with_context(|| format!("'{key}' is missing")).with_context(place)?;
         ensure!(
             tensor.dims() == shape,
             "{}: '{key}' has shape {:?}, expected {shape:?} (rank {} on this decoder)",
@@ -70,7 +71,11 @@ fn base_of_run(file: &Path) -> Result<Base> {
 
 fn base_of_folder(dir: &Path) -> Result<Base> {
     let config = dir.join("base").join("config.json");
-    ensure!(config.is_file(), "{} is missing: name the decoder below the adapter with --base", config.display());
+    ensure!(
+        config.is_file(),
+        "{} is missing: name the decoder below the adapter with --base",
+        config.display()
+    );
     let mut tensors = BTreeMap::new();
     for (file, prefix) in [("base/model.safetensors", DECODER), ("projector.safetensors", PROJECTOR)] {
         let (part, _) = load_tensors(&dir.join(file))?;
@@ -114,9 +119,15 @@ fn read_config(path: &Path) -> Result<LoraConfig> {
         );
     }
     let number = |key: &str| {
-        config.get(key).and_then(Value::as_f64).with_context(|| format!("{place}: {key} is missing or no number"))
+        config
+            .get(key)
+            .and_then(Value::as_f64)
+            .with_context(|| format!("{place}: {key} is missing or no number"))
     };
-    let rank = config.get("r").and_then(Value::as_u64).with_context(|| format!("{place}: r is missing or no rank"))?;
+    let rank = config
+        .get("r")
+        .and_then(Value::as_u64)
+        .with_context(|| format!("{place}: r is missing or no rank"))?;
     let target_modules = match config.get("target_modules") {
         Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
             list.iter().filter_map(Value::as_str).map(String::from).collect()

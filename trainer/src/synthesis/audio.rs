@@ -87,8 +87,8 @@ impl<'a> AudioWriter<'a> {
         let bar = progress("audio", count, 0);
         for (name, mut chunks) in self.wanted {
             let song = self.index.song(&name)?;
-            let mut reader =
-                SongReader::open(&self.index.root, &song.files).with_context(|| format!("the song '{name}'"))?;
+            let mut reader = SongReader::open(&self.index.root, &song.files)
+                .with_context(|| format!("the song '{name}'"))?;
             bar.set_message(format!("{name},"));
             while !chunks.is_empty() {
                 let chunk = reader.next_chunk()?.with_context(|| {

@@ -92,10 +92,12 @@ impl<'a> Synthesizer<'a> {
             self.songs.choose(&mut rng).context("there are no songs")?
         };
         let (chunk, present) = *usable.chunks.choose(&mut rng).context("the song has no chunks")?;
-        let reference_chunk = (kind == PromptKind::Reference).then(|| loop {
-            let other = usable.chunks[rng.random_range(0..usable.chunks.len())].0;
-            if other != chunk {
-                break other;
+        let reference_chunk = (kind == PromptKind::Reference).then(|| {
+            loop {
+                let other = usable.chunks[rng.random_range(0..usable.chunks.len())].0;
+                if other != chunk {
+                    break other;
+                }
             }
         });
         let candidates: Vec<Stem> = Stem::BLAMED.into_iter().filter(|stem| present[*stem]).collect();
@@ -112,7 +114,8 @@ impl<'a> Synthesizer<'a> {
                 Stem::ALL.into_iter().filter(|stem| present[*stem] && *stem != target).collect();
             if about_target { target } else { elsewhere.choose(&mut rng).copied().unwrap_or(target) }
         });
-        let (instruction, answer) = self.texts(kind, anchor, asked, target, category, gain_db, &present, &mut rng)?;
+        let (instruction, answer) =
+            self.texts(kind, anchor, asked, target, category, gain_db, &present, &mut rng)?;
         let entry = &usable.song.chunks[chunk];
         Ok(SampleLine {
             id,
@@ -137,9 +140,11 @@ impl<'a> Synthesizer<'a> {
     fn kind(&self, rng: &mut ChaCha8Rng) -> PromptKind {
         let p = &self.settings.prompts;
         let mut left: f64 = rng.random();
-        for (share, kind) in
-            [(p.generic, PromptKind::Generic), (p.anchor, PromptKind::Anchor), (p.reference, PromptKind::Reference)]
-        {
+        for (share, kind) in [
+            (p.generic, PromptKind::Generic),
+            (p.anchor, PromptKind::Anchor),
+            (p.reference, PromptKind::Reference),
+        ] {
             left -= share;
             if left < 0.0 {
                 return kind;
@@ -183,7 +188,9 @@ impl<'a> Synthesizer<'a> {
         rng: &mut ChaCha8Rng,
     ) -> Result<(String, String)> {
         let (instruction, intent) = match (kind, anchor, asked) {
-            (PromptKind::Anchor, Some(anchor), _) => (self.instructions.with_anchor(anchor, rng)?, Intent::Balance),
+            (PromptKind::Anchor, Some(anchor), _) => {
+                (self.instructions.with_anchor(anchor, rng)?, Intent::Balance)
+            }
             (PromptKind::Reference, ..) => (self.instructions.with_reference(rng)?, Intent::Compare),
             (PromptKind::Question, _, Some(stem)) => {
                 (self.text.question(Intent::About(stem), rng)?, Intent::About(stem))
@@ -195,10 +202,11 @@ impl<'a> Synthesizer<'a> {
             Category::VeryQuiet | Category::VeryLoud => 9.0,
             _ => 4.5,
         };
-        let error = category
-            .direction()
-            .filter(|_| intent.may_blame(target))
-            .map(|direction| StemError { stem: target, direction, size_db });
+        let error = category.direction().filter(|_| intent.may_blame(target)).map(|direction| StemError {
+            stem: target,
+            direction,
+            size_db,
+        });
         let decision = Decision { intent, error };
         let sentence = self.text.answer_text(&decision, kind == PromptKind::Reference, present, rng)?;
         let mending_db = error.map(|_| -gain_db as f32);

@@ -12,5 +12,5 @@ mod write;
 
 pub use draw::Synthesizer;
 pub use line::{LineLevels, PromptKind, SampleLine};
-pub use settings::{CategoryRange, GateSettings, PromptShares, SynthesisSettings};
+pub use settings::{Categories, CategoryRange, GateSettings, PromptShares, SynthesisSettings, Unchanged};
 pub use write::{Synthesis, line_seed, read_lines, synthesize};

@@ -163,7 +163,8 @@ impl SynthesisSettings {
     /// # Errors
     /// When the file is missing, has an unknown key, or a value that makes no sense; the error names it.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let settings: Self =
             toml::from_str(&text).with_context(|| format!("{} cannot be used", path.display()))?;
         settings.check().with_context(|| format!("{} cannot be used", path.display()))?;
@@ -180,7 +181,10 @@ impl SynthesisSettings {
             let [low, high] = self.categories.get(category).range_db;
             let sign = f64::from(direction.sign());
             let name = category.name();
-            ensure!(low < high, "[categories.{name}] range_db goes from {low} to {high}; the lower one is first");
+            ensure!(
+                low < high,
+                "[categories.{name}] range_db goes from {low} to {high}; the lower one is first"
+            );
             ensure!(
                 low * sign >= 0.0 && high * sign >= 0.0 && low.abs().max(high.abs()) <= 60.0,
                 "[categories.{name}] range_db is {low} to {high}; {name} is {} dB, at most 60 either way",
@@ -190,11 +194,18 @@ impl SynthesisSettings {
         let priors = Category::ALL.map(|category| (category.name(), self.categories.get(category).prior));
         check_shares("categories", &priors)?;
         let p = &self.prompts;
-        let kinds =
-            [("generic", p.generic), ("anchor", p.anchor), ("reference", p.reference), ("question", p.question)];
+        let kinds = [
+            ("generic", p.generic),
+            ("anchor", p.anchor),
+            ("reference", p.reference),
+            ("question", p.question),
+        ];
         check_shares("prompts", &kinds)?;
         ensure!((0.0..=1.0).contains(&p.about_target), "[prompts] about_target is no share between 0 and 1");
-        ensure!((0.0..=1.0).contains(&self.gate.active_share), "[gate] active_share is no share between 0 and 1");
+        ensure!(
+            (0.0..=1.0).contains(&self.gate.active_share),
+            "[gate] active_share is no share between 0 and 1"
+        );
         Ok(())
     }
 }

@@ -37,7 +37,12 @@ pub fn line_seed(seed: u64, id: u64) -> u64 {
 ///
 /// # Errors
 /// When a wording cannot be drawn, the disk is full, or a song cannot be read.
-pub fn synthesize(index: &Index, synthesizer: &Synthesizer<'_>, plan: Synthesis<'_>, out: &Path) -> Result<()> {
+pub fn synthesize(
+    index: &Index,
+    synthesizer: &Synthesizer<'_>,
+    plan: Synthesis<'_>,
+    out: &Path,
+) -> Result<()> {
     let mut audio = plan.audio.map(|dir| AudioWriter::new(index, dir)).transpose()?;
     let bar = progress("lines", usize::try_from(plan.count)?, 0);
     let mut failure = None;

@@ -34,7 +34,8 @@ impl Instructions {
     /// When it is missing, or a wording is not as it must be; the error names key and wording.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         Self::parse(&text)
     }
 
@@ -80,7 +81,8 @@ impl Instructions {
     fn draw(&self, section: &str, anchor: Option<Stem>, rng: &mut impl Rng) -> Result<String> {
         let number = if anchor == Some(Stem::Bass) { Number::One } else { Number::Many };
         let fixed: Vec<(&str, &str)> = anchor.iter().map(|stem| ("anchor", stem.name())).collect();
-        let text = self.file.draw(section, "wordings", &Scope { number, fixed: &fixed, parts: &["parts"] }, rng)?;
+        let text =
+            self.file.draw(section, "wordings", &Scope { number, fixed: &fixed, parts: &["parts"] }, rng)?;
         Ok(super::templates::capitalised(&text))
     }
 }

@@ -112,7 +112,12 @@ impl FileStream {
             .map_err(|cause| bad(describe_cut(path).unwrap_or_else(|| describe_probe(cause))))?;
         let kind = format.format_info().short_name;
         let edits = if kind == "isomp4" { read_edits(path) } else { Vec::new() };
-        let sound_tracks = || format.tracks().iter().filter(|track| track.codec_params.as_ref().is_some_and(|params| params.is_audio()));
+        let sound_tracks = || {
+            format
+                .tracks()
+                .iter()
+                .filter(|track| track.codec_params.as_ref().is_some_and(|params| params.is_audio()))
+        };
         let track = match number {
             None => format.default_track(TrackType::Audio),
             Some(number) => sound_tracks().nth(number),

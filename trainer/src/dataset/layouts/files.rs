@@ -61,10 +61,15 @@ pub(super) fn stem_of(path: &Path) -> String {
 /// Reads a YAML file.
 pub(super) fn read_yaml<T: serde::de::DeserializeOwned>(root: &Path, path: &Path) -> Result<T> {
     let place = root.join(path);
-    let text = std::fs::read_to_string(&place).with_context(|| format!("{} cannot be read", place.display()))?;
+    let text =
+        std::fs::read_to_string(&place).with_context(|| format!("{} cannot be read", place.display()))?;
     serde_saphyr::from_str(&text).map_err(|cause| {
         // Of a report with an excerpt of the file only its first line is a sentence.
         let cause = cause.to_string();
-        anyhow::anyhow!("{} cannot be understood: {}", path.display(), cause.lines().next().unwrap_or_default())
+        anyhow::anyhow!(
+            "{} cannot be understood: {}",
+            path.display(),
+            cause.lines().next().unwrap_or_default()
+        )
     })
 }

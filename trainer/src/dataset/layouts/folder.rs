@@ -87,7 +87,8 @@ impl StemMap {
     /// # Errors
     /// When it is missing, has an unknown key or a malformed pattern, or names no stems.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} is no mapping", path.display()))
     }
 

@@ -41,9 +41,34 @@ const WORDS: [(Stem, &[&str]); 3] = [
     (
         Stem::Drums,
         &[
-            "drum", "drums", "percussion", "cymbal", "cymbals", "tambourine", "shaker", "snaps", "claps", "snare",
-            "kick", "toms", "bongo", "conga", "congas", "cabasa", "maracas", "cowbell", "guiro", "gong", "tabla",
-            "darbuka", "doumbek", "timbales", "castanet", "triangle", "claves", "beatboxing",
+            "drum",
+            "drums",
+            "percussion",
+            "cymbal",
+            "cymbals",
+            "tambourine",
+            "shaker",
+            "snaps",
+            "claps",
+            "snare",
+            "kick",
+            "toms",
+            "bongo",
+            "conga",
+            "congas",
+            "cabasa",
+            "maracas",
+            "cowbell",
+            "guiro",
+            "gong",
+            "tabla",
+            "darbuka",
+            "doumbek",
+            "timbales",
+            "castanet",
+            "triangle",
+            "claves",
+            "beatboxing",
         ],
     ),
     (Stem::Bass, &["bass"]),
@@ -92,7 +117,8 @@ fn song(root: &Path, name: &str, metadata: &Path) -> Result<FoundSong> {
     let beside = metadata.parent().unwrap_or(Path::new(""));
     let above = beside.parent().unwrap_or(Path::new(""));
     // Beside its metadata, or in the song's folder below a neighbour of `Metadata`.
-    let mut places = vec![beside.to_path_buf(), beside.join(name), above.join(name), above.join("Audio").join(name)];
+    let mut places =
+        vec![beside.to_path_buf(), beside.join(name), above.join(name), above.join("Audio").join(name)];
     places.extend(folders(root, above)?.into_iter().map(|dir| dir.join(name)));
     let dir = places
         .into_iter()

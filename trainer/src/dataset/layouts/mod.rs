@@ -98,7 +98,8 @@ impl Found {
             // Splits and names must hold on file systems that do not tell cases apart, too.
             match first.get(&song.name.to_lowercase()) {
                 Some(other) => {
-                    let reason = format!("{} is named the same; one of them must be renamed", other.display());
+                    let reason =
+                        format!("{} is named the same; one of them must be renamed", other.display());
                     self.refuse(&song.name, &song.path, reason);
                 }
                 None => {

@@ -10,7 +10,8 @@ use std::path::Path;
 const ENDING: &str = ".stem.mp4";
 /// Number of the mixture's stream, and those of the stems, as in the musdb package's mus.yaml.
 const MIXTURE_TRACK: usize = 0;
-const STEM_TRACKS: [(Stem, usize); 4] = [(Stem::Drums, 1), (Stem::Bass, 2), (Stem::Other, 3), (Stem::Vocals, 4)];
+const STEM_TRACKS: [(Stem, usize); 4] =
+    [(Stem::Drums, 1), (Stem::Bass, 2), (Stem::Other, 3), (Stem::Vocals, 4)];
 
 pub(super) fn find(root: &Path) -> Result<Found> {
     let mut found = Found::default();

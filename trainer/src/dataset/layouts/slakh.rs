@@ -73,7 +73,8 @@ fn song(root: &Path, name: &str, dir: &Path, split: Option<&str>) -> Result<Foun
     let stems = dir.join(&about.audio_dir);
     let mut known = BTreeSet::new();
     for (key, stem) in about.stems.iter().filter(|(_, stem)| stem.audio_rendered) {
-        let path = sound(root, &stems, key).with_context(|| format!("{} is missing", stems.join(key).display()))?;
+        let path =
+            sound(root, &stems, key).with_context(|| format!("{} is missing", stems.join(key).display()))?;
         let class = match stem.inst_class.as_str() {
             _ if stem.is_drum => Stem::Drums,
             "Drums" => Stem::Drums,
@@ -85,7 +86,8 @@ fn song(root: &Path, name: &str, dir: &Path, split: Option<&str>) -> Result<Foun
     }
     ensure!(song.has_stems(), "{} names no rendered stems", metadata.display());
     for extra in sound_files(root, &stems)?.iter().filter(|path| !known.contains(*path)) {
-        song.warnings.push(format!("{} is not used: the metadata does not name it as rendered", extra.display()));
+        song.warnings
+            .push(format!("{} is not used: the metadata does not name it as rendered", extra.display()));
     }
     song.mixture = sound(root, dir, "mix").map(|path| Source { path, track: None });
     Ok(song)
@@ -93,5 +95,8 @@ fn song(root: &Path, name: &str, dir: &Path, split: Option<&str>) -> Result<Foun
 
 /// `NAME.flac`, or `NAME.wav` where the collection was unpacked.
 fn sound(root: &Path, dir: &Path, name: &str) -> Option<PathBuf> {
-    ["flac", "wav"].map(|ending| dir.join(format!("{name}.{ending}"))).into_iter().find(|path| root.join(path).is_file())
+    ["flac", "wav"]
+        .map(|ending| dir.join(format!("{name}.{ending}")))
+        .into_iter()
+        .find(|path| root.join(path).is_file())
 }
