@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 mod advise;
+mod data;
 pub mod demo;
 mod evaluate;
+mod export;
 pub mod lines;
 mod training;
 
@@ -23,6 +25,9 @@ enum Command {
     Advise(advise::AdviseArgs),
     /// Runs the benchmark on a folder of songs with stems
     Evaluate(evaluate::EvaluateArgs),
+    /// Imports collections of songs and makes training samples of them
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Computes the feature maps of a folder of songs, once
     Prepare(training::PrepareArgs),
     /// Trains one part of the model
@@ -32,6 +37,10 @@ enum Command {
     Bundle(training::BundleArgs),
     /// Trains the same encoder with one thing changed at a time, and measures each on unheard songs
     Ablate(training::AblateArgs),
+    /// Writes the result of an advisor run for the plugin, or for Hugging Face's libraries
+    Export(export::ExportArgs),
+    /// Reads an adapter that is laid out as PEFT does
+    ImportAdapter(export::ImportAdapterArgs),
     /// Trains the tokenizer on the templates
     Tokenizer(training::TokenizerArgs),
     /// Fits the summary of usual balances to a table of stem levels
@@ -46,10 +55,13 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),
         Command::Bundle(args) => training::bundle(&args),
         Command::Ablate(args) => training::ablate(&args),
+        Command::Export(args) => export::export(&args),
+        Command::ImportAdapter(args) => export::import(&args),
         Command::Tokenizer(args) => training::tokenizer(&args),
         Command::Norms(args) => training::norms(&args),
     }

@@ -3,8 +3,10 @@
 //! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them.
 
 pub mod corpus;
+pub mod instructions;
 pub mod templates;
 mod wordings;
 
 pub use corpus::{Sample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
+pub use instructions::Instructions;
 pub use templates::Templates;

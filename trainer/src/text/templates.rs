@@ -12,6 +12,14 @@ const QUESTIONS: &str = "questions.toml";
 const ANSWERS: &str = "answers.toml";
 const HELDOUT: &str = "heldout_questions.toml";
 
+/// Name and text of every file of wordings, as compiled in.
+pub const TEMPLATE_FILES: [(&str, &str); 4] = [
+    (QUESTIONS, include_str!("../../templates/questions.toml")),
+    (ANSWERS, include_str!("../../templates/answers.toml")),
+    (HELDOUT, include_str!("../../templates/heldout_questions.toml")),
+    (super::instructions::FILE, include_str!("../../templates/instructions.toml")),
+];
+
 /// Fewest wordings of an answer.
 const LEAST_ANSWERS: usize = 10;
 /// Fewest wordings of a question.
@@ -138,7 +146,7 @@ impl Templates {
 }
 
 /// With capitals where sentences begin; a slot at the beginning stays as it is.
-fn capitalised(sentence: &str) -> String {
+pub(super) fn capitalised(sentence: &str) -> String {
     let mut begins = true;
     let mut text = String::with_capacity(sentence.len());
     for sign in sentence.chars() {

@@ -1,12 +1,14 @@
 //! The loop that pretraining and tuning share: steps over advice examples, log, checkpoints, export.
 
 use super::advice::AdviceLoss;
+use super::early_stop::{EarlyStop, Progress, Watch};
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, progress};
 use super::runlog::RunLog;
 use super::shards::{ShardOutcome, gradients};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What the loop needs to know of a run.
 pub struct AdviceSteps<'a> {
@@ -20,13 +22,19 @@ pub struct AdviceSteps<'a> {
     pub checkpoint_steps: usize,
     /// Optimiser.
     pub optimizer: &'a OptimizerSettings,
+    /// When the run ends before its last step, by the validation figure.
+    pub early_stop: &'a EarlyStop,
 }
+
+/// A figure on held-out examples, the lower the better, of the averaged weights.
+pub type Validation<'a> = &'a dyn Fn(&AdamW) -> Result<f64>;
 
 /// Steps between rows of the log.
 const LOG_STEPS: usize = 25;
 
-/// Takes the steps from `start` on. `loss(step, shard)` is the loss of a shard's examples; `export(optimizer, step)`
-/// writes the run's weights at each checkpoint.
+/// Takes the steps from `start` on. `loss(step, shard)` is the loss of a shard's examples; `validate` measures at each
+/// checkpoint, and `export(optimizer, step, path)` writes the run's weights: `NAME.safetensors` of the last checkpoint,
+/// and `NAME-best.safetensors` of the best.
 ///
 /// # Errors
 /// When a loss is not a number (the last good checkpoint then stands), or the disk is full.
@@ -36,13 +44,19 @@ pub fn train_advice(
     optimizer: &mut AdamW,
     start: usize,
     loss: impl Fn(usize, usize) -> Result<AdviceLoss> + Sync,
-    export: impl Fn(&AdamW, usize) -> Result<()>,
+    validate: Option<Validation<'_>>,
+    export: impl Fn(&AdamW, usize, &Path) -> Result<()>,
 ) -> Result<()> {
-    let log =
-        RunLog::open(&folder.dir, &["loss", "decision", "text", "gradient_norm", "learning_rate"], start)?;
+    let columns = ["loss", "decision", "text", "gradient_norm", "learning_rate", "validation"];
+    let log = RunLog::open(&folder.dir, &columns, start)?;
+    let mut watch = Watch::new(plan.early_stop, &log.figures("validation")?);
+    let file = |suffix: &str| folder.dir.join(format!("{}{suffix}.safetensors", plan.name));
     let bar = progress(plan.name, plan.steps, start);
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
     for step in start..plan.steps {
+        if watch.has_stopped() {
+            break;
+        }
         let rate = plan.optimizer.learning_rate_at(step, plan.steps);
         let (grads, figures) = gradients(optimizer.vars(), plan.shards, |shard| {
             let loss = loss(step, shard)?;
@@ -50,7 +64,7 @@ pub fn train_advice(
             let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
             Ok(ShardOutcome { loss: loss.total, figures })
         })
-        .with_context(|| format!("step {}", step + 1))?;
+        .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
         let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
         for (name, value) in figures.into_iter().chain([("gradient_norm", norm), ("learning_rate", rate)]) {
             *means.entry(name.to_string()).or_default() += value / LOG_STEPS as f64;
@@ -63,11 +77,21 @@ pub fn train_advice(
             means.clear();
         }
         if done % plan.checkpoint_steps == 0 || done == plan.steps {
+            if let Some(validate) = validate {
+                let figure = validate(optimizer)?;
+                log.row(done, &BTreeMap::from([("validation".to_string(), figure)]))?;
+                if watch.observe(done, figure) == Progress::Best {
+                    export(optimizer, done, &file("-best"))?;
+                }
+            }
             folder.save(optimizer)?;
-            export(optimizer, done)?;
-            log.plot(plan.name, &["decision", "text"])?;
+            export(optimizer, done, &file(""))?;
+            log.plot(plan.name, &["decision", "text", "validation"])?;
         }
     }
     bar.finish_and_clear();
+    if let (true, Some((best, figure))) = (watch.has_stopped(), watch.best()) {
+        eprintln!("stopped early: the best validation figure was {figure:.4} at step {best}");
+    }
     Ok(())
 }

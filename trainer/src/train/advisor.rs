@@ -1,9 +1,11 @@
 //! LoRA-tunes the decoder, and the projector with it, on flawed mixes as the encoder hears them.
 
 use super::advice::{AdviceExample, QuestionMix, advice_loss, allowed_stems, draw_sample};
-use super::advice_loop::{AdviceSteps, train_advice};
+use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::calibrate::field;
 use super::checkpoint::{load_tensors, save_tensors};
+use super::decoder::VALIDATION_SEED;
+use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, progress};
 use super::simulate::{SimulationSettings, Simulator};
@@ -12,6 +14,7 @@ use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceBalance};
 use mixing_buddy_core::encoder::{Encoder, Reading, STEMS};
@@ -46,6 +49,12 @@ pub struct AdvisorRun {
     pub unheard: f64,
     /// Share of simulated readings in each batch, which keeps what the pretraining taught.
     pub simulated: f64,
+    /// Flawed mixes of `calib` songs, never trained on, that each checkpoint is measured with; 0 for none.
+    pub validation_mixes: usize,
+    /// When the run ends before its last step, by that figure.
+    pub early_stop: EarlyStop,
+    /// Whether the frozen decoder is stored in 8 bits and dequantised where it is used (QLoRA): a quarter of the memory.
+    pub quantize_base: bool,
     /// The adapter.
     pub lora: LoraConfig,
     /// Optimiser.
@@ -69,6 +78,9 @@ impl Default for AdvisorRun {
             mixes: 3000,
             unheard: 0.5,
             simulated: 0.4,
+            validation_mixes: 0,
+            early_stop: EarlyStop::default(),
+            quantize_base: false,
             lora: LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() },
             optimizer: OptimizerSettings {
                 learning_rate: 5e-4,
@@ -99,6 +111,12 @@ fn is_trained(name: &str) -> bool {
     name.contains(".lora_") || name.starts_with("projector.")
 }
 
+/// Whether a weight of the base is kept in 8 bits: those of the blocks' linear layers, whose rows fill whole blocks.
+fn is_quantised(name: &str, tensor: &Tensor) -> bool {
+    let is_layer = name.starts_with("decoder.model.layers.") && name.ends_with("_proj.weight");
+    is_layer && tensor.rank() == 2 && tensor.dims()[1].is_multiple_of(GgmlDType::Q8_0.block_size())
+}
+
 /// Runs (or goes on with) the tuning that `config` describes, into `out`.
 ///
 /// # Errors
@@ -114,13 +132,21 @@ pub fn train_advisor(
     let run: AdvisorRun = toml::from_str(config).context("the configuration cannot be used")?;
     let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
 
-    let (base, metadata) = load_tensors(decoder_file)?;
+    let (mut base, metadata) = load_tensors(decoder_file)?;
     let decoder_config: DecoderConfig = field(&metadata, "decoder", decoder_file)?;
     let projector_config: ProjectorConfig = field(&metadata, "projector", decoder_file)?;
     let params = Params::train(run.seed, &Device::Cpu);
+    let mut quantised = Vec::new();
     for (name, tensor) in &base {
-        params.set(name, tensor)?;
+        if run.quantize_base && is_quantised(name, tensor) {
+            params.set_quantized(name, QTensor::quantize(tensor, GgmlDType::Q8_0)?)?;
+            quantised.push(name.clone());
+        } else {
+            params.set(name, tensor)?;
+        }
     }
+    // What is stored quantised is not kept beside it.
+    base.retain(|name, _| !quantised.contains(name));
     let decoder = Decoder::new(&params.pp("decoder").frozen(), &decoder_config, Some(&run.lora))?;
     let projector = Projector::new(&params.pp("projector"), &projector_config)?;
     let trained: BTreeMap<_, _> = params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect();
@@ -130,13 +156,26 @@ pub fn train_advisor(
     let sampler = TextSampler::shipped()?;
     let tokenizer = AdviceTokenizer::from_bytes(super::calibrate::TOKENIZER)?;
     let simulator = Simulator::new(&run.simulation, &run.questions, NormsSummary::shipped(), &sampler);
-    let heard = hear_mixes(&run, cache, encoder_file, &simulator)?;
+    let known = MapCache::open(cache, |song| song.is_for_training() && song.source != "voice")?;
+    let mut songs = vec![known];
+    if run.unheard > 0.0 {
+        songs.push(MapCache::open(cache, MapHeader::is_for_tuning)?);
+    }
+    let heard = hear_mixes(&run, &songs, run.mixes, encoder_file, &simulator)?;
+    let held_out = match run.validation_mixes {
+        0 => Vec::new(),
+        count => {
+            let songs = [MapCache::open(cache, MapHeader::is_for_calibration)?];
+            hear_mixes(&run, &songs, count, encoder_file, &simulator)?
+        }
+    };
     let plan = AdviceSteps {
         name: "advisor",
         steps: run.steps,
         shards: run.shards,
         checkpoint_steps: run.checkpoint_steps,
         optimizer: &run.optimizer,
+        early_stop: &run.early_stop,
     };
     let loss = |step: usize, shard: usize| {
         let number = (step * run.shards + shard) as u64;
@@ -154,23 +193,46 @@ pub fn train_advisor(
         let dropout = DropoutStream::new(run.seed ^ number << 33);
         advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, Some(&dropout), &mut rng)
     };
-    train_advice(&plan, &folder, &mut optimizer, start, loss, |optimizer, step| {
+    let tuned = |optimizer: &AdamW| -> Result<BTreeMap<String, Tensor>> {
         let mut weights: BTreeMap<String, Tensor> = base.clone();
         weights.extend(optimizer.averaged()?);
+        for name in &quantised {
+            let stored = params.get_quantized(name).context("a quantised weight is gone")?;
+            weights.insert(name.clone(), stored.dequantize(&Device::Cpu)?);
+        }
+        Ok(weights)
+    };
+    let validate = |optimizer: &AdamW| -> Result<f64> {
+        let params = Params::load(tuned(optimizer)?, BTreeMap::new(), &Device::Cpu);
+        let decoder = Decoder::new(&params.pp("decoder"), &decoder_config, Some(&run.lora))?;
+        let projector = Projector::new(&params.pp("projector"), &projector_config)?;
+        let mut rng = SmallRng::seed_from_u64(VALIDATION_SEED ^ run.seed);
+        let examples = held_out
+            .iter()
+            .map(|mix| ask_about(mix, &run, &simulator, &sampler, &mut rng))
+            .collect::<Result<Vec<_>>>()?;
+        let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)?;
+        Ok(loss.decision)
+    };
+    let validate = (!held_out.is_empty()).then_some(&validate as Validation<'_>);
+    train_advice(&plan, &folder, &mut optimizer, start, loss, validate, |optimizer, step, path| {
+        let weights = tuned(optimizer)?;
         let metadata = [
             ("decoder", serde_json::to_string(&decoder_config)?),
             ("projector", serde_json::to_string(&projector_config)?),
             ("lora", serde_json::to_string(&run.lora)?),
             ("step", step.to_string()),
         ];
-        save_tensors(&out.join("advisor.safetensors"), &weights, &metadata)
+        save_tensors(path, &weights, &metadata)
     })
 }
 
-/// Mixes, flaws and hears, on all threads.
+/// Mixes `count` flawed windows and hears them, on all threads: of the first songs, and a share of [`AdvisorRun::unheard`]
+/// of the second where there are such.
 fn hear_mixes(
     run: &AdvisorRun,
-    cache: &Path,
+    songs: &[MapCache],
+    count: usize,
     encoder_file: &Path,
     simulator: &Simulator<'_>,
 ) -> Result<Vec<HeardMix>> {
@@ -178,16 +240,15 @@ fn hear_mixes(
     let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
     let config = field(&metadata, "encoder", encoder_file)?;
     let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
-    let known = MapCache::open(cache, |song| song.is_for_training() && song.source != "voice")?;
-    let unheard = MapCache::open(cache, MapHeader::is_for_tuning)?;
-    let [known, unheard] =
-        [&known, &unheard].map(|songs| Mixer::new(songs, &run.mix, NormsSummary::shipped()));
-    let bar = progress("hearing", run.mixes, 0);
+    let mixers: Vec<Mixer<'_>> =
+        songs.iter().map(|songs| Mixer::new(songs, &run.mix, NormsSummary::shipped())).collect();
+    let bar = progress("hearing", count, 0);
     let hear = |shard: usize| -> Result<Vec<HeardMix>> {
         let mut rng = SmallRng::seed_from_u64(run.seed << 20 | shard as u64);
         let mut all = Vec::new();
-        while all.len() < run.mixes / run.shards {
-            let mixer = if rng.random_bool(run.unheard) { &unheard } else { &known };
+        while all.len() < count / run.shards {
+            let is_unheard = mixers.len() > 1 && rng.random_bool(run.unheard);
+            let mixer = &mixers[usize::from(is_unheard)];
             let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
             let flawed = simulator.flawed(None, &mut rng);
             let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {

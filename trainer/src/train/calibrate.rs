@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The shipped norms and tokenizer go into every bundle.
-pub(super) const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
+pub(crate) const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
 /// Confidence is worth speaking from where three of four such answers are right.
 const SPEAKING_PRECISION: f64 = 0.75;
 
@@ -75,7 +75,7 @@ pub fn build_bundle(
     Ok(info.calibration)
 }
 
-pub(super) fn field<T: DeserializeOwned>(
+pub(crate) fn field<T: DeserializeOwned>(
     metadata: &std::collections::HashMap<String, String>,
     key: &str,
     path: &Path,

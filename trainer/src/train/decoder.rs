@@ -1,13 +1,14 @@
 //! Pretrains the small decoder and the projector on advice text over simulated readings.
 
 use super::advice::{QuestionMix, advice_loss};
-use super::advice_loop::{AdviceSteps, train_advice};
+use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::checkpoint::{load_tensors, save_tensors};
+use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::RunFolder;
 use super::simulate::{SimulationSettings, Simulator};
 use crate::text::TextSampler;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
 use mixing_buddy_core::language::AdviceTokenizer;
@@ -16,7 +17,11 @@ use mixing_buddy_core::norms::NormsSummary;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Training seeds are a run's seed times 2^40 and a small number; this is none of them.
+pub(super) const VALIDATION_SEED: u64 = 0x7a11_da7e_0000_0000;
 
 /// One decoder run, as in its TOML file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +39,10 @@ pub struct DecoderRun {
     pub checkpoint_steps: usize,
     /// Weights of an earlier run (`decoder.safetensors`) to begin with; fresh ones where none is named.
     pub start_from: Option<std::path::PathBuf>,
+    /// Simulated examples, never trained on, that each checkpoint is measured with; 0 for none.
+    pub validation_examples: usize,
+    /// When the run ends before its last step, by that figure.
+    pub early_stop: EarlyStop,
     /// Inner width of the projector.
     pub projector_inner: usize,
     /// Sizes of the decoder; the vocabulary is the tokenizer's.
@@ -55,6 +64,8 @@ impl Default for DecoderRun {
             shards: 2,
             checkpoint_steps: 250,
             start_from: None,
+            validation_examples: 0,
+            early_stop: EarlyStop::default(),
             projector_inner: 128,
             decoder: DecoderConfig::default(),
             optimizer: OptimizerSettings { learning_rate: 2e-3, ..OptimizerSettings::default() },
@@ -64,12 +75,24 @@ impl Default for DecoderRun {
     }
 }
 
+/// A decoder's sizes may come from a `config.json` with keys of others' programs; in a run's configuration an unknown
+/// one is a slip.
+fn check_decoder_keys(config: &str) -> Result<()> {
+    let table: toml::Table = toml::from_str(config).context("the configuration cannot be used")?;
+    let known = serde_json::to_value(DecoderConfig::default())?;
+    for key in table.get("decoder").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys) {
+        ensure!(known.get(key).is_some(), "the configuration cannot be used: [decoder] {key} is not known");
+    }
+    Ok(())
+}
+
 /// Runs (or goes on with) the pretraining that `config` describes, into `out`.
 ///
 /// # Errors
 /// As [`super::encoder::train_encoder`].
 pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -> Result<()> {
     let mut run: DecoderRun = toml::from_str(config).context("the configuration cannot be used")?;
+    check_decoder_keys(config)?;
     let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
     let json = std::fs::read(tokenizer).with_context(|| format!("{} cannot be read", tokenizer.display()))?;
     let tokenizer = AdviceTokenizer::from_bytes(&json)?;
@@ -101,6 +124,7 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
         shards: run.shards,
         checkpoint_steps: run.checkpoint_steps,
         optimizer: &run.optimizer,
+        early_stop: &run.early_stop,
     };
     let loss = |step: usize, shard: usize| {
         let mut rng = SmallRng::seed_from_u64(run.seed << 40 | (step * run.shards + shard) as u64);
@@ -108,12 +132,23 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
             (0..run.batch / run.shards).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
         advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)
     };
-    train_advice(&plan, &folder, &mut optimizer, start, loss, |optimizer, step| {
+    let validate = |optimizer: &AdamW| -> Result<f64> {
+        let held = Params::load(optimizer.averaged()?, BTreeMap::new(), &Device::Cpu);
+        let decoder = Decoder::new(&held.pp("decoder"), &run.decoder, None)?;
+        let projector = Projector::new(&held.pp("projector"), &projector_config)?;
+        let mut rng = SmallRng::seed_from_u64(VALIDATION_SEED ^ run.seed);
+        let examples =
+            (0..run.validation_examples).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
+        let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)?;
+        Ok(loss.decision)
+    };
+    let validate = (run.validation_examples > 0).then_some(&validate as Validation<'_>);
+    train_advice(&plan, &folder, &mut optimizer, start, loss, validate, |optimizer, step, path| {
         let metadata = [
             ("decoder", serde_json::to_string(&run.decoder)?),
             ("projector", serde_json::to_string(&projector_config)?),
             ("step", step.to_string()),
         ];
-        save_tensors(&out.join("decoder.safetensors"), &optimizer.averaged()?, &metadata)
+        save_tensors(path, &optimizer.averaged()?, &metadata)
     })
 }

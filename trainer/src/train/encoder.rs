@@ -1,6 +1,7 @@
 //! Trains the encoder: masks, levels, uncertainty, presence.
 
 use super::checkpoint::{load_tensors, save_tensors};
+use super::early_stop::{EarlyStop, Progress, Watch};
 use super::mask_loss::mask_cross_entropy;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, progress};
@@ -49,6 +50,8 @@ pub struct EncoderRun {
     pub head_weight: f64,
     /// Weights of an earlier run (`encoder.safetensors`) to begin with; fresh ones where none is named.
     pub start_from: Option<std::path::PathBuf>,
+    /// When the run ends before its last step, by the mean of the levels' errors on the `calib` split.
+    pub early_stop: EarlyStop,
     /// Sizes of the encoder.
     pub encoder: EncoderConfig,
     /// Optimiser.
@@ -71,6 +74,7 @@ impl Default for EncoderRun {
             level_weight: 0.05,
             head_weight: 0.05,
             start_from: None,
+            early_stop: EarlyStop::default(),
             encoder: EncoderConfig::default(),
             optimizer: OptimizerSettings::default(),
             mix: MixSettings::default(),
@@ -79,7 +83,7 @@ impl Default for EncoderRun {
 }
 
 /// Columns of the run's log.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "loss",
     "mask",
     "level_db",
@@ -93,7 +97,10 @@ const COLUMNS: [&str; 13] = [
     "calib_drums_db",
     "calib_bass_db",
     "calib_other_db",
+    "calib_mean_db",
 ];
+/// Those of the errors by stem.
+const STEM_COLUMNS: std::ops::Range<usize> = 9..13;
 
 /// Runs (or goes on with) the training that `config` (the TOML text) describes, on the `train` songs of `cache_dir`,
 /// into `out`.
@@ -125,7 +132,11 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     let bar = progress("encoder", run.steps, start);
     let mut means: BTreeMap<String, f64> = BTreeMap::new();
     let mut counted = 0usize;
+    let mut watch = Watch::new(&run.early_stop, &log.figures("calib_mean_db")?);
     for step in start..run.steps {
+        if watch.has_stopped() {
+            break;
+        }
         let began = Instant::now();
         let rate = run.optimizer.learning_rate_at(step, run.steps);
         let share = run.batch / run.shards;
@@ -144,7 +155,7 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
             let dropout = DropoutStream::new(run.seed ^ ((step * run.shards + shard) as u64) << 32);
             shard_loss(&encoder, &features, &examples, &run, Some(&dropout), data_time)
         })
-        .with_context(|| format!("step {}", step + 1))?;
+        .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
         let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
         let extra =
             [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
@@ -161,8 +172,14 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
                 && let Some(calib) = &calib
             {
                 let errors = measure_averaged(&run, &features, &optimizer, calib, norms)?;
-                for (name, value) in COLUMNS[9..].iter().zip(errors) {
+                for (name, value) in COLUMNS[STEM_COLUMNS].iter().zip(errors) {
                     means.insert(name.to_string(), value);
+                }
+                let known: Vec<f64> = errors.into_iter().filter(|error| error.is_finite()).collect();
+                let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+                means.insert("calib_mean_db".into(), mean);
+                if watch.observe(done, mean) == Progress::Best {
+                    export_averaged(&optimizer, &run, &features, &out.join("encoder-best.safetensors"))?;
                 }
                 bar.suspend(|| {
                     let (mask, level) = (means["mask"], means["level_db"]);
@@ -173,7 +190,7 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
             means.clear();
             counted = 0;
         }
-        if done % run.checkpoint_steps == 0 || done == run.steps {
+        if done % run.checkpoint_steps == 0 || done == run.steps || watch.has_stopped() {
             folder.save(&optimizer)?;
             export_averaged(&optimizer, &run, &features, &out.join("encoder.safetensors"))?;
             log.plot(
@@ -183,6 +200,11 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
         }
     }
     bar.finish_and_clear();
+    if let (true, Some((best, error))) = (watch.has_stopped(), watch.best()) {
+        eprintln!(
+            "stopped early: the best error was {error:.2} dB at step {best}; encoder-best.safetensors holds it"
+        );
+    }
     Ok(())
 }
 

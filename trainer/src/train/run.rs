@@ -52,7 +52,11 @@ impl RunFolder {
 
     /// Says, of a failed step, what still stands.
     pub fn what_stands(&self) -> String {
-        format!("training stopped; {} holds the last good weights", self.checkpoint.display())
+        if self.checkpoint.exists() {
+            format!("training stopped; {} holds the last good weights", self.checkpoint.display())
+        } else {
+            "training stopped before its first checkpoint".into()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! A run's log: figures to a CSV file, and a plot of them.
+//! A run's log: figures to a CSV file and to TensorBoard, and a plot of them.
 
+use super::tensorboard::EventLog;
 use anyhow::{Context, Result};
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct RunLog {
     path: PathBuf,
     columns: Vec<String>,
+    events: EventLog,
 }
 
 impl RunLog {
@@ -31,7 +33,7 @@ impl RunLog {
         }
         std::fs::write(&path, kept.join("\n") + "\n")
             .with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(RunLog { path, columns })
+        Ok(RunLog { path, columns, events: EventLog::begin(dir, resume_at)? })
     }
 
     /// Adds a row. Names that are missing leave their column empty.
@@ -42,7 +44,24 @@ impl RunLog {
         let cells = self.columns.iter().map(|c| figures.get(c).map_or(String::new(), |v| format!("{v:.6}")));
         let line = format!("{step},{}\n", cells.collect::<Vec<_>>().join(","));
         let mut file = std::fs::OpenOptions::new().append(true).open(&self.path)?;
-        file.write_all(line.as_bytes()).with_context(|| format!("{} cannot be written", self.path.display()))
+        file.write_all(line.as_bytes())
+            .with_context(|| format!("{} cannot be written", self.path.display()))?;
+        self.events.scalars(step, figures)
+    }
+
+    /// Step and figure of every row that has one in this column.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn figures(&self, column: &str) -> Result<Vec<(usize, f64)>> {
+        let Some(at) = self.columns.iter().position(|name| name == column) else { return Ok(Vec::new()) };
+        let text = std::fs::read_to_string(&self.path)
+            .with_context(|| format!("{} cannot be read", self.path.display()))?;
+        let cells = |line: &str| {
+            let mut cells = line.split(',');
+            Some((cells.next()?.parse().ok()?, cells.nth(at)?.parse().ok()?))
+        };
+        Ok(text.lines().skip(1).filter_map(cells).collect())
     }
 
     /// Draws the named columns into `plot.png` beside the log.

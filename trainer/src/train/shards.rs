@@ -4,7 +4,7 @@
 //! better than a parallel matmul does.
 
 use super::optimizer::Gradients;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use candle_core::{Tensor, Var};
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct ShardOutcome {
 /// The sum is made in shard order, so that the result does not depend on which thread is first.
 ///
 /// # Errors
-/// When a shard fails or panics.
+/// When a shard fails or panics, or its loss is not a number.
 pub fn gradients(
     vars: &BTreeMap<String, Var>,
     count: usize,
@@ -29,6 +29,8 @@ pub fn gradients(
 ) -> Result<(Gradients, Vec<(&'static str, f64)>)> {
     let run = |index: usize| -> Result<(Gradients, Vec<(&'static str, f64)>)> {
         let outcome = shard(index)?;
+        let loss = outcome.loss.to_scalar::<f32>()?;
+        ensure!(loss.is_finite(), "the loss of part {} of {count} of its batch is {loss}", index + 1);
         let store = outcome.loss.backward()?;
         let mut gradients = Gradients::new();
         for (name, var) in vars {

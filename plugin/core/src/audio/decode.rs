@@ -88,6 +88,15 @@ impl FileStream {
     /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, empty, no audio, protected, of
     /// an unknown codec, of an impossible rate, or without sound.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_track(path, None)
+    }
+
+    /// Opens one sound track of a file that holds several, such as a `.stem.mp4`: the first is number 0; none stands for
+    /// the one that the file plays by default.
+    ///
+    /// # Errors
+    /// As [`FileStream::open`], and [`Error::Audio`] if there is no such track.
+    pub fn open_track(path: &Path, number: Option<usize>) -> Result<Self> {
         let bad = |reason: String| Error::audio(path, reason);
         let file = File::open(path).map_err(Error::io(path))?;
         let about = file.metadata().map_err(Error::io(path))?;
@@ -103,7 +112,20 @@ impl FileStream {
             .map_err(|cause| bad(describe_cut(path).unwrap_or_else(|| describe_probe(cause))))?;
         let kind = format.format_info().short_name;
         let edits = if kind == "isomp4" { read_edits(path) } else { Vec::new() };
-        let Some(track) = format.default_track(TrackType::Audio).cloned() else {
+        let sound_tracks = || {
+            format
+                .tracks()
+                .iter()
+                .filter(|track| track.codec_params.as_ref().is_some_and(|params| params.is_audio()))
+        };
+        let track = match number {
+            None => format.default_track(TrackType::Audio),
+            Some(number) => sound_tracks().nth(number),
+        };
+        if let (None, Some(number), count @ 1..) = (track, number, sound_tracks().count()) {
+            return Err(bad(format!("has {count} sound tracks; number {} is asked for", number + 1)));
+        }
+        let Some(track) = track.cloned() else {
             let is_protected = edits.iter().any(|edit| edit.is_protected);
             let reason = if is_protected { PROTECTED } else { "has no sound track that can be read" };
             return Err(bad(reason.into()));

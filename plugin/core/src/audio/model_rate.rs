@@ -25,7 +25,14 @@ impl ModelRateStream {
     /// # Errors
     /// As [`FileStream::open`], and [`Error::Samples`] if `sample_rate_hz` is out of range.
     pub fn open(path: &Path, sample_rate_hz: u32) -> Result<Self> {
-        let file = FileStream::open(path)?;
+        Self::of_file(FileStream::open(path)?, sample_rate_hz)
+    }
+
+    /// What is left of an opened file, to be heard at `sample_rate_hz`.
+    ///
+    /// # Errors
+    /// [`Error::Samples`] if `sample_rate_hz` is out of range.
+    pub fn of_file(file: FileStream, sample_rate_hz: u32) -> Result<Self> {
         let resampler = StreamResampler::new(file.sample_rate_hz(), sample_rate_hz)?;
         Ok(Self {
             file,

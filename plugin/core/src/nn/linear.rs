@@ -105,7 +105,8 @@ impl Linear {
             Weight::Dense(weight) => flat.matmul(&weight.t()?)?,
             Weight::Frozen(weight) => frozen_matmul(&flat, FrozenWeight::Dense(weight.clone()))?,
             Weight::Quantized { weight, fused } => {
-                if flat.track_op() {
+                // While training the product must be exact: the fused one rounds its inputs to 8 bits as well.
+                if flat.track_op() || self.lora.as_ref().is_some_and(|lora| lora.a.track_op()) {
                     frozen_matmul(&flat, FrozenWeight::Quantized(weight.clone()))?
                 } else {
                     fused.forward(&flat)?

@@ -20,7 +20,7 @@ pub enum Init {
 
 enum Store {
     /// Fresh or loaded variables; what is asked for and missing is made.
-    Train { vars: BTreeMap<String, Var>, seed: u64 },
+    Train { vars: BTreeMap<String, Var>, quantized: BTreeMap<String, Arc<QTensor>>, seed: u64 },
     /// Weights of a file. What is missing is an error.
     Load { dense: BTreeMap<String, Tensor>, quantized: BTreeMap<String, Arc<QTensor>> },
 }
@@ -41,7 +41,7 @@ pub struct Params {
 impl Params {
     /// Trainable variables, made on demand from `seed` (each from its own name, so that order does not matter).
     pub fn train(seed: u64, device: &Device) -> Self {
-        Self::of(Store::Train { vars: BTreeMap::new(), seed }, device)
+        Self::of(Store::Train { vars: BTreeMap::new(), quantized: BTreeMap::new(), seed }, device)
     }
 
     /// Weights of a file.
@@ -101,7 +101,13 @@ impl Params {
         let (name, shape) = (self.name(name), shape.into());
         let mut store = self.lock();
         let tensor = match &mut *store {
-            Store::Train { vars, seed } => {
+            Store::Train { vars, quantized, seed } => {
+                if let Some(quantized) = quantized.get(&name) {
+                    bail!(
+                        "the weight '{name}' is stored quantised with shape {:?}, expected {shape:?}",
+                        quantized.shape()
+                    );
+                }
                 if !vars.contains_key(&name) {
                     let fresh = fresh(&name, *seed, &shape, init, &self.device)?;
                     vars.insert(name.clone(), Var::from_tensor(&fresh)?);
@@ -123,8 +129,9 @@ impl Params {
     /// The weight `name` as it is stored quantised, if it is.
     pub fn get_quantized(&self, name: &str) -> Option<Arc<QTensor>> {
         match &*self.lock() {
-            Store::Train { .. } => None,
-            Store::Load { quantized, .. } => quantized.get(&self.name(name)).cloned(),
+            Store::Train { quantized, .. } | Store::Load { quantized, .. } => {
+                quantized.get(&self.name(name)).cloned()
+            }
         }
     }
 
@@ -132,7 +139,7 @@ impl Params {
     pub fn contains(&self, name: &str) -> bool {
         let name = self.name(name);
         match &*self.lock() {
-            Store::Train { vars, .. } => vars.contains_key(&name),
+            Store::Train { vars, quantized, .. } => vars.contains_key(&name) || quantized.contains_key(&name),
             Store::Load { dense, quantized } => dense.contains_key(&name) || quantized.contains_key(&name),
         }
     }
@@ -163,6 +170,24 @@ impl Params {
                     Ok(())
                 }
             },
+        }
+    }
+
+    /// Gives a frozen weight of a training run its value as it is stored: quantised (QLoRA, Dettmers et al. 2023).
+    ///
+    /// # Errors
+    /// When it exists as a variable, or for loaded weights.
+    pub fn set_quantized(&self, name: &str, value: QTensor) -> Result<()> {
+        let name = self.name(name);
+        match &mut *self.lock() {
+            Store::Load { .. } => bail!("loaded weights cannot be changed"),
+            Store::Train { vars, .. } if vars.contains_key(&name) => {
+                bail!("the weight '{name}' is a variable already")
+            }
+            Store::Train { quantized, .. } => {
+                quantized.insert(name, Arc::new(value));
+                Ok(())
+            }
         }
     }
 

@@ -1,0 +1,73 @@
+//! MUSDB18-HQ: `train|test/SONG/{mixture,vocals,drums,bass,other}.wav` (Rafii et al. 2019, doi 10.5281/zenodo.3338373).
+
+use super::files::{folders, name_of, sound_files};
+use super::{Found, FoundSong, Source};
+use anyhow::{Result, bail};
+use mixing_buddy_core::Stem;
+use std::path::{Path, PathBuf};
+
+/// The parts of MUSDB18.
+pub(super) const PARTS: [&str; 2] = ["train", "test"];
+
+/// Songs of `train` that the musdb package (mus.yaml) holds out for validation.
+const VALIDATION: [&str; 14] = [
+    "ANiMAL - Rockshow",
+    "Actions - One Minute Smile",
+    "Alexander Ross - Goodbye Bolero",
+    "Clara Berry And Wooldog - Waltz For My Victims",
+    "Fergessen - Nos Palpitants",
+    "James May - On The Line",
+    "Johnny Lokke - Promises & Lies",
+    "Leaf - Summerghost",
+    "Meaxic - Take A Step",
+    "Patrick Talbot - A Reason To Leave",
+    "Skelpolu - Human Mistakes",
+    "Traffic Experiment - Sirens",
+    "Triviul - Angelsaint",
+    "Young Griffo - Pennies",
+];
+
+/// The official split of a song of this part.
+pub(super) fn split(part: &str, song: &str) -> Option<String> {
+    let split = if part == "train" && VALIDATION.contains(&song) { "valid" } else { part };
+    Some(split.into())
+}
+
+pub(super) fn find(root: &Path) -> Result<Found> {
+    let mut found = Found::default();
+    for part in PARTS.into_iter().filter(|part| root.join(part).is_dir()) {
+        for dir in folders(root, Path::new(part))? {
+            let name = name_of(&dir);
+            found.take(&name, &dir, song(root, part, &name, &dir));
+        }
+    }
+    Ok(found)
+}
+
+fn song(root: &Path, part: &str, name: &str, dir: &Path) -> Result<FoundSong> {
+    let mut song = FoundSong {
+        name: name.into(),
+        path: dir.to_path_buf(),
+        split: split(part, name),
+        ..FoundSong::default()
+    };
+    let is_there = |path: &PathBuf| root.join(path).is_file();
+    let mut known = Vec::new();
+    for stem in Stem::ALL {
+        let path = dir.join(format!("{stem}.wav"));
+        if !is_there(&path) {
+            bail!("{stem}.wav is missing");
+        }
+        known.push(path.clone());
+        song.push(stem, path);
+    }
+    let mixture = dir.join("mixture.wav");
+    if is_there(&mixture) {
+        known.push(mixture.clone());
+        song.mixture = Some(Source { path: mixture, track: None });
+    }
+    for extra in sound_files(root, dir)?.iter().filter(|path| !known.contains(path)) {
+        song.warnings.push(format!("{} is not used: this layout has no such stem", extra.display()));
+    }
+    Ok(song)
+}

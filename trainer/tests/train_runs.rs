@@ -1,0 +1,314 @@
+//! Training runs as a user starts, kills, resumes and misconfigures them.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/sounds.rs"]
+mod sounds;
+
+use candle_core::Tensor;
+use mixing_buddy_trainer::train::checkpoint::load_tensors;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
+
+/// A decoder run so small that a step takes milliseconds. One shard, so that sums are made in one order.
+const DECODER: &str = "
+steps = 60
+batch = 2
+shards = 1
+checkpoint_steps = 4
+projector_inner = 16
+[decoder]
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 1
+num_attention_heads = 2
+num_key_value_heads = 1
+[optimizer]
+learning_rate = 0.003
+warmup_steps = 10
+[simulation]
+summary = 8
+";
+
+const ENCODER: &str = "
+steps = 24
+batch = 2
+shards = 1
+checkpoint_steps = 2
+measure_steps = 1000
+measure_mixes = 12
+[encoder]
+hidden = 32
+intermediate = 64
+layers = 1
+heads = 2
+summary = 8
+dropout = 0.1
+";
+
+fn trainer() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer"));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end; what it said where it failed.
+fn run(args: &[impl AsRef<OsStr>]) -> Result<(), String> {
+    let done = trainer().args(args).output().unwrap();
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
+}
+
+fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
+    let of = |tensor: &Tensor| {
+        tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect()
+    };
+    load_tensors(path).unwrap().0.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
+}
+
+/// A folder of files for one test, as paths in text.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().into()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.text(name)
+    }
+}
+
+/// Starts a run, kills it with SIGKILL at a random moment once it has a checkpoint, resumes it, kills it again, and
+/// lets it end. Returns how many kills struck.
+fn run_with_kills(args: &[String], out: &Path, seed: u64) -> usize {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let mut struck = 0;
+    for attempt in 0..3 {
+        let mut child = trainer();
+        child.args(args).stderr(Stdio::null());
+        if attempt > 0 {
+            child.arg("--resume");
+        }
+        let mut child = child.spawn().unwrap();
+        let began = Instant::now();
+        while !out.join("last.safetensors").exists() && child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint after two minutes");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(rng.random_range(0..250)));
+        if child.try_wait().unwrap().is_none() {
+            // SIGKILL: nothing can be tidied up.
+            child.kill().unwrap();
+            struck += 1;
+        }
+        child.wait().unwrap();
+    }
+    run(&[args, &["--resume".to_string()]].concat()).unwrap();
+    struck
+}
+
+fn same_after_kills(args: &dyn Fn(&str) -> Vec<String>, place: &Place, weights: &str) {
+    run(&args("whole")).unwrap();
+    let struck = run_with_kills(&args("killed"), &place.path("killed"), 5);
+    assert!(struck > 0, "every run ended before it could be killed: make it longer");
+    for file in ["last.safetensors", weights] {
+        let (whole, killed) = (bits(&place.path("whole").join(file)), bits(&place.path("killed").join(file)));
+        assert!(!whole.is_empty());
+        assert_eq!(whole, killed, "{file} differs after {struck} kills");
+    }
+    let steps = |run: &str| {
+        let text = std::fs::read_to_string(place.path(run).join("losses.csv")).unwrap();
+        text.lines().skip(1).map(|line| line.split(',').next().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(steps("whole"), steps("killed"));
+}
+
+#[test]
+fn a_killed_decoder_run_resumes_to_the_same_weights() {
+    let place = Place::new();
+    let config = place.write("decoder.toml", DECODER);
+    let args = |out: &str| {
+        ["train", "decoder", "--config", &config, "--tokenizer", TOKENIZER, "--out", &place.text(out)]
+            .map(String::from)
+            .to_vec()
+    };
+    same_after_kills(&args, &place, "decoder.safetensors");
+}
+
+/// Two songs of 25 s as feature maps, of this split.
+fn cache(place: &Place) -> String {
+    for (seed, split) in [(1, "train"), (2, "train"), (3, "calib")] {
+        let dir = place.path(&format!("songs/Song {seed}"));
+        sounds::musdb_song(&dir, seed, 25.0);
+        std::fs::write(dir.join("song.json"), format!(r#"{{"split": "{split}"}}"#)).unwrap();
+    }
+    let out = place.text("cache");
+    run(&["prepare", "--songs", &place.text("songs"), "--out", &out, "--variants", "0"]).unwrap();
+    out
+}
+
+#[test]
+fn a_killed_encoder_run_resumes_to_the_same_weights() {
+    let place = Place::new();
+    let (config, cache) = (place.write("encoder.toml", ENCODER), cache(&place));
+    let args = |out: &str| {
+        ["train", "encoder", "--config", &config, "--cache", &cache, "--out", &place.text(out)]
+            .map(String::from)
+            .to_vec()
+    };
+    same_after_kills(&args, &place, "encoder.safetensors");
+}
+
+#[test]
+fn qlora_tunes_and_exports_what_it_was_tuned_on() {
+    let place = Place::new();
+    let (encoder, decoder) = (
+        place.write("encoder.toml", &ENCODER.replace("24", "2")),
+        place.write("decoder.toml", &DECODER.replace("60", "4")),
+    );
+    let cache = cache(&place);
+    let text = |name: &str| place.text(name);
+    run(&["train", "encoder", "--config", &encoder, "--cache", &cache, "--out", &text("run1")]).unwrap();
+    run(&["train", "decoder", "--config", &decoder, "--tokenizer", TOKENIZER, "--out", &text("run2")])
+        .unwrap();
+    let advisor = place.write(
+        "advisor.toml",
+        "steps = 4\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nvalidation_mixes = 2\nquantize_base = true\n\
+         [lora]\nrank = 4\nalpha = 8.0\ndropout = 0.05\ntarget_modules = [\"q_proj\", \"down_proj\"]\n[simulation]\nsummary = 8\n",
+    );
+    let (e, d) = (text("run1/encoder.safetensors"), text("run2/decoder.safetensors"));
+    run(&[
+        "train",
+        "advisor",
+        "--config",
+        &advisor,
+        "--cache",
+        &cache,
+        "--encoder",
+        &e,
+        "--decoder",
+        &d,
+        "--out",
+        &text("run3"),
+    ])
+    .unwrap();
+    let (base, tuned) =
+        (bits(&place.path("run2/decoder.safetensors")), bits(&place.path("run3/advisor.safetensors")));
+    let mut rounded = 0;
+    for (name, before) in &base {
+        let after = &tuned[name];
+        if name.ends_with("_proj.weight") {
+            rounded += usize::from(before != after);
+            let close =
+                before.iter().zip(after).all(|(a, b)| (f32::from_bits(*a) - f32::from_bits(*b)).abs() < 0.02);
+            assert!(close, "{name} is not the base in 8 bits");
+        } else if name.starts_with("decoder.") {
+            assert_eq!(before, after, "{name} is frozen");
+        }
+    }
+    assert_eq!(rounded, 7);
+    assert_eq!(tuned.keys().filter(|name| name.contains(".lora_")).count(), 4);
+    let csv = std::fs::read_to_string(place.path("run3/losses.csv")).unwrap();
+    assert!(csv.lines().any(|line| line.starts_with("4,") && !line.ends_with(',')), "{csv}");
+    run(&["export", &text("run3"), "--format", "peft", "--encoder", &e, "--out", &text("hub")]).unwrap();
+    run(&["import-adapter", &text("hub"), "--out", &text("back.safetensors")]).unwrap();
+    assert_eq!(bits(&place.path("back.safetensors")), tuned);
+    assert_eq!(bits(&place.path("hub/encoder.safetensors")), bits(&place.path("run1/encoder.safetensors")));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_says_what_stands() {
+    let place = Place::new();
+    let fast = DECODER
+        .replace("checkpoint_steps = 4", "checkpoint_steps = 1")
+        .replace("0.003", "3e37")
+        .replace("warmup_steps = 10", "warmup_steps = 0");
+    let config = place.write("decoder.toml", &fast);
+    let out = place.text("run");
+    let sentence =
+        run(&["train", "decoder", "--config", &config, "--tokenizer", TOKENIZER, "--out", &out]).unwrap_err();
+    assert!(sentence.contains("step 2") || sentence.contains("step 3"), "{sentence}");
+    assert!(sentence.contains("last.safetensors holds the last good weights"), "{sentence}");
+    let (state, metadata) = load_tensors(&place.path("run/last.safetensors")).unwrap();
+    let finite = |tensor: &Tensor| {
+        tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|v| v.is_finite())
+    };
+    assert!(state.iter().filter(|(name, _)| name.starts_with("weights.")).all(|(_, tensor)| finite(tensor)));
+    assert!(
+        sentence.contains(&format!("step {}", metadata["step"].parse::<usize>().unwrap() + 1)),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_run_ends_early_when_nothing_gets_better_and_keeps_the_best() {
+    let place = Place::new();
+    // Without learning no measurement is better than the first.
+    let stuck = DECODER
+        .replace("0.003", "0.0")
+        .replace("projector_inner", "validation_examples = 4\nprojector_inner")
+        + "[early_stop]\npatience = 2\nleast_gain = 0.0001\n";
+    let config = place.write("decoder.toml", &stuck);
+    let out = place.text("run");
+    let args = ["train", "decoder", "--config", &config, "--tokenizer", TOKENIZER, "--out", &out];
+    run(&args).unwrap();
+    let step = |name: &str| load_tensors(&place.path("run").join(name)).unwrap().1["step"].clone();
+    assert_eq!((step("last.safetensors"), step("decoder-best.safetensors")), ("12".into(), "4".into()));
+    // Resumed, it is still at its end.
+    run(&[&args[..], &["--resume"]].concat()).unwrap();
+    assert_eq!(step("last.safetensors"), "12");
+    let events = std::fs::read_dir(place.path("run")).unwrap().filter_map(Result::ok);
+    assert_eq!(events.filter(|entry| entry.file_name().to_string_lossy().contains("tfevents")).count(), 2);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let place = Place::new();
+    let out = place.text("run");
+    let start = |config: &str, more: &[&str]| {
+        let config = place.write("decoder.toml", config);
+        let args = ["train", "decoder", "--config", &config, "--tokenizer", TOKENIZER, "--out", &out];
+        run(&[&args[..], more].concat())
+    };
+    let short = DECODER.replace("60", "4");
+    let sentence = start(&short.replace("batch", "batsh"), &[]).unwrap_err();
+    assert!(sentence.contains("batsh"), "{sentence}");
+    let sentence = start(&short.replace("hidden_size = 32", "hidden_sise = 32"), &[]).unwrap_err();
+    assert!(sentence.contains("hidden_sise"), "{sentence}");
+    start(&short, &[]).unwrap();
+    let sentence = start(&short, &[]).unwrap_err();
+    assert!(sentence.contains("last.safetensors exists: resume it"), "{sentence}");
+    let sentence = start(&short.replace("hidden_size = 32", "hidden_size = 64"), &["--resume"]).unwrap_err();
+    assert!(sentence.contains("another configuration"), "{sentence}");
+    // The checkpoint of a run with other sizes, put in this one's place.
+    let other = Place::new();
+    let wide = other.write("decoder.toml", &short.replace("hidden_size = 32", "hidden_size = 64"));
+    run(&["train", "decoder", "--config", &wide, "--tokenizer", TOKENIZER, "--out", &other.text("run")])
+        .unwrap();
+    let mut bytes = std::fs::read(other.path("run/last.safetensors")).unwrap();
+    // Both texts are of one length, so that the file stays whole.
+    let (from, to) = (b"hidden_size = 64", b"hidden_size = 32");
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    std::fs::write(place.path("run/last.safetensors"), &bytes).unwrap();
+    let sentence = start(&short, &["--resume"]).unwrap_err();
+    assert!(sentence.contains("another architecture") && sentence.contains("decoder.model"), "{sentence}");
+    std::fs::write(place.path("run/last.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
+    let sentence = start(&short, &["--resume"]).unwrap_err();
+    assert!(sentence.contains("last.safetensors is damaged"), "{sentence}");
+}
