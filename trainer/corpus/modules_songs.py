@@ -18,7 +18,6 @@ from voices import vocals
 FOLDERS = {
     "/usr/share/games/pingus/data/music": ("GPL-2.0-or-later", "Pingus music, see its AUTHORS file"),
     "/usr/share/games/tecnoballz/musics": ("GPL-3.0-or-later", "TLK Games"),
-    "/usr/share/games/rafkill": ("LGPL-2.0", "Rafkill, Jon Rafkind and others"),
     "/usr/share/games/heroes/mod": ("GPL-2.0-or-later", "Heroes sound tracks, Daniel Burrows"),
 }
 SUFFIXES = (".mod", ".xm", ".s3m", ".it")
@@ -31,9 +30,8 @@ def jobs(config):
     out = []
     for folder in FOLDERS:
         for path in sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES):
-            # A game's tunes share instruments: whole packages serve one split.
-            split = "test" if "rafkill" in folder else "train"
-            out.append({"source": "modules", "id": f"{Path(folder).parts[4]}-{path.stem}", "tune": str(path), "folder": folder, "split": split})
+            # All in train: a game's tunes share instruments, and games share composers.
+            out.append({"source": "modules", "id": f"{Path(folder).parts[4]}-{path.stem}", "tune": str(path), "folder": folder, "split": "train"})
     return out
 
 

@@ -9,7 +9,7 @@ DEBIAN = (
     "fluid-soundfont-gm", "musescore-general-soundfont-lossless", "timgm6mb-soundfont",
     "opl3-soundfont", "csound-soundfont", "avldrums.lv2-soundfont",
     "hydrogen-drumkits", "hydrogen-data", "lmms", "lmms-common", "sonic-pi-samples",
-    "libopenmpt0", "pingus-data", "tecnoballz-data", "rafkill-data", "heroes-sound-tracks",
+    "libopenmpt0", "pingus-data", "tecnoballz-data", "heroes-sound-tracks",
 )  # fmt: skip
 PYPI = ("numpy", "scipy", "soundfile", "soxr", "mido")
 
@@ -43,8 +43,8 @@ KITS = {
     "rumpf_kit_z01_h2": ("train", "CC-BY-3.0", "Emanuel Rumpf"),
     "Black_Pearl_4_LV2.sf2": ("train", "CC-BY-SA-3.0", "Glen MacArthur (AVL drumkits)"),
     "Red_Zeppelin_4_LV2.sf2": ("train", "CC-BY-SA-3.0", "Glen MacArthur (AVL drumkits)"),
-    "lmms-drums": ("train", "GPL-2.0-or-later", "LMMS drum samples, LMMS developers"),
-    "sonic-pi": ("train", "CC0-1.0", "Sonic Pi drum samples from freesound.org (see its copyright file)"),
+    "lmms-drums": ("train", "GPL-2.0-or-later", "LMMS drum and bass samples, LMMS developers"),
+    "sonic-pi": ("train", "CC0-1.0", "Sonic Pi drum and bass samples from freesound.org (see its copyright file)"),
     "Millo-Drums_v.1": ("calib", "GPL-2.0", "Emiliano Grilli"),
     "Millo_MultiLayered2": ("calib", "GPL-2.0", "Emiliano Grilli"),
     "Millo_MultiLayered3": ("calib", "GPL-2.0", "Emiliano Grilli"),

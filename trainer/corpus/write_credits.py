@@ -11,6 +11,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from packages import BANKS, KITS, TUNES  # noqa: E402
 
+MODULES = (
+    ("GPL-2.0-or-later", "Pingus music (Debian pingus-data), see its AUTHORS file"),
+    ("GPL-3.0-or-later", "TLK Games (Debian tecnoballz-data)"),
+    ("GPL-2.0-or-later", "Daniel Burrows and the Heroes authors (Debian heroes-sound-tracks)"),
+)  # fmt: skip
+
 LMMS = (
     ("Artistic-2.0", "CapDan (ReggaeTry, ReggaetonTry, ZeroSumGame, Crunk), momo64 (esp), Achim Settelmeier (InnerRecreation), socceroos (Progress), Peter Asplund (Surrender)"),
     ("CC-BY-SA-3.0", "CapDan and Armin Heller (TwilightArea)"),
@@ -29,6 +35,7 @@ def main():
         "## Tunes and patterns",
         *[f"- {name}: {who}. {licence}" for name, (licence, who) in TUNES.items()],
         *[f"- LMMS demo projects (Debian lmms-common): {who}. {licence}" for licence, who in LMMS],
+        *[f"- Tracker modules: {who}. {licence}" for licence, who in MODULES],
         "",
         "## Soundfonts",
         *[f"- {name}: {who}. {licence}" for name, (_, _, licence, who) in BANKS.items()],
