@@ -170,7 +170,7 @@ fn reference_logits(dir: &Path) -> Matrix {
         for head in 0..heads {
             let part = |m: &Matrix, t: usize, head: usize| m[t][head * width..(head + 1) * width].to_vec();
             let pair = head / (heads / pairs);
-            for t in 0..x.len() {
+            for (t, mixed) in mixed.iter_mut().enumerate() {
                 let query = rotate(&part(&q, t, head), t, theta);
                 let scores: Vec<f64> = (0..=t)
                     .map(|s| {
@@ -181,7 +181,7 @@ fn reference_logits(dir: &Path) -> Matrix {
                 let total: f64 = scores.iter().map(|s| s.exp()).sum();
                 for (s, score) in scores.iter().enumerate() {
                     for (i, value) in part(&v, s, pair).iter().enumerate() {
-                        mixed[t][head * width + i] += score.exp() / total * value;
+                        mixed[head * width + i] += score.exp() / total * value;
                     }
                 }
             }

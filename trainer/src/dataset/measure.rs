@@ -159,8 +159,15 @@ struct Tally {
     mixture: f64,
     mixture_times_sum: f64,
     loudest_dbfs: [f64; 4],
-    /// Each class's loudest chunk and the finished mix there, in mono.
-    excerpts: [Option<(f64, Vec<f32>, Vec<f32>)>; 4],
+    /// Each class's loudest chunk.
+    excerpts: [Option<Excerpt>; 4],
+}
+
+/// A stem and the finished mix over one chunk, in mono.
+struct Excerpt {
+    power: f64,
+    stem: Vec<f32>,
+    mixture: Vec<f32>,
 }
 
 impl Tally {
@@ -175,9 +182,9 @@ impl Tally {
             self.stems[at] += own;
             self.loudest_dbfs[at] = self.loudest_dbfs[at].max(dbfs(own / (2 * chunk.len()).max(1) as f64));
             if let (Some(pcm), Some(mixture)) = (&chunk.stems[stem], &chunk.mixture)
-                && self.excerpts[at].as_ref().is_none_or(|(loudest, ..)| own > *loudest)
+                && self.excerpts[at].as_ref().is_none_or(|loudest| own > loudest.power)
             {
-                self.excerpts[at] = Some((own, mono(pcm), mono(mixture)));
+                self.excerpts[at] = Some(Excerpt { power: own, stem: mono(pcm), mixture: mono(mixture) });
             }
         }
         if let Some(mixture) = &chunk.mixture {
@@ -198,8 +205,8 @@ impl Tally {
         let name = mixture.display();
         ensure!(self.mixture > 0.0, "{name} is silent, but the stems are not");
         for stem in Stem::ALL.into_iter().filter(|stem| !checks.silent.contains(stem)) {
-            let Some((_, own, mix)) = &self.excerpts[stem.index()] else { continue };
-            if let Some(shift) = shift_of(own, mix, rate_hz)? {
+            let Some(excerpt) = &self.excerpts[stem.index()] else { continue };
+            if let Some(shift) = shift_of(&excerpt.stem, &excerpt.mixture, rate_hz)? {
                 let side = if shift > 0 { "after" } else { "before" };
                 let shift_ms = shift.unsigned_abs() as f64 / f64::from(rate_hz) * 1e3;
                 bail!("{stem} is not aligned: it lies {shift_ms:.0} ms {side} its place in {name}");

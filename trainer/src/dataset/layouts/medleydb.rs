@@ -83,7 +83,7 @@ fn class(instrument: &str) -> Stem {
         return Stem::Other;
     }
     let has = |word: &&str| name.split(|sign: char| !sign.is_alphanumeric()).any(|part| part == *word);
-    WORDS.iter().find(|(_, words)| words.iter().any(|word| has(&word))).map_or(Stem::Other, |(stem, _)| *stem)
+    WORDS.iter().find(|(_, words)| words.iter().any(has)).map_or(Stem::Other, |(stem, _)| *stem)
 }
 
 pub(super) fn find(root: &Path) -> Result<Found> {
