@@ -97,7 +97,7 @@ fn play(plugin: &mut MixingBuddy, sound: &[f32], position: &mut i64) {
         let mut channels = [piece.to_vec(), piece.to_vec()];
         host::process(plugin, &mut Context::playing_at(RATE_HZ, *position), &mut channels);
         *position += piece.len() as i64;
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(4));
     }
 }
 
@@ -115,7 +115,7 @@ fn memory() {
         plugin.prepare(RATE_HZ, false);
         wait(plugin, |view| !view.model.name.is_empty());
         play(plugin, &music, &mut 0);
-        wait(plugin, |view| view.song.is_some() && view.history.len() >= 5);
+        wait(plugin, |view| view.song.is_some() && view.history.len() >= 2);
     };
     let before = resident_mb();
     let mut first = MixingBuddy::default();
