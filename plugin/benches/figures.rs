@@ -97,7 +97,9 @@ fn play(plugin: &mut MixingBuddy, sound: &[f32], position: &mut i64) {
         let mut channels = [piece.to_vec(), piece.to_vec()];
         host::process(plugin, &mut Context::playing_at(RATE_HZ, *position), &mut channels);
         *position += piece.len() as i64;
-        std::thread::sleep(Duration::from_millis(1));
+        while plugin.waiting_s() > 2.0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 
@@ -115,7 +117,7 @@ fn memory() {
         plugin.prepare(RATE_HZ, false);
         wait(plugin, |view| !view.model.name.is_empty());
         play(plugin, &music, &mut 0);
-        wait(plugin, |view| view.song.is_some() && view.history.len() >= 5);
+        wait(plugin, |view| view.song.is_some() && view.history.len() >= 2);
     };
     let before = resident_mb();
     let mut first = MixingBuddy::default();
@@ -176,14 +178,16 @@ fn process_calls() {
             times.push((cpu() - started).as_nanos() as u32);
             position += BLOCK as i64;
         }
-        std::thread::sleep(Duration::from_millis(60));
+        while plugin.waiting_s() > 1.0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
     times.sort_unstable();
     let at = |share: f64| f64::from(times[((times.len() - 1) as f64 * share) as usize]) / 1e3;
     let dropped = plugin.view().model.dropped_s;
     row("process(), 64 samples, stereo, 48 kHz: median", format!("{:.2} µs", at(0.5)), "-");
     row("  99.9th percentile of 10^6 calls, worker busy", format!("{:.2} µs", at(0.999)), "13 µs");
-    row("  sound dropped meanwhile, the host being far too fast", format!("{dropped:.0} s"), "-");
+    row("  sound dropped meanwhile", format!("{dropped:.0} s"), "-");
 }
 
 fn song() {

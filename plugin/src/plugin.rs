@@ -53,6 +53,11 @@ impl MixingBuddy {
         &self.params
     }
 
+    /// Seconds of sound that the worker has not read yet: who plays faster than music can wait for it.
+    pub fn waiting_s(&self) -> f64 {
+        self.tap.as_ref().map_or(0.0, |tap| tap.waiting_frames() as f64 / f64::from(tap.sample_rate_hz()))
+    }
+
     /// Gets ready for sound at a rate. Cheap when nothing changed: hosts call it several times.
     pub fn prepare(&mut self, sample_rate_hz: f32, is_offline: bool) {
         let rate = sample_rate_hz.round() as u32;

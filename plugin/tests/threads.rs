@@ -22,14 +22,15 @@ fn threads() -> Vec<String> {
     names
 }
 
-fn play(plugin: &mut MixingBuddy, seconds: usize) {
-    for block in 0..seconds * 100 {
+/// Plays a window and a little more, faster than music and slower than the worker reads.
+fn play(plugin: &mut MixingBuddy) {
+    for block in 0..1030 {
         let sound: Vec<f32> =
             (0..480).map(|n| ((n * 7919 + block * 31) % 1009) as f32 / 2018.0 - 0.25).collect();
         let mut channels = [sound.clone(), sound];
         process(plugin, &mut Context::playing_at(RATE_HZ, 480 * block as i64), &mut channels);
-        if block % 100 == 0 {
-            std::thread::sleep(Duration::from_millis(5));
+        if block % 50 == 0 {
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
@@ -58,7 +59,8 @@ fn no_thread_outlives_its_instance() {
     for _ in 0..10 {
         plugin.prepare(RATE_HZ, false);
     }
-    play(&mut plugin, 11);
+    wait(&plugin, "the model is loaded", |view| view.activity != Activity::Loading);
+    play(&mut plugin);
     wait(&plugin, "a window is judged", |view| view.newest.is_some() && view.song.is_some());
     plugin.worker().commands().send(Command::Ask("Are the drums too loud?".into()));
     wait(&plugin, "a question is answered", |view| view.answer.as_ref().is_some_and(|a| a.advice.is_some()));
@@ -81,7 +83,7 @@ fn no_thread_outlives_its_instance() {
         let mut plugin = MixingBuddy::default();
         plugin.prepare(RATE_HZ, false);
         wait(&plugin, "the model is loaded", |view| view.activity != Activity::Loading);
-        play(&mut plugin, 11);
+        play(&mut plugin);
         std::thread::sleep(Duration::from_millis(wait_ms));
         drop_in_time(plugin, "judging");
     }

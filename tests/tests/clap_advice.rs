@@ -1,14 +1,17 @@
 //! The CLAP in a host: it hears the demo's error, and what it said is saved with the project, whatever the project held.
 
 use anyhow::Result;
-use mixing_buddy_core::{Stem, Verdict};
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::{CancelFlag, Engine, Request, Stem, Verdict};
 use mixing_buddy_tests::host::{Instance, Library, Transport};
 use mixing_buddy_tests::saved::{State, framed, with_session};
 use mixing_buddy_tests::{bundle, playback, song};
+use mixing_buddy_trainer::SHIPPED_BUNDLE;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn library() -> Library {
-    Library::load(&bundle::clap()).unwrap()
+fn library() -> Result<Library> {
+    Library::load(&bundle::clap())
 }
 
 /// An instance that has heard the demo, and its state.
@@ -22,7 +25,7 @@ fn after_the_demo(library: &Library) -> Result<(Instance, State)> {
 
 #[test]
 fn the_demo_is_judged_window_by_window_and_its_error_is_found() -> Result<()> {
-    let library = library();
+    let library = library()?;
     assert_eq!(library.name, "MixingBuddy");
     let (_plugin, state) = after_the_demo(&library)?;
     let starts: Vec<f64> = state.history.iter().map(|window| window.start_s).collect();
@@ -47,8 +50,38 @@ fn the_demo_is_judged_window_by_window_and_its_error_is_found() -> Result<()> {
 }
 
 #[test]
+fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
+    let (_plugin, state) = after_the_demo(&library()?)?;
+    let cancel = CancelFlag::new();
+    let engine = Engine::from_bytes(Path::new("compact.mixbuddy"), SHIPPED_BUNDLE, &cancel)?;
+    let demo = song::demo()?.pcm;
+    let window_samples = engine.info().features.window_samples();
+    for window in &state.history {
+        let start = (window.start_s * f64::from(demo.sample_rate_hz)).round() as usize;
+        let end = (start + window_samples).min(demo.len());
+        let pcm = StereoPcm::new(
+            demo.left[start..end].to_vec(),
+            demo.right[start..end].to_vec(),
+            demo.sample_rate_hz,
+        )?;
+        let heard = engine.hear(&pcm, &cancel)?;
+        let direct = engine.answer(&heard, &Request::default(), &cancel)?;
+        // The plugin keeps its features in half precision, and the sound before a window runs into its first frame.
+        let (ours, theirs) = (&window.advice, &direct);
+        assert_eq!(ours.best.stem, theirs.best.stem, "at {} s", window.start_s);
+        assert_eq!(ours.best.verdict.direction(), theirs.best.verdict.direction(), "at {} s", window.start_s);
+        assert!((ours.confidence - theirs.confidence).abs() < 0.03, "{ours:?}\n{theirs:?}");
+        for (stem, level) in ours.levels_lu.iter() {
+            let difference = level.zip(theirs.levels_lu[stem]).map_or(0.0, |(a, b)| (a - b).abs());
+            assert!(difference < 0.2, "{stem}: {ours:?}\n{theirs:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn played_live_from_another_thread_it_says_the_same() -> Result<()> {
-    let library = library();
+    let library = library()?;
     let (_plugin, offline) = after_the_demo(&library)?;
     let demo = song::demo()?.pcm;
     let mut plugin = library.create()?;
@@ -80,7 +113,7 @@ fn played_live_from_another_thread_it_says_the_same() -> Result<()> {
 
 #[test]
 fn what_was_said_is_saved_and_restored() -> Result<()> {
-    let library = library();
+    let library = library()?;
     let (mut plugin, before) = after_the_demo(&library)?;
     let saved = plugin.save()?;
     drop(plugin);
@@ -107,7 +140,7 @@ fn what_was_said_is_saved_and_restored() -> Result<()> {
 
 #[test]
 fn parameters_are_saved_and_restored() -> Result<()> {
-    let library = library();
+    let library = library()?;
     let mut plugin = library.create()?;
     plugin.activate(48_000.0, 64)?;
     for parameter in plugin.parameters() {
@@ -126,7 +159,7 @@ fn parameters_are_saved_and_restored() -> Result<()> {
 
 #[test]
 fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
-    let library = library();
+    let library = library()?;
     let good = library.create()?.save()?;
     let deep = "[".repeat(200_000);
     let huge = format!("{{\"version\":1,\"history\":[{}]}}", "0,".repeat(50_000_000));
@@ -177,7 +210,7 @@ fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
 
 #[test]
 fn a_bypassed_or_halted_plugin_hears_nothing() -> Result<()> {
-    let library = library();
+    let library = library()?;
     let demo = song::demo()?.pcm;
     let rate = f64::from(demo.sample_rate_hz);
     for (is_bypassed, is_playing) in [(true, true), (false, false)] {

@@ -8,8 +8,8 @@ const RATES_HZ: [f64; 8] = [8_000.0, 22_050.0, 32_000.0, 44_100.0, 48_000.0, 88_
 const BLOCKS: [usize; 9] = [1, 2, 63, 64, 127, 480, 1024, 4097, 8192];
 const LONGEST: usize = 8192;
 
-fn instance() -> Instance {
-    Library::load(&bundle::clap()).unwrap().create().unwrap()
+fn instance() -> Result<Instance> {
+    Library::load(&bundle::clap())?.create()
 }
 
 /// Loud and quiet samples that no two channels share (SplitMix64, Steele et al. 2014).
@@ -31,14 +31,14 @@ fn bits(samples: &[f32]) -> Vec<u32> {
 }
 
 /// Plays `sound` in blocks and demands it back unchanged.
-fn assert_passes(plugin: &mut Instance, sound: &[Vec<f32>], rate_hz: f64, block: usize) {
-    let audio = plugin.audio().unwrap();
+fn assert_passes(plugin: &mut Instance, sound: &[Vec<f32>], rate_hz: f64, block: usize) -> Result<()> {
+    let audio = plugin.audio()?;
     let frames = sound[0].len();
     for start in (0..frames).step_by(block) {
         let end = (start + block).min(frames);
         let input: Vec<&[f32]> = sound.iter().map(|channel| &channel[start..end]).collect();
         let transport = Transport { is_playing: true, position_s: start as f64 / rate_hz };
-        let output = audio.play(&input, Some(transport)).unwrap();
+        let output = audio.play(&input, Some(transport))?;
         for (channel, (sent, came)) in input.iter().zip(output).enumerate() {
             assert_eq!(
                 bits(sent),
@@ -47,11 +47,12 @@ fn assert_passes(plugin: &mut Instance, sound: &[Vec<f32>], rate_hz: f64, block:
             );
         }
     }
+    Ok(())
 }
 
 #[test]
 fn sound_passes_bit_for_bit_at_every_rate_and_block() {
-    let mut plugin = instance();
+    let mut plugin = instance().unwrap();
     for channels in [2, 1] {
         plugin.deactivate();
         plugin.select_channels(channels).unwrap();
@@ -65,7 +66,7 @@ fn sound_passes_bit_for_bit_at_every_rate_and_block() {
                 // A block of one sample costs as much as one of a thousand.
                 let frames = (block * 600).clamp(64, 3 * LONGEST);
                 let sound: Vec<Vec<f32>> = sound.iter().map(|channel| channel[..frames].to_vec()).collect();
-                assert_passes(&mut plugin, &sound, rate_hz, block);
+                assert_passes(&mut plugin, &sound, rate_hz, block).unwrap();
             }
         }
     }
@@ -73,7 +74,7 @@ fn sound_passes_bit_for_bit_at_every_rate_and_block() {
 
 #[test]
 fn what_is_no_number_passes_unharmed_too() {
-    let mut plugin = instance();
+    let mut plugin = instance().unwrap();
     plugin.activate(48_000.0, 512).unwrap();
     let odd = [
         f32::NAN,
@@ -92,12 +93,12 @@ fn what_is_no_number_passes_unharmed_too() {
         left[index * 5] = *sample;
         right[index * 5 + 2] = *sample;
     }
-    assert_passes(&mut plugin, &[left, right], 48_000.0, 512);
+    assert_passes(&mut plugin, &[left, right], 48_000.0, 512).unwrap();
 }
 
 #[test]
 fn hosts_that_do_odd_things_are_survived() -> Result<()> {
-    let mut plugin = instance();
+    let mut plugin = instance().unwrap();
     // Never processed.
     plugin.activate(44_100.0, 64)?;
     // Activated again and again, at changing rates.
@@ -125,13 +126,12 @@ fn hosts_that_do_odd_things_are_survived() -> Result<()> {
     }
     // The rate changes while the song plays.
     plugin.activate(8_000.0, 256)?;
-    assert_passes(&mut plugin, &sound.map(|channel| channel.to_vec()), 8_000.0, 100);
-    Ok(())
+    assert_passes(&mut plugin, &sound, 8_000.0, 100)
 }
 
 #[test]
 fn bypass_and_automation_leave_the_sound_alone() -> Result<()> {
-    let mut plugin = instance();
+    let mut plugin = instance().unwrap();
     let parameters = plugin.parameters();
     let names: Vec<String> = parameters.iter().map(|parameter| parameter.name.to_lowercase()).collect();
     for expected in ["bypass", "sensitivity", "hop"] {
@@ -143,7 +143,7 @@ fn bypass_and_automation_leave_the_sound_alone() -> Result<()> {
         let (low, high, default) = parameter.range;
         for value in [low, high, default] {
             plugin.audio()?.set_parameter(parameter.id, value);
-            assert_passes(&mut plugin, &sound, 48_000.0, 480);
+            assert_passes(&mut plugin, &sound, 48_000.0, 480)?;
             let now =
                 plugin.parameters().into_iter().find(|other| other.id == parameter.id).map(|now| now.value);
             assert_eq!(now, Some(value), "{}", parameter.name);
@@ -154,7 +154,7 @@ fn bypass_and_automation_leave_the_sound_alone() -> Result<()> {
 
 #[test]
 fn layouts_other_than_mono_and_stereo_are_refused() {
-    let mut plugin = instance();
+    let mut plugin = instance().unwrap();
     for channels in [0, 3, 6] {
         assert!(plugin.select_channels(channels).is_err(), "{channels} channels");
     }

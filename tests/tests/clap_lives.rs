@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use mixing_buddy_tests::host::{Instance, Library, Transport};
-use mixing_buddy_tests::{bundle, saved, song, threads};
+use mixing_buddy_tests::{bundle, playback, saved, song, threads};
 use std::time::{Duration, Instant};
 
 const RATE_HZ: f64 = 48_000.0;
@@ -74,6 +74,12 @@ fn instances_come_and_go_and_leave_nothing_behind() -> Result<()> {
         assert!(took < 2 * LONGEST_GOODBYE, "dropped {wait_ms} ms into its work it took {took:?}");
         assert_nothing_left(&before, "after a drop in the middle of work");
     }
+
+    // Dropped after its work is done, whatever that has started.
+    let mut plugin = library.create()?;
+    playback::play(&mut plugin, &demo.pcm, |_| {})?;
+    farewell(plugin);
+    assert_nothing_left(&before, "after the demo was judged");
 
     // Eight at once, each with a worker of its own, all of them heard.
     let mut eight = (0..8).map(|_| library.create()).collect::<Result<Vec<_>>>()?;

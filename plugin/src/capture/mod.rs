@@ -119,6 +119,11 @@ impl Tap {
         self.is_offline
     }
 
+    /// Frames that the worker has not read yet.
+    pub fn waiting_frames(&self) -> usize {
+        self.samples.occupied_len()
+    }
+
     /// Takes a block of one or two channels. Audio thread: no allocation, no lock, no system call.
     pub fn block<C: AsRef<[f32]>>(&mut self, channels: &[C], info: BlockInfo) {
         let (Some(left), Some(right)) = (channels.first(), channels.last()) else { return };

@@ -35,7 +35,7 @@ pub(super) fn show(
         }
     });
     let Some(answered) = &view.answer else { return };
-    ui.scope(|ui| {
+    let drawn = ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         widgets::remark(ui, format!("“{}”", answered.question), colours.dim);
         match &answered.advice {
@@ -48,4 +48,8 @@ pub(super) fn show(
             }
         }
     });
+    if state.answer_seen.as_ref() != Some(answered) {
+        drawn.response.scroll_to_me(None);
+        state.answer_seen = Some(answered.clone());
+    }
 }

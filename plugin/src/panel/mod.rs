@@ -35,7 +35,7 @@ use theme::Palette;
 /// Smallest size of the panel in points, at any scale.
 pub const MIN_SIZE_PT: [f32; 2] = [560.0, 420.0];
 /// Size of the panel when it is opened for the first time, in points.
-pub const DEFAULT_SIZE_PT: [f32; 2] = [820.0, 560.0];
+pub const DEFAULT_SIZE_PT: [f32; 2] = [820.0, 600.0];
 
 /// From this width on the panel has two columns, in points.
 const TWO_COLUMNS_FROM_PT: f32 = 700.0;

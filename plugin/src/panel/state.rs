@@ -1,6 +1,7 @@
 //! What the panel remembers between frames: what is unfolded, selected and being typed.
 
 use super::path_box::PathBox;
+use crate::view::Answered;
 use serde::{Deserialize, Serialize};
 
 /// Scales that the panel offers, in percent of the platform's own.
@@ -50,6 +51,8 @@ pub struct PanelState {
     pub selected: Option<u64>,
     /// The question being typed.
     pub question: String,
+    /// The answer that was scrolled to, so that each comes into view once.
+    pub answer_seen: Option<Answered>,
     /// The box that asks for a file, if it is open.
     pub path_box: Option<PathBox>,
     /// Whether theme and scale are unfolded.

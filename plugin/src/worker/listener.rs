@@ -152,7 +152,7 @@ impl Listener {
             let mut is_bad = false;
             for sample in [l, r] {
                 if !is_sound(*sample) {
-                    is_bad |= !(sample.abs() <= LOUDEST);
+                    is_bad |= sample.is_nan() || sample.abs() > LOUDEST;
                     *sample = 0.0;
                 }
             }

@@ -129,15 +129,14 @@ impl ReferenceJob {
     }
 
     fn finish(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<Reference> {
-        if self.heard.is_empty() {
-            let rows = &mut self.rows;
-            self.features.finish(|row| rows.extend_from_slice(row));
-            let frames = self.rows.len() / self.features.row_values();
-            let seconds = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
-            if seconds < FeatureSettings::SHORTEST_S {
-                return Err(Error::audio(&self.path, "is shorter than three seconds, which says too little"));
-            }
+        let rows = &mut self.rows;
+        self.features.finish(|row| rows.extend_from_slice(row));
+        let frames = self.rows.len() / self.features.row_values();
+        let left_s = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
+        if left_s >= FeatureSettings::SHORTEST_S {
             self.hear(advisor, cancel)?;
+        } else if self.heard.is_empty() {
+            return Err(Error::audio(&self.path, "is shorter than three seconds, which says too little"));
         }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         reference_of(advisor, name, &self.heard)

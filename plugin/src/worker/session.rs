@@ -31,8 +31,8 @@ const REFERENCE_SLICE: Duration = Duration::from_millis(30);
 const LISTEN_SLICE: Duration = Duration::from_millis(50);
 /// While the host renders, judging waits until no sound has come for this long: the render must not overtake the ring.
 const RENDER_QUIET: Duration = Duration::from_millis(250);
-/// The song is judged at most this often while it plays.
-const SONG_EVERY: Duration = Duration::from_secs(10);
+/// While it plays, the song is judged with every so manieth window.
+const SONG_EVERY_WINDOWS: usize = 2;
 /// The view is published at most this often for the sake of the seconds heard.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 
@@ -70,7 +70,8 @@ pub struct Session {
     /// What a loaded project knew of the song.
     earlier_song: Option<SavedSong>,
     song_due: bool,
-    song_judged: Option<Instant>,
+    /// Windows judged since the song was.
+    windows_since_song: usize,
     newest_due: bool,
     choices: Choices,
     undo: Vec<Option<Reference>>,
@@ -115,7 +116,7 @@ impl Session {
             history: History::default(),
             earlier_song: None,
             song_due: false,
-            song_judged: None,
+            windows_since_song: 0,
             newest_due: false,
             choices: Choices::default(),
             undo: Vec::new(),
@@ -202,8 +203,7 @@ impl Session {
         let sensitivity = self.parts.params.sensitivity.value();
         if (sensitivity - self.sensitivity).abs() > 1e-4 {
             self.sensitivity = sensitivity;
-            self.newest_due = true;
-            self.song_due = true;
+            self.aim_changed();
         }
         self.fetch_model();
         let listening = self.listen();
@@ -389,10 +389,10 @@ impl Session {
             self.measure(&*advisor);
             return Next::Busy;
         }
-        let is_rendering = self.flow == Some(Flow::Playing)
+        let is_playing = self.flow == Some(Flow::Playing)
             && self.last_sound.is_some_and(|when| when.elapsed() < RENDER_QUIET);
         if self.queue.offline_len() > 0 {
-            if is_rendering {
+            if is_playing {
                 return Next::Idle;
             }
             if let Some(window) = self.queue.take_offline() {
@@ -400,8 +400,8 @@ impl Session {
             }
             return Next::Busy;
         }
-        let song_rests = self.song_judged.is_some_and(|when| when.elapsed() < SONG_EVERY);
-        if self.song_due && !(is_rendering && song_rests) {
+        let song_rests = self.view.song.is_some() && self.windows_since_song < SONG_EVERY_WINDOWS;
+        if self.song_due && !(is_playing && song_rests) {
             self.judge_song(&*advisor);
             return Next::Busy;
         }
@@ -433,6 +433,7 @@ impl Session {
                 self.view.model.window_ms = Some(started.elapsed().as_secs_f32() * 1000.0);
                 self.history.insert(window.start_s, window.end_s, advice, heard);
                 self.song_due = true;
+                self.windows_since_song += 1;
                 self.history_changed();
             }
             Err(error) => self.failed(&error),
@@ -453,7 +454,7 @@ impl Session {
 
     fn judge_song(&mut self, advisor: &dyn Advisor) {
         self.song_due = false;
-        self.song_judged = Some(Instant::now());
+        self.windows_since_song = 0;
         let mut evidence: Vec<Heard> = Vec::new();
         if let Some(song) = &self.earlier_song {
             // As many copies as there were windows, so that old and new weigh the same.
@@ -576,7 +577,7 @@ impl Session {
     fn aim_changed(&mut self) {
         self.newest_due = true;
         self.song_due = true;
-        self.song_judged = None;
+        self.windows_since_song = SONG_EVERY_WINDOWS;
         self.is_dirty = true;
         self.is_saved_dirty = true;
     }

@@ -261,3 +261,30 @@ fn changes_theme_and_size() {
     assert_eq!(harness.state().state.look.scale_percent, 150);
     assert_eq!(harness.ctx.zoom_factor(), 1.5);
 }
+
+#[test]
+fn an_answer_comes_into_view_once() {
+    let mut scene = scenes::answered();
+    scene.size_pt = mixing_buddy::panel::MIN_SIZE_PT;
+    let mut harness = stage(scene);
+    let answer = "The bass could come up a little. Raise it by about 3 dB.";
+    let visible = egui::Rect::from_min_size(egui::Pos2::ZERO, mixing_buddy::panel::MIN_SIZE_PT.into());
+    assert!(
+        visible.contains_rect(harness.get_by_label(answer).rect()),
+        "{:?}",
+        harness.get_by_label(answer).rect()
+    );
+    // Whoever scrolls away is left in peace.
+    harness.hover_at(egui::pos2(100.0, 300.0));
+    harness.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: egui::vec2(0.0, 2000.0),
+        modifiers: egui::Modifiers::NONE,
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Unknown,
+    });
+    harness.run_steps(12);
+    let place =
+        |harness: &Harness<'static, Stage>| harness.query_by_label(answer).map(|node| node.rect().top());
+    assert!(place(&harness).is_none_or(|top| top > visible.bottom()), "{:?}", place(&harness));
+}

@@ -1,8 +1,9 @@
 //! A linear layer: dense, frozen or quantised, with or without LoRA. One file chooses, the models do not know.
 
+use super::ops::contiguous_f32;
 use super::params::{Init, Params, mix_bits};
 use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Module, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Module, Result, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,13 +120,48 @@ impl Linear {
             y = (y + (low * lora.scale)?)?;
         }
         if let Some(bias) = &self.bias {
-            y = y.broadcast_add(bias)?;
+            y = add_bias(&y, bias)?;
         }
         let mut shape = dims;
         if let Some(last) = shape.last_mut() {
             *last = self.outputs;
         }
         y.reshape(shape)
+    }
+}
+
+/// `y + bias`, the bias to each row.
+///
+/// candle adds large tensors on a pool of threads that never ends, which a plugin must not start in its host; so
+/// where no gradient is asked for, the sum is made here, on the calling thread.
+fn add_bias(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if y.device().is_cpu() && !y.track_op() && !bias.track_op() {
+        y.contiguous()?.apply_op2_no_bwd(&bias.contiguous()?, &AddBias)
+    } else {
+        y.broadcast_add(bias)
+    }
+}
+
+struct AddBias;
+
+impl CustomOp2 for AddBias {
+    fn name(&self) -> &'static str {
+        "add-bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (y, bias) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
+        if bias.is_empty() || !y.len().is_multiple_of(bias.len()) {
+            candle_core::bail!("a bias of {} values does not fit {:?}", bias.len(), l1.shape());
+        }
+        let sums = y.chunks_exact(bias.len()).flat_map(|row| row.iter().zip(bias).map(|(y, b)| y + b));
+        Ok((CpuStorage::F32(sums.collect()), l1.shape().clone()))
     }
 }
 
@@ -207,5 +243,19 @@ impl CustomOp1 for FrozenMatMul {
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         grad.matmul(&self.weight.dense(grad.device())?).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_added_here_is_the_one_that_candle_adds() {
+        let y = Tensor::randn(0f32, 1.0, (7, 5), &Device::Cpu).unwrap();
+        let bias = Tensor::randn(0f32, 1.0, 5, &Device::Cpu).unwrap();
+        let ours = add_bias(&y, &bias).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(ours, y.broadcast_add(&bias).unwrap().to_vec2::<f32>().unwrap());
+        assert!(add_bias(&y, &Tensor::zeros(4, candle_core::DType::F32, &Device::Cpu).unwrap()).is_err());
     }
 }

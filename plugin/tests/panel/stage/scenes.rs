@@ -87,6 +87,7 @@ pub fn all() -> Vec<Scene> {
         focused(),
         focused_timeline(),
         answered(),
+        answered().smallest().named("answered_smallest"),
         asked(),
         notices(),
         notices().smallest().named("notices_smallest"),
