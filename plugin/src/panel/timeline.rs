@@ -27,11 +27,9 @@ const FULL_DB: f32 = 9.0;
 /// The marks that are shown: the newest judgement at each place, by position.
 pub fn newest_at_each_place(history: &[Arc<Mark>]) -> Vec<&Mark> {
     let mut by_place = std::collections::BTreeMap::<i64, &Mark>::new();
-    let mut newest_first: Vec<&Mark> = history
-        .iter()
-        .map(Arc::as_ref)
-        .filter(|mark| mark.start_s.is_finite() && mark.end_s.is_finite())
-        .collect();
+    // Where a host reports nonsense, the mark is left out: no number, or more than thirty years.
+    let has_place = |mark: &&Mark| mark.start_s.abs() < 1e9 && mark.end_s.abs() < 1e9;
+    let mut newest_first: Vec<&Mark> = history.iter().map(Arc::as_ref).filter(has_place).collect();
     newest_first.sort_by_key(|mark| std::cmp::Reverse(mark.order));
     // Positions as whole milliseconds, so that they can be looked up by range.
     let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
@@ -316,7 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn positions_that_are_no_numbers_are_left_out() {
-        assert_eq!(orders(&[mark(1, f64::NAN), mark(2, 1e300), mark(3, 0.0)]), [3, 2]);
+    fn positions_that_make_no_sense_are_left_out() {
+        let history = [f64::NAN, f64::INFINITY, 1e300, -1e12, 0.0, -5.0];
+        let history: Vec<Arc<Mark>> =
+            (1..).zip(history).map(|(order, start_s)| mark(order, start_s)).collect();
+        assert_eq!(orders(&history), [6, 5]);
     }
 }

@@ -250,13 +250,13 @@ mod tests {
     #[test]
     fn no_window_spans_a_break() {
         let mut listener = listener();
-        assert_eq!(feed(&mut listener, 0.0, 9.0, true, 2), []);
-        assert_eq!(feed(&mut listener, 60.0, 9.0, true, 2), [], "nine and nine seconds are no window");
+        assert_eq!(feed(&mut listener, 0.0, 9.0, true, 2), [0.0; 0]);
+        assert_eq!(feed(&mut listener, 60.0, 9.0, true, 2), [0.0; 0], "nine and nine seconds are no window");
         assert_eq!(feed(&mut listener, 69.0, 2.0, false, 2), [60.0]);
         let paused = Stretch { frames: 0, flow: Flow::Paused, ..stretch(0, 0, true) };
         listener.take(&paused, &mut [], &mut [], 2, |_| panic!("a pause is no window")).unwrap();
         assert_eq!(listener.heard_s(), 0.0);
-        assert_eq!(feed(&mut listener, 71.0, 9.0, true, 2), []);
+        assert_eq!(feed(&mut listener, 71.0, 9.0, true, 2), [0.0; 0]);
     }
 
     #[test]

@@ -288,3 +288,34 @@ fn an_answer_comes_into_view_once() {
         |harness: &Harness<'static, Stage>| harness.query_by_label(answer).map(|node| node.rect().top());
     assert!(place(&harness).is_none_or(|top| top > visible.bottom()), "{:?}", place(&harness));
 }
+
+#[test]
+fn no_value_makes_the_panel_fall_over() {
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0, 1e-40];
+    for value in odd {
+        let mut scene = scenes::reference();
+        let mark = mixing_buddy::view::Mark {
+            start_s: f64::from(value) * 1e30,
+            end_s: f64::from(value),
+            order: u64::MAX,
+            current: true,
+            advice: scenes::off(Stem::Vocals, value, value, ""),
+        };
+        let mark = std::sync::Arc::new(mark);
+        let mut history = scene.view.history.to_vec();
+        history.push(mark.clone());
+        scene.view.history = std::sync::Arc::new(history);
+        scene.view.newest = Some(mark);
+        scene.view.activity = mixing_buddy::view::Activity::Listening { heard_s: value };
+        scene.view.levels_lu = PerStem::from_fn(|_| Some(value));
+        scene.view.usual_lu = PerStem::from_fn(|_| (value, value));
+        scene.view.reference_progress = Some(value);
+        scene.view.model.window_ms = Some(value);
+        scene.view.model.threshold = value;
+        scene.recorder.params.sensitivity = value;
+        let mut with_band = scenes::advice();
+        with_band.view = mixing_buddy::view::View { reference: None, ..scene.view.clone() };
+        stage(with_band);
+        stage(scene);
+    }
+}

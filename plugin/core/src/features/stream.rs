@@ -96,10 +96,10 @@ mod tests {
             }
             stream.finish(|row| rows.push(row.to_vec()));
             assert!(rows.len() >= whole.frames, "{} frames of {}", rows.len(), whole.frames);
-            for frame in 0..whole.frames {
+            for (frame, row) in rows.iter().enumerate().take(whole.frames) {
                 let cells = frame * settings.mels..(frame + 1) * settings.mels;
-                assert_eq!(rows[frame][..settings.mels], whole.mid[cells.clone()], "mid, frame {frame}");
-                assert_eq!(rows[frame][settings.mels..], whole.side[cells], "side, frame {frame}");
+                assert_eq!(row[..settings.mels], whole.mid[cells.clone()], "mid, frame {frame}");
+                assert_eq!(row[settings.mels..], whole.side[cells], "side, frame {frame}");
             }
         }
     }
