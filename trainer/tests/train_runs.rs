@@ -188,7 +188,7 @@ fn qlora_tunes_and_exports_what_it_was_tuned_on() {
         .unwrap();
     let advisor = place.write(
         "advisor.toml",
-        "steps = 4\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nvalidation_mixes = 2\nquantize_base = true\n\
+        "steps = 4\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nunheard = 0.0\nvalidation_mixes = 2\nquantize_base = true\n\
          [lora]\nrank = 4\nalpha = 8.0\ndropout = 0.05\ntarget_modules = [\"q_proj\", \"down_proj\"]\n[simulation]\nsummary = 8\n",
     );
     let (e, d) = (text("run1/encoder.safetensors"), text("run2/decoder.safetensors"));

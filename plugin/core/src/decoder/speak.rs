@@ -14,6 +14,9 @@ use crate::nn::{KeyValueCache, mix_bits};
 use crate::stem::{Direction, PerStem, Stem};
 use candle_core::{Device, Tensor};
 
+/// Probability from which a question is taken as not understood.
+const UNCLEAR_FROM: f32 = 0.99;
+
 /// The language model with its parts, ready to speak.
 pub struct Speaker<'a> {
     /// The decoder.
@@ -117,7 +120,7 @@ impl Speaker<'_> {
         };
         answer.feed(&embeds)?;
 
-        let intent = answer.most_probable();
+        let intent = answer.intent();
         answer.say(intent)?;
         let (outcomes, best) = answer.outcomes(cancel)?;
         cancel.check()?;
@@ -192,6 +195,24 @@ impl Answering<'_> {
             return Ok(());
         }
         self.feed(&self.speaker.decoder.embed(&[id])?.unsqueeze(0)?)
+    }
+
+    /// How the question is understood. "Not at all" must be nearly certain: a question in unheard words is more often a
+    /// question about the mix than none, and general advice after "I did not understand" helps less than a guess.
+    fn intent(&self) -> u32 {
+        let ids = Intent::ALL.map(|intent| self.speaker.tokenizer.special(Special::Intent(intent)));
+        let shares = self.shares(&ids);
+        let best = |intents: &mut dyn Iterator<Item = usize>| {
+            intents.max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap_or(0)
+        };
+        let clear = best(&mut (0..ids.len()).filter(|i| Intent::ALL[*i] != Intent::Unclear));
+        let unclear: f32 =
+            shares.iter().zip(Intent::ALL).filter(|(_, i)| *i == Intent::Unclear).map(|(p, _)| p).sum();
+        if unclear >= UNCLEAR_FROM {
+            self.speaker.tokenizer.special(Special::Intent(Intent::Unclear))
+        } else {
+            ids[clear]
+        }
     }
 
     fn most_probable(&self) -> u32 {
