@@ -5,7 +5,9 @@ mod common;
 use common::{Act, Bench, Fake, RATE_HZ};
 use mixing_buddy::capture::Flow;
 use mixing_buddy::view::{Activity, Command};
-use mixing_buddy_core::{PerStem, Stem, Verdict};
+use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
+use mixing_buddy_core::{CancelFlag, PerStem, Stem, Verdict};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const LOUD: f32 = 0.5;
@@ -363,6 +365,24 @@ fn samples_that_are_no_numbers_end_in_a_sentence_and_not_in_the_model() {
     assert!(errors(&bench)[0].contains("NaN"), "{:?}", errors(&bench));
     bench.listen(8, LOUD);
     assert!(fake.heard() > 0, "what comes after is judged again");
+}
+
+#[test]
+fn a_worker_that_hangs_does_not_hang_the_host() {
+    struct Stuck;
+    impl ModelSource for Stuck {
+        fn get(&mut self, _: &Wanted, _: &CancelFlag) -> mixing_buddy_core::Result<Option<Arc<dyn Advisor>>> {
+            // As a read from a network drive that is gone: it looks at no flag.
+            std::thread::sleep(Duration::from_millis(900));
+            Ok(None)
+        }
+    }
+    let plugin = mixing_buddy::MixingBuddy::with_models(Box::new(Stuck));
+    std::thread::sleep(Duration::from_millis(50));
+    let started = Instant::now();
+    drop(plugin);
+    let took = started.elapsed();
+    assert!((Duration::from_millis(200)..Duration::from_millis(500)).contains(&took), "{took:?}");
 }
 
 #[test]

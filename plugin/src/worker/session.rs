@@ -2,7 +2,7 @@
 //! so that tests drive it with a fake model in milliseconds.
 
 use super::advisor::{Advisor, ModelSource, Wanted};
-use super::history::History;
+use super::history::{History, MOST_MARKS};
 use super::listener::Listener;
 use super::reference::{ReferenceJob, Step, reference_of};
 use super::windows::{Queue, Window};
@@ -455,12 +455,7 @@ impl Session {
     fn judge_song(&mut self, advisor: &dyn Advisor) {
         self.song_due = false;
         self.windows_since_song = 0;
-        let mut evidence: Vec<Heard> = Vec::new();
-        if let Some(song) = &self.earlier_song {
-            // As many copies as there were windows, so that old and new weigh the same.
-            evidence.extend(std::iter::repeat_n(song.heard(), song.windows.min(super::history::MOST_MARKS)));
-        }
-        evidence.extend(self.history.evidence());
+        let evidence = self.song_evidence();
         let windows = evidence.len();
         let Some(heard) = advisor.pool(&evidence) else { return };
         let (request, cancel) = (self.request(String::new()), self.parts.cancel.clone());
@@ -472,6 +467,15 @@ impl Session {
             }
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// What was heard since the last "Start over", before the project was loaded and since.
+    fn song_evidence(&self) -> Vec<Heard> {
+        let earlier = self.earlier_song.iter().flat_map(|song| {
+            // As many copies as there were windows, so that old and new weigh the same.
+            std::iter::repeat_n(song.heard(), song.windows.min(MOST_MARKS))
+        });
+        earlier.chain(self.history.evidence()).collect()
     }
 
     fn answer(&mut self, advisor: &dyn Advisor, question: String) {
@@ -593,8 +597,9 @@ impl Session {
 
     fn say(&mut self, is_error: bool, mut text: String) {
         self.is_dirty = true;
-        if let Some(first) = text.chars().next().filter(|c| c.is_lowercase() && text.starts_with("the ")) {
-            text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
+        // Errors begin as parts of sentences, or with a path, which is left as it is.
+        if text.starts_with("the ") || text.starts_with("model ") {
+            text[..1].make_ascii_uppercase();
         }
         self.view.notices.retain(|notice| notice.text != text);
         self.view.notices.push(Notice { id: self.next_notice, is_error, text });
@@ -652,11 +657,7 @@ impl Session {
     fn save(&mut self) {
         let song = match (&self.view.song, &self.model) {
             (Some(summary), Model::Ready(advisor)) => {
-                let mut evidence = self.history.evidence();
-                if let (Some(earlier), true) = (&self.earlier_song, evidence.is_empty()) {
-                    evidence.push(earlier.heard());
-                }
-                advisor.pool(&evidence).map(|heard| SavedSong {
+                advisor.pool(&self.song_evidence()).map(|heard| SavedSong {
                     advice: summary.advice.clone(),
                     windows: summary.windows,
                     reading: heard.reading,
