@@ -1,4 +1,5 @@
 //! The audio callback: what goes in comes out bit for bit, and nothing is allocated on the way.
+#![allow(clippy::unwrap_used)]
 
 #[path = "common/host.rs"]
 mod host;

@@ -1,4 +1,5 @@
 //! What comes of texts that a project may hold.
+#![allow(clippy::unwrap_used)]
 
 use mixing_buddy::state::{Loaded, Panel, STATE_VERSION, Saved, Session};
 use mixing_buddy::view::{Choices, Mark, Reference};

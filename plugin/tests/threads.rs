@@ -1,6 +1,7 @@
 //! No thread outlives its instance, whatever the instance was doing. With the shipped model; one test, so that no
 //! other test's threads are counted.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 #[path = "common/host.rs"]
 mod host;

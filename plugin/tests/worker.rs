@@ -1,4 +1,5 @@
 //! The worker's logic, driven step by step with a model that follows a script.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -20,7 +21,7 @@ fn errors(bench: &Bench) -> Vec<String> {
 #[test]
 fn windows_are_judged_as_they_fill() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     assert_eq!(bench.settle().activity, Activity::Waiting);
     let view = bench.listen(6, LOUD);
     let Activity::Listening { heard_s } = view.activity else { panic!("{:?}", view.activity) };
@@ -41,7 +42,7 @@ fn windows_are_judged_as_they_fill() {
 #[test]
 fn no_window_spans_a_stop_a_seek_a_loop_or_a_bypass() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.listen(8, LOUD);
     bench.turn(Flow::Paused);
     assert_eq!(bench.settle().activity, Activity::Paused);
@@ -65,7 +66,7 @@ fn no_window_spans_a_stop_a_seek_a_loop_or_a_bypass() {
 
 #[test]
 fn a_place_keeps_its_newest_verdict() {
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.listen(15, LOUD);
     bench.seek(0.0);
     let view = bench.listen(10, SOFT);
@@ -78,7 +79,7 @@ fn a_place_keeps_its_newest_verdict() {
 #[test]
 fn falling_behind_judges_the_newest_first_and_says_so() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.settle();
     // The session is not asked to judge while eight windows go by: the ring is emptied, the queue fills.
     for _ in 0..9 {
@@ -96,7 +97,7 @@ fn falling_behind_judges_the_newest_first_and_says_so() {
 #[test]
 fn lost_sound_is_counted_and_its_window_never_judged() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.listen(5, LOUD);
     // Ten seconds fit into the ring; three are lost.
     bench.play(13.0, LOUD);
@@ -112,7 +113,7 @@ fn lost_sound_is_counted_and_its_window_never_judged() {
 #[test]
 fn a_bounce_is_queued_and_judged_afterwards_in_order() {
     let fake = Fake::new([]);
-    let mut bench = Bench::with(&[fake.clone()], Default::default(), true);
+    let mut bench = Bench::with([fake.clone()], Default::default(), true);
     bench.settle();
     for _ in 0..60 {
         bench.play(1.0, LOUD);
@@ -138,7 +139,7 @@ fn a_bounce_is_queued_and_judged_afterwards_in_order() {
 #[test]
 fn a_failed_window_is_said_once_and_the_next_is_judged() {
     let fake = Fake::new([Act::Fail, Act::Panic]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.listen(20, LOUD);
     assert_eq!(bench.starts(), [10.0]);
     let errors = errors(&bench);
@@ -153,7 +154,7 @@ fn a_failed_window_is_said_once_and_the_next_is_judged() {
 fn a_gpu_that_fails_is_left_for_the_cpu() {
     let gpu = Fake::on("CUDA", [Act::Fail]);
     let cpu = Fake::new([]);
-    let mut bench = Bench::new(&[gpu.clone(), cpu.clone()]);
+    let mut bench = Bench::new([gpu.clone(), cpu.clone()]);
     let view = bench.listen(21, LOUD);
     assert!(errors(&bench)[0].contains("runs on the CPU now"), "{:?}", errors(&bench));
     assert_eq!((gpu.heard(), view.model.device.as_str()), (1, "CPU"));
@@ -163,7 +164,7 @@ fn a_gpu_that_fails_is_left_for_the_cpu() {
 
 #[test]
 fn without_a_model_nothing_piles_up() {
-    let mut bench = Bench::new(&[]);
+    let mut bench = Bench::new([]);
     let view = bench.listen(30, LOUD);
     assert_eq!(view.activity, Activity::NoModel);
     assert!(errors(&bench)[0].contains("no weights were built in"), "{:?}", errors(&bench));
@@ -172,7 +173,7 @@ fn without_a_model_nothing_piles_up() {
 
 #[test]
 fn a_model_file_that_cannot_be_used_leaves_the_built_in_one() {
-    let mut bench = Bench::new(&[Fake::new([]), Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([]), Fake::new([])]);
     bench.settle();
     bench.session.command(Command::ChooseModel(Some("/models/other.mixbuddy".into())));
     let view = bench.listen(10, LOUD);
@@ -184,7 +185,7 @@ fn a_model_file_that_cannot_be_used_leaves_the_built_in_one() {
 
 #[test]
 fn pin_clear_and_undo() {
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.session.command(Command::PinReference);
     assert!(bench.settle().reference.is_none(), "there is nothing to pin yet");
     bench.seek(80.0);
@@ -206,7 +207,7 @@ fn pin_clear_and_undo() {
 #[test]
 fn what_is_aimed_at_reaches_the_model_and_the_newest_window_is_judged_again() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.listen(10, LOUD);
     let before = fake.heard();
     bench.session.command(Command::SetAnchor(Some(Stem::Drums)));
@@ -230,7 +231,7 @@ fn what_is_aimed_at_reaches_the_model_and_the_newest_window_is_judged_again() {
 
 #[test]
 fn a_question_is_answered_from_the_last_windows() {
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.session.command(Command::Ask("How is my vocal?".into()));
     let view = bench.settle();
     assert!(view.answer.is_none() && view.notices[0].text.contains("Play some of the song"));
@@ -242,7 +243,7 @@ fn a_question_is_answered_from_the_last_windows() {
 
 #[test]
 fn starting_over_keeps_the_marks_and_drops_the_song() {
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.listen(20, LOUD);
     bench.session.command(Command::StartOver);
     let view = bench.settle();
@@ -257,14 +258,14 @@ fn starting_over_keeps_the_marks_and_drops_the_song() {
 
 #[test]
 fn a_saved_session_comes_back_and_goes_on() {
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.listen(20, LOUD);
     bench.session.command(Command::PinReference);
     bench.session.command(Command::SetAnchor(Some(Stem::Bass)));
     let before = bench.settle();
     let text = bench.params.session.to_text();
 
-    let mut other = Bench::new(&[Fake::new([])]);
+    let mut other = Bench::new([Fake::new([])]);
     other.settle();
     other.params.session.load_text(&text);
     assert_eq!(other.params.session.to_text(), text, "a save right after a load gives the same");
@@ -287,7 +288,7 @@ fn a_reference_file_is_measured_while_the_song_plays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("my reference.wav");
     write_wav(&path, 40.0);
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.settle();
     bench.session.command(Command::LoadReference(path));
     assert_eq!(bench.session.view().reference_progress, Some(0.0));
@@ -305,7 +306,7 @@ fn reference_files_that_are_none_end_in_a_sentence() {
     std::fs::write(&text, "la la la").unwrap();
     let short = dir.path().join("short.wav");
     write_wav(&short, 1.0);
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.settle();
     for path in [text, short, dir.path().to_path_buf(), dir.path().join("gone.flac")] {
         bench.session.command(Command::LoadReference(path.clone()));
@@ -332,7 +333,7 @@ fn three_hours_are_refused_at_once() {
     header.extend(bytes.to_le_bytes());
     std::fs::write(&path, &header).unwrap();
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(44 + u64::from(bytes)).unwrap();
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.settle();
     let started = Instant::now();
     bench.session.command(Command::LoadReference(path));
@@ -345,7 +346,7 @@ fn a_cancelled_reference_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("song.wav");
     write_wav(&path, 30.0);
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.settle();
     bench.session.command(Command::LoadReference(path));
     bench.session.step();
@@ -357,7 +358,7 @@ fn a_cancelled_reference_is_forgotten() {
 #[test]
 fn samples_that_are_no_numbers_end_in_a_sentence_and_not_in_the_model() {
     let fake = Fake::new([]);
-    let mut bench = Bench::new(&[fake.clone()]);
+    let mut bench = Bench::new([fake.clone()]);
     bench.listen(5, LOUD);
     bench.play(0.1, f32::NAN);
     bench.listen(8, LOUD);
@@ -388,7 +389,7 @@ fn a_worker_that_hangs_does_not_hang_the_host() {
 #[test]
 fn a_report_holds_the_timeline() {
     let dir = tempfile::tempdir().unwrap();
-    let mut bench = Bench::new(&[Fake::new([])]);
+    let mut bench = Bench::new([Fake::new([])]);
     bench.listen(20, LOUD);
     bench.session.command(Command::SaveReport(dir.path().join("mix.md")));
     let view = bench.settle();

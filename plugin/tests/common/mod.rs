@@ -46,6 +46,8 @@ impl Fake {
     }
 
     pub fn on(device: &'static str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        // The rest is the shipped model's, also what may come to it.
+        #[allow(clippy::needless_update)]
         Arc::new(Fake {
             settings: FeatureSettings {
                 sample_rate_hz: RATE_HZ,
@@ -181,15 +183,19 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(models: &[Arc<Fake>]) -> Self {
+    pub fn new(models: impl IntoIterator<Item = Arc<Fake>>) -> Self {
         Self::with(models, Arc::default(), false)
     }
 
-    pub fn with(models: &[Arc<Fake>], params: Arc<MixParams>, is_offline: bool) -> Self {
+    pub fn with(
+        models: impl IntoIterator<Item = Arc<Fake>>,
+        params: Arc<MixParams>,
+        is_offline: bool,
+    ) -> Self {
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
         let cancel = CancelFlag::new();
         let wanted = Arc::new(Mutex::new(Vec::new()));
-        let source = Source { models: models.iter().cloned().collect(), wanted: wanted.clone() };
+        let source = Source { models: models.into_iter().collect(), wanted: wanted.clone() };
         let mut session = Session::new(Parts {
             params: params.clone(),
             view: view.clone(),
