@@ -69,12 +69,12 @@ impl MapHeader {
 
     /// Whether the encoder never hears the song, so that the advisor may learn from it how an encoder errs.
     pub fn is_for_tuning(&self) -> bool {
-        self.is_held_out() && self.name_bits() % 2 == 0
+        self.is_held_out() && self.name_bits().is_multiple_of(2)
     }
 
     /// Whether the song is kept for calibration: neither encoder nor advisor learns from it.
     pub fn is_for_calibration(&self) -> bool {
-        self.is_held_out() && self.name_bits() % 2 == 1
+        self.is_held_out() && !self.name_bits().is_multiple_of(2)
     }
 
     fn is_held_out(&self) -> bool {
