@@ -49,10 +49,25 @@ pub fn fallback_sentence(decision: &Decision) -> String {
     }
 }
 
+/// A pronoun stands before the particle of its verb: "turn them down", though "turn down the vocals".
+fn pronouns_first(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = text.split_whitespace().map(String::from).collect();
+    for at in 1..words.len() {
+        let pronoun = words[at].trim_end_matches(['.', ',', ';', ':', '!', '?']).to_string();
+        if matches!(pronoun.as_str(), "it" | "them")
+            && matches!(words[at - 1].as_str(), "up" | "down" | "back")
+        {
+            let closing = words[at].split_off(pronoun.len());
+            words[at] = std::mem::replace(&mut words[at - 1], pronoun) + &closing;
+        }
+    }
+    words
+}
+
 fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
     let mut sentence_begins = true;
-    for word in text.split_whitespace() {
+    for word in &pronouns_first(text) {
         let closes = word.starts_with(['.', ',', ';', ':', '!', '?', ')']);
         if !tidied.is_empty() && !closes && !tidied.ends_with('(') {
             tidied.push(' ');
@@ -86,6 +101,16 @@ mod tests {
             "The vocals are a little too loud. Lower them by about 4 dB."
         );
         assert_eq!(render("<|stem|> sits well.", Some(Stem::Bass), None).expect("given"), "Bass sits well.");
+    }
+
+    #[test]
+    fn pronouns_stand_before_particles() {
+        let said =
+            |sentence: &str| render(sentence, Some(Stem::Vocals), Some(6.0)).expect("all slots are given");
+        assert_eq!(said("Turn down them by some <|gain|>."), "Turn them down by some 6 dB.");
+        assert_eq!(said("They are loud, so pull back them."), "They are loud, so pull them back.");
+        assert_eq!(said("Turn down the <|stem|>."), "Turn down the vocals.");
+        assert_eq!(said("Bring it up a little."), "Bring it up a little.");
     }
 
     #[test]
