@@ -1,4 +1,4 @@
-//! What a training step of the encoder costs on one thread: `RAYON_NUM_THREADS=1 cargo bench -p mixing-buddy-trainer
+//! What a training step of the encoder costs on one thread: `RAYON_NUM_THREADS=1 cargo bench --workspace
 //! --bench encoder_step`. `trainer/benches/encoder_step_jax.py` runs it beside the same network in JAX.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
 

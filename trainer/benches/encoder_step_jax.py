@@ -141,7 +141,7 @@ def jax_seconds(steps=12):
 
 
 def our_seconds():
-    command = ["cargo", "bench", "-p", "mixing-buddy-trainer", "--bench", "encoder_step"]
+    command = ["cargo", "bench", "--workspace", "--bench", "encoder_step"]
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "RAYON_NUM_THREADS": "1", "CANDLE_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
     estimates = ROOT / "target/criterion/encoder/training step/new/estimates.json"
     return json.loads(estimates.read_text())["median"]["point_estimate"] / 1e9
