@@ -1,8 +1,7 @@
 //! Ablations: the same short encoder run again and again, one thing changed each time, measured on songs and
 //! instruments that no run has heard.
 
-use super::calibrate::field;
-use super::checkpoint::load_tensors;
+use super::checkpoint::load_encoder;
 use super::encoder::{EncoderRun, train_encoder};
 use crate::data::augment::AugmentSettings;
 use crate::data::batch::read_example;
@@ -14,11 +13,7 @@ use crate::text::TextSampler;
 use crate::train::advice::QuestionMix;
 use crate::train::simulate::{SimulationSettings, Simulator};
 use anyhow::{Context, Result, ensure};
-use candle_core::Device;
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::Encoder;
-use mixing_buddy_core::features::FeatureSettings;
-use mixing_buddy_core::nn::Params;
 use mixing_buddy_core::norms::NormsSummary;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -111,10 +106,7 @@ fn folder_name(name: &str) -> String {
 
 /// The meter's errors on uncoloured windows of `split`, levelled after the norms and flawed.
 fn measure(name: &str, encoder_file: &Path, cache: &Path, split: &str) -> Result<VariantFigures> {
-    let (weights, metadata) = load_tensors(encoder_file)?;
-    let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
-    let config = field(&metadata, "encoder", encoder_file)?;
-    let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
+    let (encoder, features) = load_encoder(encoder_file)?;
     let norms = NormsSummary::shipped();
     let (simulation, questions) = (SimulationSettings::default(), QuestionMix::default());
     let sampler = TextSampler::shipped()?;

@@ -3,7 +3,7 @@
 use super::advice::{AdviceExample, QuestionMix, advice_loss, allowed_stems, draw_sample};
 use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::calibrate::field;
-use super::checkpoint::{load_tensors, save_tensors};
+use super::checkpoint::{load_encoder, load_tensors, save_tensors};
 use super::decoder::VALIDATION_SEED;
 use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
@@ -17,8 +17,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceBalance};
-use mixing_buddy_core::encoder::{Encoder, Reading, STEMS};
-use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::encoder::{Reading, STEMS};
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::{DropoutStream, LoraConfig, Params};
 use mixing_buddy_core::norms::{NormsSummary, Posterior};
@@ -236,10 +235,7 @@ fn hear_mixes(
     encoder_file: &Path,
     simulator: &Simulator<'_>,
 ) -> Result<Vec<HeardMix>> {
-    let (weights, metadata) = load_tensors(encoder_file)?;
-    let features: FeatureSettings = field(&metadata, "features", encoder_file)?;
-    let config = field(&metadata, "encoder", encoder_file)?;
-    let encoder = Encoder::new(&Params::load(weights, BTreeMap::new(), &Device::Cpu), &config, &features)?;
+    let (encoder, features) = load_encoder(encoder_file)?;
     let mixers: Vec<Mixer<'_>> =
         songs.iter().map(|songs| Mixer::new(songs, &run.mix, NormsSummary::shipped())).collect();
     let bar = progress("hearing", count, 0);

@@ -1,9 +1,13 @@
 //! Checkpoints: weights, optimiser state and step in one safetensors file, written beside and renamed.
 
+use super::calibrate::field;
 use super::optimizer::AdamW;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
+use mixing_buddy_core::encoder::Encoder;
+use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::nn::Params;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -34,6 +38,29 @@ pub fn load_tensors(path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<St
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
         .with_context(|| format!("{} is damaged", path.display()))?;
     Ok((tensors.into_iter().collect(), head.metadata().clone().unwrap_or_default()))
+}
+
+/// Gives a run's fresh variables the weights of an earlier one.
+///
+/// # Errors
+/// As [`load_tensors`], and when a weight is of another shape.
+pub fn start_from(params: &Params, path: &Path) -> Result<()> {
+    for (name, tensor) in load_tensors(path)?.0 {
+        params.set(&name, &tensor)?;
+    }
+    Ok(())
+}
+
+/// The encoder of a run's `encoder.safetensors`, and the features that it hears.
+///
+/// # Errors
+/// As [`load_tensors`], and when the file does not say how the encoder is built.
+pub fn load_encoder(path: &Path) -> Result<(Encoder, FeatureSettings)> {
+    let (weights, metadata) = load_tensors(path)?;
+    let features: FeatureSettings = field(&metadata, "features", path)?;
+    let config = field(&metadata, "encoder", path)?;
+    let params = Params::load(weights, BTreeMap::new(), &Device::Cpu);
+    Ok((Encoder::new(&params, &config, &features)?, features))
 }
 
 /// Saves a run's state.

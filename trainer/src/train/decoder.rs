@@ -2,7 +2,7 @@
 
 use super::advice::{QuestionMix, advice_loss};
 use super::advice_loop::{AdviceSteps, Validation, train_advice};
-use super::checkpoint::{load_tensors, save_tensors};
+use super::checkpoint::{save_tensors, start_from};
 use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::RunFolder;
@@ -100,9 +100,7 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
 
     let params = Params::train(run.seed, &Device::Cpu);
     if let Some(path) = &run.start_from {
-        for (name, tensor) in load_tensors(path)?.0 {
-            params.set(&name, &tensor)?;
-        }
+        start_from(&params, path)?;
     }
     let projector_config = ProjectorConfig {
         summary: run.simulation.summary,

@@ -1,6 +1,6 @@
 //! Trains the encoder: masks, levels, uncertainty, presence.
 
-use super::checkpoint::{load_tensors, save_tensors};
+use super::checkpoint::{save_tensors, start_from};
 use super::early_stop::{EarlyStop, Progress, Watch};
 use super::mask_loss::mask_cross_entropy;
 use super::optimizer::{AdamW, OptimizerSettings};
@@ -119,9 +119,7 @@ pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -
     let mixer = Mixer::new(&train, &run.mix, norms);
     let params = Params::train(run.seed, &Device::Cpu);
     if let Some(path) = &run.start_from {
-        for (name, tensor) in load_tensors(path)?.0 {
-            params.set(&name, &tensor)?;
-        }
+        start_from(&params, path)?;
     }
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
