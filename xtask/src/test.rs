@@ -41,8 +41,8 @@ fn debug_allocs(args: &[String]) -> Result<()> {
     finish(build, "The debug build")?;
     let library = bundle::built_library(true);
     let name = library.file_name().unwrap_or_default();
-    let mut command =
-        cargo(&["test", "--release", "--package", "mixing-buddy-tests", "--test", "clap_audio"]);
+    // The whole workspace, as ever: with one package, features unify differently and candle is compiled once more.
+    let mut command = cargo(&["test", "--release", "--workspace", "--test", "clap_audio"]);
     command.args(["--test", "clap_advice"]).args(args);
     command.env("MIXING_BUDDY_TEST_LIBRARY", folder.join("debug").join(name));
     finish(command, "The test run")
