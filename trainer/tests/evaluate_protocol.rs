@@ -35,6 +35,8 @@ struct PerfectEars {
     heard: usize,
     asked: usize,
     truth: [f64; 3],
+    /// What its meter reads too much of vocals; its answers do not use it.
+    bias_db: f64,
 }
 
 impl Advisor for PerfectEars {
@@ -54,7 +56,9 @@ impl Advisor for PerfectEars {
     }
 
     fn meter_db(&self, heard: &PerStem<f64>) -> PerStem<f64> {
-        all_rest_levels_from_levels(heard)
+        let mut levels = all_rest_levels_from_levels(heard);
+        levels.vocals += self.bias_db;
+        levels
     }
 
     fn answer(&mut self, heard: &PerStem<f64>, question: &Question) -> Result<Answered> {
@@ -70,6 +74,11 @@ impl Advisor for PerfectEars {
         Ok(Answered { best: Some(best), confidence: 0.4 })
     }
 
+    fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered> {
+        let levels = rest_levels_db.map(|level| -10.0 * (1.0 + 10_f64.powf(-level / 10.0)).log10());
+        self.answer(&levels, question)
+    }
+
     fn meter_sd_db(&self) -> [f64; 3] {
         [0.0; 3]
     }
@@ -78,8 +87,18 @@ impl Advisor for PerfectEars {
 const LEVELS: [f64; 4] = [-20.0, -22.0, -21.0, -19.0];
 
 fn run(songs: Vec<SongAudio>, protocol: Protocol, seed: u64) -> Result<(Report, PerfectEars)> {
+    run_biased(songs, protocol, seed, 0.0)
+}
+
+fn run_biased(
+    songs: Vec<SongAudio>,
+    protocol: Protocol,
+    seed: u64,
+    bias_db: f64,
+) -> Result<(Report, PerfectEars)> {
     let truth = all_rest_levels_from_levels(&PerStem::from_array(LEVELS));
-    let mut ears = PerfectEars { heard: 0, asked: 0, truth: [truth.vocals, truth.drums, truth.bass] };
+    let mut ears =
+        PerfectEars { heard: 0, asked: 0, truth: [truth.vocals, truth.drums, truth.bass], bias_db };
     let norms = NormsSource::Summary(Box::new(NormsSummary::shipped().clone()));
     let settings = Settings { protocol, seed, resamples: 50 };
     let report =
@@ -165,7 +184,8 @@ fn perfect_ears_that_know_the_song_score_a_hundred_percent_and_hear_each_mix_onc
     let (report, ears) = run(songs, Protocol::Anchor, 5)?;
     assert_eq!((ears.heard, report.model.samples), (75, 180));
     // A window's 24 flawed mixes with two anchors each and the unflawed one with three; shuffled sound asks again.
-    assert!((3 * 51..=3 * (51 + 60)).contains(&ears.asked), "{} answers", ears.asked);
+    // And each is asked once more with the levels told.
+    assert!((3 * 102..=3 * (102 + 60)).contains(&ears.asked), "{} answers", ears.asked);
     let json = report.to_json();
     assert_eq!(value(&report, "joint"), 1.0);
     assert_eq!(value(&report, "balanced_left_alone"), 1.0);
@@ -191,6 +211,9 @@ fn perfect_ears_that_know_the_song_score_a_hundred_percent_and_hear_each_mix_onc
     // "Vocals are quiet" is said whatever is asked: right for eight of a window's sixty samples.
     let no_audio = json["controls"]["no_audio"]["joint"].as_f64().expect("a figure");
     assert!((no_audio - 8.0 / 60.0).abs() < 1e-5);
+    // Told what it hears anyway, the model says the same.
+    assert_eq!(json["controls"]["exact_levels"]["joint"], 1.0);
+    assert_eq!(json["controls"]["unbiased_meter_rule"]["joint"], json["joint_bound"]);
     // The other song has the same balance and perfect ears hear its flaws, but they are not this sample's flaws.
     let shuffled = json["controls"]["shuffled_audio"]["joint"].as_f64().expect("a figure");
     assert!(shuffled < 0.35, "shuffled sound gives the answer away: {shuffled}");
@@ -214,6 +237,21 @@ fn a_reference_from_other_windows_makes_perfect_ears_right_and_single_windows_ar
 }
 
 #[test]
+fn a_bias_that_all_songs_share_is_told_from_other_errors() -> Result<()> {
+    let songs = vec![song("one", 2, LEVELS), song("two", 1, LEVELS)];
+    let (report, _) = run_biased(songs, Protocol::Anchor, 5, -6.0)?;
+    let controls = &report.to_json()["controls"];
+    let joint = |name: &str| controls[name]["joint"].as_f64().expect("a figure");
+    assert!(joint("meter_rule") < joint("bound") - 0.1, "a meter that is 6 dB off misjudges");
+    assert_eq!(joint("unbiased_meter_rule"), joint("bound"), "less its bias it is exact");
+    assert_eq!(joint("exact_levels"), 1.0, "and the answers never used it");
+    // With one song, nothing is known of the bias of others.
+    let (report, _) = run_biased(vec![song("one", 2, LEVELS)], Protocol::Anchor, 5, -6.0)?;
+    assert!(report.controls.unbiased_meter_rule.is_none());
+    Ok(())
+}
+
+#[test]
 fn the_same_seed_gives_the_same_report_and_progress_can_stop_the_work() -> Result<()> {
     let songs = || vec![song("one", 1, LEVELS), song("two", 1, [-24.0, -20.0, -22.0, -20.0])];
     let (one, _) = run(songs(), Protocol::Anchor, 5)?;
@@ -223,7 +261,7 @@ fn the_same_seed_gives_the_same_report_and_progress_can_stop_the_work() -> Resul
     assert_ne!(one.to_json()["gain_mae_db"], other.to_json()["gain_mae_db"]);
 
     let norms = NormsSource::open(None)?;
-    let mut ears = PerfectEars { heard: 0, asked: 0, truth: [0.0; 3] };
+    let mut ears = PerfectEars { heard: 0, asked: 0, truth: [0.0; 3], bias_db: 0.0 };
     let stopped = evaluate(
         songs().into_iter().map(Ok),
         &mut ears,

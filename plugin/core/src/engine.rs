@@ -239,6 +239,18 @@ impl Engine {
         Heard { silent: false, reading: self.nothing_heard(1.0), levels_lu: PerStem::default() }
     }
 
+    /// A reading of levels that are known, stem against rest in dB (RMS), as a meter would give it that hardly errs: the
+    /// control that shows what the language model makes of a perfect meter.
+    pub fn with_exact_levels(&self, rest_levels_db: &PerStem<f64>) -> Heard {
+        let reading = PerStem::from_fn(|stem| StemReading {
+            level_db: rest_levels_db[stem] as f32,
+            error_db: 0.5,
+            presence: 1.0,
+            summary: vec![0.0; self.info.projector.summary],
+        });
+        Heard { silent: false, reading, levels_lu: PerStem::default() }
+    }
+
     /// The evidence of several windows as one. None where there is no window.
     pub fn pool(&self, heard: &[Heard]) -> Option<Heard> {
         let audible: Vec<&Heard> = heard.iter().filter(|h| !h.silent).collect();

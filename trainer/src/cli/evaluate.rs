@@ -87,6 +87,10 @@ impl Advisor for EngineAdvisor {
         self.ask(&self.engine.without_audio(), question)
     }
 
+    fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered> {
+        self.ask(&self.engine.with_exact_levels(rest_levels_db), question)
+    }
+
     fn meter_sd_db(&self) -> Balance {
         self.engine.meter_sd_db()
     }

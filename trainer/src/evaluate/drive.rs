@@ -4,8 +4,8 @@
 //! the control with shuffled sound.
 
 use super::bootstrap::SongResamples;
-use super::judges::{NormsSource, RuleJudge, balance_of, levels_of_meter, mean_of_others};
-use super::meter::{MeterError, meter_figures};
+use super::judges::{NormsSource, RuleJudge, mean_of_others};
+use super::meter::{MeterError, mean_error, meter_figures};
 use super::protocol::{
     Flaw, GatedWindow, Protocol, Sample, gated_windows, missing_stem, plan_window, shuffled_mixes,
 };
@@ -77,7 +77,16 @@ struct Answers {
     shuffled_audio: Vec<Judged>,
     always_no_error: Vec<Judged>,
     bound: Vec<Judged>,
+    exact_levels: Vec<Judged>,
     meter_rule: Vec<Judged>,
+}
+
+/// What the meter said of a mix and of its reference, and what was asked: judged once every song's error is known.
+struct Metered {
+    song: usize,
+    metered_db: PerStem<f64>,
+    reference_db: Option<PerStem<f64>>,
+    samples: Vec<Sample>,
 }
 
 struct Run<'a, A: Advisor> {
@@ -88,6 +97,7 @@ struct Run<'a, A: Advisor> {
     bound: RuleJudge,
     meter_rule: RuleJudge,
     answers: Answers,
+    metered: Vec<Metered>,
     meter_errors: Vec<MeterError>,
     unflawed_meter_errors: Vec<MeterError>,
     left_out: Vec<LeftOut>,
@@ -115,6 +125,7 @@ impl<'a, A: Advisor> Run<'a, A> {
             norms,
             progress,
             answers: Answers::default(),
+            metered: Vec::new(),
             meter_errors: Vec::new(),
             unflawed_meter_errors: Vec::new(),
             left_out: Vec::new(),
@@ -223,15 +234,16 @@ impl<'a, A: Advisor> Run<'a, A> {
             .map(|mix| self.bound.hear(&mix.levels_dbfs, exact_reference_db.map(three)))
             .collect();
         let by_meter: Vec<_> = (window.mixes.iter())
-            .map(|mix| {
-                let levels = levels_of_meter(&mix.metered_db);
-                // The rule wants the reference in the coordinates that its own arithmetic gives.
-                let reference = reference_db.map(|reference| balance_of(&levels_of_meter(&reference)));
-                self.meter_rule.hear(&levels, reference)
-            })
+            .map(|mix| self.meter_rule.hear_meter(&mix.metered_db, reference_db.as_ref()))
             .collect();
+        self.metered.extend(window.mixes.iter().enumerate().map(|(index, mix)| Metered {
+            song,
+            metered_db: mix.metered_db,
+            reference_db,
+            samples: window.samples.iter().filter(|sample| sample.mix == index).cloned().collect(),
+        }));
         let (mut said, mut said_to_shuffled) = (Cache::default(), Cache::default());
-        let mut said_to_nothing = Cache::default();
+        let (mut said_to_nothing, mut said_to_levels) = (Cache::default(), Cache::default());
         let mixes_of_others = shuffled_mixes(self.settings.seed, &window.samples);
         for (sample, other_mix) in window.samples.iter().zip(mixes_of_others) {
             let question = Question { anchor: sample.anchor, reference_db };
@@ -247,6 +259,12 @@ impl<'a, A: Advisor> Run<'a, A> {
             }
             let answered = said_to_nothing.get(0, anchor, || self.advisor.answer_without_audio(&question))?;
             self.answers.no_audio.push(judged(song, sample, answered));
+            let exact = Question { anchor, reference_db: exact_reference_db };
+            let answered = said_to_levels.get(mix, anchor, || {
+                let levels = all_rest_levels_from_levels(&window.mixes[mix].levels_dbfs);
+                self.advisor.answer_levels(&levels, &exact)
+            })?;
+            self.answers.exact_levels.push(judged(song, sample, answered));
             let silent = Answered { best: Some(NO_ERROR), confidence: 1.0 };
             self.answers.always_no_error.push(judged(song, sample, silent));
             let bound = answer_of_rule(by_bound[mix].posterior(anchor));
@@ -255,6 +273,23 @@ impl<'a, A: Advisor> Run<'a, A> {
             self.answers.meter_rule.push(judged(song, sample, rule));
         }
         Ok(())
+    }
+
+    /// The rule behind the meter, less the meter's mean error on all other songs: what a bias that all songs share costs.
+    fn judge_unbiased(&self) -> Option<Vec<Judged>> {
+        let mut judgements = Vec::new();
+        for heard in &self.metered {
+            let bias = mean_error(&self.meter_errors, heard.song)?;
+            let mended = |levels: &PerStem<f64>| PerStem::from_fn(|stem| levels[stem] - bias[stem]);
+            let reference = heard.reference_db.as_ref().map(mended);
+            let by_rule = self.meter_rule.hear_meter(&mended(&heard.metered_db), reference.as_ref());
+            judgements.extend(
+                (heard.samples.iter()).map(|sample| {
+                    judged(heard.song, sample, answer_of_rule(by_rule.posterior(sample.anchor)))
+                }),
+            );
+        }
+        (!judgements.is_empty()).then_some(judgements)
     }
 
     fn tell(&mut self, song: &str) -> Result<()> {
@@ -268,6 +303,7 @@ impl<'a, A: Advisor> Run<'a, A> {
 
     fn into_report(self) -> Report {
         let resamples = SongResamples::new(self.eligible, self.settings.resamples, self.settings.seed);
+        let unbiased = self.judge_unbiased();
         let answers = &self.answers;
         let scored = |judged: &[Judged]| score(judged, &resamples);
         let model = scored(&answers.model);
@@ -288,7 +324,9 @@ impl<'a, A: Advisor> Run<'a, A> {
                 shuffled_audio: (!answers.shuffled_audio.is_empty()).then(|| scored(&answers.shuffled_audio)),
                 always_no_error: scored(&answers.always_no_error),
                 bound,
+                exact_levels: scored(&answers.exact_levels),
                 meter_rule: scored(&answers.meter_rule),
+                unbiased_meter_rule: unbiased.map(|judged| scored(&judged)),
             },
             meter: meter_figures(&self.meter_errors, &resamples),
             unflawed_meter: meter_figures(&self.unflawed_meter_errors, &resamples),

@@ -85,6 +85,15 @@ impl RuleJudge {
     }
 }
 
+impl RuleJudge {
+    /// As [`RuleJudge::hear`], of what a meter says of a mix and of its reference, stem against rest in dB.
+    pub fn hear_meter(&self, metered_db: &PerStem<f64>, reference_db: Option<&PerStem<f64>>) -> HeardByRule {
+        // The rule wants the reference in the coordinates that its own arithmetic gives.
+        let reference = reference_db.map(|levels| rest_levels_from_levels(&levels_of_meter(levels)));
+        self.hear(&levels_of_meter(metered_db), reference)
+    }
+}
+
 /// What a rule made of one mix.
 pub(crate) struct HeardByRule(Option<mixing_buddy_core::norms::Hypotheses>);
 
@@ -96,7 +105,7 @@ impl HeardByRule {
 }
 
 /// Relative levels in dB of four stems whose levels against the rest a meter gives, consistent or not.
-pub(crate) fn levels_of_meter(rest_levels_db: &PerStem<f64>) -> PerStem<f64> {
+fn levels_of_meter(rest_levels_db: &PerStem<f64>) -> PerStem<f64> {
     rest_levels_db.map(|level| -10.0 * (1.0 + 10_f64.powf(-level.clamp(-120.0, 120.0) / 10.0)).log10())
 }
 
@@ -107,9 +116,4 @@ pub(crate) fn mean_of_others(balances_db: &[PerStem<f64>], left_out: usize) -> O
         balances_db.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, b)| b[stem]).sum::<f64>()
     };
     Some(PerStem::from_fn(|stem| sum(stem) / others as f64))
-}
-
-/// The balance of three from relative levels of four.
-pub(crate) fn balance_of(levels_db: &PerStem<f64>) -> Balance {
-    rest_levels_from_levels(levels_db)
 }

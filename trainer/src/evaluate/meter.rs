@@ -49,6 +49,13 @@ pub fn meter_figures(errors: &[MeterError], resamples: &SongResamples) -> MeterF
     }
 }
 
+/// Mean error in dB of all songs but one; none where there is no other.
+pub(crate) fn mean_error(errors: &[MeterError], left_out: usize) -> Option<PerStem<f64>> {
+    let others: Vec<&MeterError> = errors.iter().filter(|error| error.song != left_out).collect();
+    let sum = |stem: Stem| others.iter().map(|error| error.error_db[stem]).sum::<f64>();
+    (!others.is_empty()).then(|| PerStem::from_fn(|stem| sum(stem) / others.len() as f64))
+}
+
 /// Median of the absolute values, which are sorted; each counts as often as its song was drawn.
 fn median_absolute(sorted: &[(usize, f64)], weights: &[f64]) -> Option<f64> {
     let half = 0.5 * sorted.iter().map(|(song, _)| weights[*song]).sum::<f64>();

@@ -81,6 +81,10 @@ pub trait Advisor {
     /// Answers from the prompt alone: the control that shows what the words give away.
     fn answer_without_audio(&mut self, question: &Question) -> Result<Answered>;
 
+    /// Answers a question about a mix whose stem-minus-rest levels (RMS, dB) it is told: the control that parts what the
+    /// language model gets wrong from what the meter does.
+    fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered>;
+
     /// Standard deviation in dB of the meter's error for vocals, drums and bass, as known from held-out songs.
     /// The control "rule behind the meter" reckons with it.
     fn meter_sd_db(&self) -> Balance {

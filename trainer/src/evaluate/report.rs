@@ -71,8 +71,13 @@ pub struct Controls {
     pub always_no_error: Figures,
     /// The rule of perfect ears with exact levels.
     pub bound: Figures,
+    /// The advisor told the exact levels in place of what it heard: what its language model could do behind a perfect
+    /// meter.
+    pub exact_levels: Figures,
     /// The same rule behind the advisor's own meter: what the language model must not be worse than.
     pub meter_rule: Figures,
+    /// The rule behind the meter less its mean error on all other songs; none with a single song.
+    pub unbiased_meter_rule: Option<Figures>,
 }
 
 impl Controls {
@@ -82,7 +87,9 @@ impl Controls {
         named.extend(self.shuffled_audio.as_ref().map(|figures| ("shuffled_audio", figures)));
         named.push(("always_no_error", &self.always_no_error));
         named.push(("bound", &self.bound));
+        named.push(("exact_levels", &self.exact_levels));
         named.push(("meter_rule", &self.meter_rule));
+        named.extend(self.unbiased_meter_rule.as_ref().map(|figures| ("unbiased_meter_rule", figures)));
         named
     }
 }

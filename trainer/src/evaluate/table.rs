@@ -55,7 +55,7 @@ impl fmt::Display for Report {
         write_meter(f, "Meter, unflawed mixes (dB)", &self.unflawed_meter)?;
         writeln!(
             f,
-            "\n{:<18}{:>8}{:>11}{:>11}{:>11}{:>10}",
+            "\n{:<22}{:>8}{:>11}{:>11}{:>11}{:>10}",
             "Controls", "joint", "balanced", "wrong dir", "cover@90", "gain err"
         )?;
         write_control(f, "this model", &self.model)?;
@@ -104,7 +104,7 @@ fn write_meter(f: &mut fmt::Formatter<'_>, title: &str, meter: &MeterFigures) ->
 fn write_control(f: &mut fmt::Formatter<'_>, name: &str, figures: &Figures) -> fmt::Result {
     writeln!(
         f,
-        "  {name:<16}{:>8}{:>11}{:>11}{:>11}{:>10}",
+        "  {name:<20}{:>8}{:>11}{:>11}{:>11}{:>10}",
         short(figures.joint, 100.0),
         short(figures.balanced_left_alone, 100.0),
         short(figures.wrong_direction, 100.0),
