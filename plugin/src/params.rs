@@ -5,7 +5,8 @@ use crate::state::Session;
 use nice_plug::prelude::*;
 use std::sync::Arc;
 
-/// How sure the advisor must be before it speaks, at first: the threshold of the model that ships.
+/// How sure the advisor must be before it speaks, at first: the threshold of the model that ships, to five per cent.
+/// It is a constant, because a project that never touched it must not change with the model.
 pub const DEFAULT_SENSITIVITY: f32 = 0.55;
 
 /// Parameters and saved state of one instance. Shared by audio thread, worker and panel.

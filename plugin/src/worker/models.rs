@@ -101,6 +101,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_sensitivity_is_the_built_in_models_own() {
+        // Not the shared copy, whose users the other test counts.
+        let model = Engine::from_bytes("built-in".as_ref(), BUILT_IN, &CancelFlag::new()).unwrap();
+        let off = model.threshold() - crate::params::DEFAULT_SENSITIVITY;
+        assert!(off.abs() <= 0.025, "the model speaks from {}", model.threshold());
+    }
+
+    #[test]
     fn a_cancelled_or_failed_load_leaves_the_way_free() {
         let mut source = SharedModels;
         let wanted = Wanted { path: Some("/no/such/model.mixbuddy".into()), cpu_only: false };
