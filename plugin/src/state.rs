@@ -3,7 +3,7 @@
 //! The host saves and loads on its own thread, at any time; the worker changes what is saved. They meet in
 //! [`Session`], each for moments only. The audio thread never comes here.
 
-use crate::panel::Look;
+use crate::panel::{DEFAULT_SIZE_PT, Look};
 use crate::view::{Choices, Mark, Reference};
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::{Advice, Heard, PerStem};
@@ -79,7 +79,7 @@ pub struct Panel {
 
 impl Default for Panel {
     fn default() -> Self {
-        Panel { look: Look::default(), size_pt: (900.0, 640.0) }
+        Panel { look: Look::default(), size_pt: DEFAULT_SIZE_PT.into() }
     }
 }
 

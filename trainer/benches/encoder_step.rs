@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::encoder::{Encoder, STEMS};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
+use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
 use mixing_buddy_trainer::data::Example;
 use mixing_buddy_trainer::train::encoder::{EncoderRun, shard_loss};
 use mixing_buddy_trainer::train::optimizer::AdamW;
@@ -14,7 +15,7 @@ use mixing_buddy_trainer::train::shards::gradients;
 use std::time::Duration;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Windows a step, as one of two shards of a run of 24 has them.
 const BATCH: usize = 12;
@@ -41,6 +42,7 @@ fn example(features: &FeatureSettings, seed: u64) -> Example {
 }
 
 fn step(criterion: &mut Criterion) {
+    keep_pages();
     let (features, run) = (FeatureSettings::default(), EncoderRun::default());
     let params = Params::train(1, &Device::Cpu);
     let encoder = Encoder::new(&params, &run.encoder, &features).unwrap();

@@ -12,7 +12,9 @@
 //! | [`export`] | adapters and bases for others to load, and back |
 //! | [`advise`] | a song's advice for the terminal |
 //! | [`cli`] | the commands |
+//! | [`allocator`] | memory for large tensors |
 
+pub mod allocator;
 pub mod cli;
 pub mod data;
 pub mod dataset;
