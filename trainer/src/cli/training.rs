@@ -1,23 +1,40 @@
 //! Commands that make weights.
 
+use super::data::IndexOptions;
 use crate::data::prepare::{PrepareOptions, prepare};
+use crate::data::sources::{songs_below, songs_of_index};
 use crate::text::{TextSampler, train_tokenizer};
 use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
 use crate::train::encoder::train_encoder;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2")]
+#[command(after_help = "Examples:
+  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2
+  mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.json
+  mixing-buddy-trainer prepare --index musdb.json --out cache
+
+The splits of an index are kept: `train` songs train, `test` songs are left for measuring, and `valid` songs are for
+calibration (`calib`). So is a share of the `train` songs, chosen by the artist's name, since calibration and the advisor
+need songs that the encoder never hears. Songs without a split count as `train`.")]
 pub struct PrepareArgs {
     /// Folder of songs, one folder a song with one file a stem, at any depth
+    #[arg(long, conflicts_with = "index")]
+    songs: Option<PathBuf>,
+    /// Index that `data import` wrote, in place of a folder; files of one class are added up
     #[arg(long)]
-    songs: PathBuf,
+    index: Option<PathBuf>,
+    /// Share of the index's `train` songs that are kept for calibration, 0 to 1
+    #[arg(long, default_value_t = 0.1, requires = "index")]
+    calib_share: f64,
+    #[command(flatten)]
+    index_options: IndexOptions,
     /// Where the feature maps go
     #[arg(long)]
     out: PathBuf,
@@ -163,7 +180,21 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
         threads: args.threads,
         seed: args.seed,
     };
-    let (count, failures) = prepare(&args.songs, &args.out, &options)?;
+    let songs = match (&args.songs, &args.index) {
+        (Some(root), _) => songs_below(root)?,
+        (None, Some(path)) => {
+            ensure!((0.0..=1.0).contains(&args.calib_share), "--calib-share is a share, from 0 to 1");
+            songs_of_index(&args.index_options.load(path)?, args.calib_share)
+        }
+        (None, None) => bail!("give a folder of songs (--songs) or an index (--index)"),
+    };
+    let (count, failures) = prepare(&songs, &args.out, &options)?;
+    ensure!(
+        count > 0,
+        "none of the {} songs can be used; the first is left out because of: {}",
+        songs.len(),
+        failures.first().map_or("", String::as_str)
+    );
     eprintln!("{count} songs are prepared in {}", args.out.display());
     failures.iter().for_each(|failure| eprintln!("left out: {failure}"));
     Ok(())
