@@ -7,7 +7,9 @@ use crate::text::{TextSampler, train_tokenizer};
 use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
+use crate::train::device::open_device;
 use crate::train::encoder::train_encoder;
+use crate::train::run::RunStart;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
@@ -59,6 +61,15 @@ pub struct PrepareArgs {
 #[derive(Subcommand)]
 pub enum TrainCommand {
     /// The encoder, on the `train` songs of a cache
+    #[command(after_help = "Examples:
+  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1
+  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1 --resume --device cuda
+
+Of the configuration's keys, these fit a run to the machine:
+  batch = 24       # windows in memory at a time
+  accumulate = 1   # such micro-batches a step
+  shards = 2       # threads that share a micro-batch
+  loaders = 1      # further threads that make the examples of coming steps; the examples stay the same")]
     Encoder {
         #[command(flatten)]
         run: RunArgs,
@@ -67,6 +78,8 @@ pub enum TrainCommand {
         cache: PathBuf,
     },
     /// The decoder and the projector, on advice text over simulated readings
+    #[command(after_help = "Example:
+  mixing-buddy-trainer train decoder --config decoder.toml --tokenizer assets/tokenizer.json --out run2")]
     Decoder {
         #[command(flatten)]
         run: RunArgs,
@@ -75,6 +88,9 @@ pub enum TrainCommand {
         tokenizer: PathBuf,
     },
     /// The decoder's adapter and the projector, on flawed mixes as the encoder hears them
+    #[command(after_help = "Example:
+  mixing-buddy-trainer train advisor --config advisor.toml --cache cache --encoder run1/encoder.safetensors \\
+    --decoder run2/decoder.safetensors --out run3")]
     Advisor {
         #[command(flatten)]
         run: RunArgs,
@@ -102,6 +118,10 @@ pub struct RunArgs {
     /// Go on from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
+    /// Where to compute: `cpu`, `cuda` or `metal` (builds with the feature of that name), or one of several GPUs, as in
+    /// `cuda:1`
+    #[arg(long, default_value = "cpu")]
+    device: String,
 }
 
 /// Options of `bundle`.
@@ -205,15 +225,16 @@ fn text(path: &Path) -> Result<String> {
 }
 
 pub(super) fn train(command: &TrainCommand) -> Result<()> {
+    let (TrainCommand::Encoder { run, .. }
+    | TrainCommand::Decoder { run, .. }
+    | TrainCommand::Advisor { run, .. }) = command;
+    let (config, device) = (text(&run.config)?, open_device(&run.device)?);
+    let begin = RunStart { config: &config, out: &run.out, resume: run.resume, device: &device };
     match command {
-        TrainCommand::Encoder { run, cache } => {
-            train_encoder(&text(&run.config)?, cache, &run.out, run.resume)
-        }
-        TrainCommand::Decoder { run, tokenizer } => {
-            train_decoder(&text(&run.config)?, tokenizer, &run.out, run.resume)
-        }
-        TrainCommand::Advisor { run, cache, encoder, decoder } => {
-            train_advisor(&text(&run.config)?, cache, encoder, decoder, &run.out, run.resume)
+        TrainCommand::Encoder { cache, .. } => train_encoder(&begin, cache),
+        TrainCommand::Decoder { tokenizer, .. } => train_decoder(&begin, tokenizer),
+        TrainCommand::Advisor { cache, encoder, decoder, .. } => {
+            train_advisor(&begin, cache, encoder, decoder)
         }
     }
 }
