@@ -1,17 +1,24 @@
-//! What a training step of the encoder costs on one thread: `RAYON_NUM_THREADS=1 cargo bench --workspace
-//! --bench encoder_step`. `trainer/benches/encoder_step_jax.py` runs it beside the same network in JAX.
+//! What a training step of the encoder costs on one thread, and the making of its examples: `RAYON_NUM_THREADS=1 cargo
+//! bench --workspace --bench encoder_step`. `trainer/benches/encoder_step_jax.py` runs it beside the same network in JAX.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
 
 use candle_core::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
+use half::f16;
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::encoder::{Encoder, STEMS};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
+use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
 use mixing_buddy_trainer::data::Example;
+use mixing_buddy_trainer::data::batch::EncoderPart;
+use mixing_buddy_trainer::data::cache::{MapCache, MapHeader, WindowHeader, pairs_of, write_maps};
+use mixing_buddy_trainer::data::mixer::{MixSettings, Mixer};
 use mixing_buddy_trainer::train::encoder::{EncoderRun, shard_loss};
 use mixing_buddy_trainer::train::optimizer::AdamW;
-use mixing_buddy_trainer::train::shards::gradients;
+use mixing_buddy_trainer::train::shards::{BatchSplit, gradients};
+use std::path::Path;
 use std::time::Duration;
 
 #[global_allocator]
@@ -20,16 +27,21 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// Windows a step, as one of two shards of a run of 24 has them.
 const BATCH: usize = 12;
 
-/// A mix of four noises, each loudest in its own quarter of the bands.
-fn example(features: &FeatureSettings, seed: u64) -> Example {
-    let cells = features.frames(features.window_samples()) * 2 * features.mels;
+/// Numbers between 0.01 and 1.01.
+fn noise(seed: u64) -> impl FnMut() -> f32 {
     let mut state = seed | 1;
-    let mut noise = || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         (state & 0xffff) as f32 / 65_536.0 + 0.01
-    };
+    }
+}
+
+/// A mix of four noises, each loudest in its own quarter of the bands.
+fn example(features: &FeatureSettings, seed: u64) -> Example {
+    let cells = features.frames(features.window_samples()) * 2 * features.mels;
+    let mut noise = noise(seed);
     let parts: Vec<Vec<f32>> = (0..STEMS)
         .map(|stem| {
             let own =
@@ -52,9 +64,10 @@ fn step(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(20));
     group.bench_function("training step", |b| {
         b.iter(|| {
-            let (grads, _) = gradients(optimizer.vars(), 1, |_| {
-                let dropout = DropoutStream::new(1);
-                shard_loss(&encoder, &features, &examples, &run, Some(&dropout), Duration::ZERO)
+            let split = BatchSplit::new(BATCH, 1, 1).unwrap();
+            let (grads, _) = gradients(optimizer.vars(), split, |_| {
+                let part = EncoderPart::new(&examples, &features, &Device::Cpu)?;
+                shard_loss(&encoder, part, &run, Some(&DropoutStream::new(1)))
             })
             .unwrap();
             optimizer.step(&grads, 1e-4).unwrap()
@@ -63,5 +76,56 @@ fn step(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, step);
+/// Four songs of noise, of four windows each.
+fn write_songs(dir: &Path, features: &FeatureSettings) {
+    let frames = features.frames(features.window_samples());
+    for song in 0..4 {
+        let window = |at: usize| WindowHeader {
+            start_s: 10.0 * at as f64,
+            variant: 0,
+            power: vec![(frames * 2 * features.mels) as f32 / STEMS as f32; STEMS],
+            active: vec![true; STEMS],
+        };
+        let header = MapHeader {
+            song: format!("song {song}"),
+            source: "real".into(),
+            split: "train".into(),
+            features: features.clone(),
+            stems: Stem::ALL.to_vec(),
+            frames,
+            windows: (0..4).map(window).collect(),
+        };
+        let mut noise = noise(song as u64 + 5);
+        let mut payload: Vec<f16> = Vec::new();
+        for _ in &header.windows {
+            for (i, j) in pairs_of(STEMS) {
+                // What two stems do to each other is of either sign, and less than either.
+                let (scale, shift) = if i == j { (0.5, 0.0) } else { (0.2, 0.5) };
+                payload.extend((0..header.cells()).map(|_| f16::from_f32(scale * (noise() - shift))));
+            }
+        }
+        write_maps(&dir.join(format!("{song}.maps")), &header, &payload).unwrap();
+    }
+}
+
+/// The examples of a step and their tensors, as a loader makes them: to be held against the step itself.
+fn data(criterion: &mut Criterion) {
+    let features = FeatureSettings::default();
+    let dir = tempfile::tempdir().unwrap();
+    write_songs(dir.path(), &features);
+    let cache = MapCache::open(dir.path(), MapHeader::is_for_training).unwrap();
+    let settings = MixSettings::default();
+    let mixer = Mixer::new(&cache, &settings, NormsSummary::shipped());
+    let mut group = criterion.benchmark_group("encoder");
+    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    // The same examples each time: they differ in what they cost.
+    let examples = || (0..BATCH as u64).map(|number| mixer.example(1, number)).collect::<Vec<_>>();
+    group.bench_function("mixing the examples of a step", |b| b.iter(examples));
+    group.bench_function("data of a step", |b| {
+        b.iter(|| EncoderPart::new(&examples(), &features, &Device::Cpu).unwrap())
+    });
+    group.finish();
+}
+
+criterion_group!(benches, step, data);
 criterion_main!(benches);

@@ -174,6 +174,120 @@ fn a_killed_encoder_run_resumes_to_the_same_weights() {
     same_after_kills(&args, &place, "encoder.safetensors");
 }
 
+/// The state after `steps` steps of the run that this configuration describes, below `place`.
+fn encoder_state(place: &Place, cache: &str, name: &str, config: &str) -> BTreeMap<String, Vec<u32>> {
+    let config = place.write(&format!("{name}.toml"), config);
+    run(&["train", "encoder", "--config", &config, "--cache", cache, "--out", &place.text(name)]).unwrap();
+    bits(&place.path(name).join("last.safetensors"))
+}
+
+#[test]
+fn micro_batches_give_the_weights_of_one_batch_of_their_size() {
+    let place = Place::new();
+    let cache = cache(&place);
+    let steps = |steps: &str, more: &str| {
+        ENCODER.replace("batch = 2\nshards = 1\n", more).replace("steps = 24", steps)
+    };
+    // Two parts of four examples, side by side and one after the other: their gradients are added in the same order.
+    let whole = encoder_state(&place, &cache, "whole", &steps("steps = 2", "batch = 8\nshards = 2\n"));
+    let micro = encoder_state(
+        &place,
+        &cache,
+        "micro",
+        &steps("steps = 2", "batch = 4\naccumulate = 2\nshards = 1\n"),
+    );
+    assert!(whole.keys().any(|name| name.starts_with("weights.")));
+    assert_eq!(whole, micro);
+
+    let decoder = |name: &str, more: &str| {
+        let text = DECODER.replace("batch = 2\nshards = 1\n", more).replace("steps = 60", "steps = 2");
+        let config = place.write(&format!("{name}.toml"), &text);
+        let out = place.text(name);
+        run(&["train", "decoder", "--config", &config, "--tokenizer", TOKENIZER, "--out", &out]).unwrap();
+        bits(&place.path(name).join("last.safetensors"))
+    };
+    let whole = decoder("decoder-whole", "batch = 4\nshards = 2\n");
+    assert_eq!(whole, decoder("decoder-micro", "batch = 2\naccumulate = 2\nshards = 1\n"));
+}
+
+#[test]
+fn loaders_change_nothing_but_the_time() {
+    let place = Place::new();
+    let cache = cache(&place);
+    let with = |loaders: usize| {
+        let config = ENCODER
+            .replace("batch = 2\nshards = 1\n", &format!("batch = 4\nshards = 2\nloaders = {loaders}\n"))
+            .replace("steps = 24", "steps = 6");
+        encoder_state(&place, &cache, &format!("loaders-{loaders}"), &config)
+    };
+    let without = with(0);
+    assert_eq!(without, with(1));
+    assert_eq!(without, with(3));
+}
+
+#[test]
+fn a_killed_run_with_micro_batches_and_loaders_resumes_to_the_same_weights() {
+    let place = Place::new();
+    let text =
+        ENCODER.replace("shards = 1\n", "shards = 1\naccumulate = 2\nloaders = 2\n").replace("= 24", "= 16");
+    let (config, cache) = (place.write("encoder.toml", &text), cache(&place));
+    let args = |out: &str| {
+        ["train", "encoder", "--config", &config, "--cache", &cache, "--out", &place.text(out)]
+            .map(String::from)
+            .to_vec()
+    };
+    same_after_kills(&args, &place, "encoder.safetensors");
+}
+
+#[test]
+fn a_run_reports_what_it_was_and_how_it_went() {
+    let place = Place::new();
+    let text =
+        ENCODER.replace("steps = 24", "steps = 40").replace("measure_steps = 1000", "measure_steps = 20");
+    let (config, cache) = (place.write("encoder.toml", &text), cache(&place));
+    let out = place.text("run");
+    run(&["train", "encoder", "--config", &config, "--cache", &cache, "--out", &out]).unwrap();
+    let report = std::fs::read_to_string(place.path("run/report.md")).unwrap();
+    for words in [
+        "# Encoder",
+        "| steps | 40 of 40 |",
+        "| time | ",
+        "| mask | ",
+        " at step 40 |",
+        "| best median error on `calib` songs",
+        "![Figures by step](plot.png)",
+        "hidden = 32",
+    ] {
+        assert!(report.contains(words), "{words} is not in\n{report}");
+    }
+}
+
+#[test]
+fn a_device_that_this_build_does_not_know_is_said_so() {
+    let place = Place::new();
+    let config = place.write("decoder.toml", DECODER);
+    let start = |device: &str| {
+        let out = place.text("run");
+        let args = ["--config", &config, "--tokenizer", TOKENIZER, "--out", &out, "--device", device];
+        let done = trainer().args(["train", "decoder"]).args(args).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, sentence) = start("gpu");
+    assert_eq!(code, Some(1));
+    assert!(
+        sentence.contains("the device 'gpu' is not known; the devices are cpu, cuda and metal"),
+        "{sentence}"
+    );
+    for (device, feature) in [("cuda:1", "cuda"), ("metal", "metal")] {
+        let (code, sentence) = start(device);
+        assert_eq!(code, Some(1));
+        // A build with the feature finds no such device on a machine that has none.
+        let is_missing = sentence.contains(&format!("build the trainer with `--features {feature}`"));
+        assert!(is_missing || sentence.contains(&format!("'{device}' cannot be used")), "{sentence}");
+    }
+    assert!(!place.path("run").exists());
+}
+
 #[test]
 fn qlora_tunes_and_exports_what_it_was_tuned_on() {
     let place = Place::new();

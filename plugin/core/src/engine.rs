@@ -269,11 +269,9 @@ impl Engine {
 
     /// The balance of windows that are right, to compare others with. None where nothing was heard.
     pub fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
-        let level_db = PerStem::from_fn(|stem| {
-            let levels: Vec<f32> = heard.iter().filter_map(|h| h.level_db(stem)).collect();
-            (!levels.is_empty()).then(|| levels.iter().sum::<f32>() / levels.len() as f32)
-        });
-        level_db.iter().any(|(_, level)| level.is_some()).then_some(ReferenceBalance { level_db })
+        let audible = heard.iter().filter(|heard| !heard.silent).map(|heard| &heard.reading);
+        let reference = ReferenceBalance::mean_of(audible);
+        reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
 
     /// Answers a question about what was heard.

@@ -7,7 +7,7 @@ use crate::text::{Instructions, Templates, TextSampler, templates::TEMPLATE_FILE
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `data` does.
 #[derive(Subcommand)]
@@ -71,15 +71,36 @@ pub struct SynthesizeArgs {
     /// Songs of this split only; may be given more than once. Songs without a split always count
     #[arg(long, default_values_t = [String::from("train")])]
     split: Vec<String>,
-    /// Where the collection is now, if it was moved
-    #[arg(long)]
-    root: Option<PathBuf>,
-    /// Does not look whether the audio files are as they were when they were measured
-    #[arg(long)]
-    trust_index: bool,
+    #[command(flatten)]
+    index_options: IndexOptions,
     /// Prints a summary as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How an index is read.
+#[derive(Args)]
+pub(super) struct IndexOptions {
+    /// Where the index's collection is now, if it was moved
+    #[arg(long, requires = "index")]
+    root: Option<PathBuf>,
+    /// Does not look whether the index's audio files are as they were when they were measured
+    #[arg(long, requires = "index")]
+    trust_index: bool,
+}
+
+impl IndexOptions {
+    /// Reads an index, and checks that its files are as they were.
+    pub(super) fn load(&self, path: &Path) -> Result<Index> {
+        let mut index = Index::load(path)?;
+        if let Some(root) = &self.root {
+            index.root = root.clone();
+        }
+        if !self.trust_index {
+            index.check_files().with_context(|| format!("{} cannot be used", path.display()))?;
+        }
+        Ok(index)
+    }
 }
 
 /// Options of `data templates`.
@@ -142,13 +163,7 @@ pub(super) fn run(command: &DataCommand) -> Result<()> {
 }
 
 fn synthesize_samples(args: &SynthesizeArgs) -> Result<()> {
-    let mut index = Index::load(&args.index)?;
-    if let Some(root) = &args.root {
-        index.root = root.clone();
-    }
-    if !args.trust_index {
-        index.check_files().with_context(|| format!("{} cannot be used", args.index.display()))?;
-    }
+    let index = args.index_options.load(&args.index)?;
     let settings = match &args.config {
         Some(path) => SynthesisSettings::load(path)?,
         None => SynthesisSettings::default(),
@@ -212,7 +227,7 @@ fn summary(index: &Index) -> serde_json::Value {
     })
 }
 
-fn report(index: &Index, out: &std::path::Path) {
+fn report(index: &Index, out: &Path) {
     for song in &index.songs {
         song.checks.warnings.iter().for_each(|warning| eprintln!("{}: {warning}", song.name));
     }

@@ -1,23 +1,42 @@
 //! Commands that make weights.
 
+use super::data::IndexOptions;
 use crate::data::prepare::{PrepareOptions, prepare};
+use crate::data::sources::{songs_below, songs_of_index};
 use crate::text::{TextSampler, train_tokenizer};
 use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
+use crate::train::device::open_device;
 use crate::train::encoder::train_encoder;
-use anyhow::{Context, Result};
+use crate::train::run::RunStart;
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2")]
+#[command(after_help = "Examples:
+  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2
+  mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.json
+  mixing-buddy-trainer prepare --index musdb.json --out cache
+
+The splits of an index are kept: `train` songs train, `test` songs are left for measuring, and `valid` songs are for
+calibration (`calib`). So is a share of the `train` songs, chosen by the artist's name, since calibration and the advisor
+need songs that the encoder never hears. Songs without a split count as `train`.")]
 pub struct PrepareArgs {
     /// Folder of songs, one folder a song with one file a stem, at any depth
+    #[arg(long, conflicts_with = "index")]
+    songs: Option<PathBuf>,
+    /// Index that `data import` wrote, in place of a folder; files of one class are added up
     #[arg(long)]
-    songs: PathBuf,
+    index: Option<PathBuf>,
+    /// Share of the index's `train` songs that are kept for calibration, 0 to 1
+    #[arg(long, default_value_t = 0.1, requires = "index")]
+    calib_share: f64,
+    #[command(flatten)]
+    index_options: IndexOptions,
     /// Where the feature maps go
     #[arg(long)]
     out: PathBuf,
@@ -42,6 +61,15 @@ pub struct PrepareArgs {
 #[derive(Subcommand)]
 pub enum TrainCommand {
     /// The encoder, on the `train` songs of a cache
+    #[command(after_help = "Examples:
+  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1
+  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1 --resume --device cuda
+
+Of the configuration's keys, these fit a run to the machine:
+  batch = 24       # windows in memory at a time
+  accumulate = 1   # such micro-batches a step
+  shards = 2       # threads that share a micro-batch
+  loaders = 1      # further threads that make the examples of coming steps; the examples stay the same")]
     Encoder {
         #[command(flatten)]
         run: RunArgs,
@@ -50,6 +78,8 @@ pub enum TrainCommand {
         cache: PathBuf,
     },
     /// The decoder and the projector, on advice text over simulated readings
+    #[command(after_help = "Example:
+  mixing-buddy-trainer train decoder --config decoder.toml --tokenizer assets/tokenizer.json --out run2")]
     Decoder {
         #[command(flatten)]
         run: RunArgs,
@@ -58,6 +88,9 @@ pub enum TrainCommand {
         tokenizer: PathBuf,
     },
     /// The decoder's adapter and the projector, on flawed mixes as the encoder hears them
+    #[command(after_help = "Example:
+  mixing-buddy-trainer train advisor --config advisor.toml --cache cache --encoder run1/encoder.safetensors \\
+    --decoder run2/decoder.safetensors --out run3")]
     Advisor {
         #[command(flatten)]
         run: RunArgs,
@@ -85,6 +118,10 @@ pub struct RunArgs {
     /// Go on from the last checkpoint in the run's folder
     #[arg(long)]
     resume: bool,
+    /// Where to compute: `cpu`, `cuda` or `metal` (builds with the feature of that name), or one of several GPUs, as in
+    /// `cuda:1`
+    #[arg(long, default_value = "cpu")]
+    device: String,
 }
 
 /// Options of `bundle`.
@@ -163,7 +200,21 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
         threads: args.threads,
         seed: args.seed,
     };
-    let (count, failures) = prepare(&args.songs, &args.out, &options)?;
+    let songs = match (&args.songs, &args.index) {
+        (Some(root), _) => songs_below(root)?,
+        (None, Some(path)) => {
+            ensure!((0.0..=1.0).contains(&args.calib_share), "--calib-share is a share, from 0 to 1");
+            songs_of_index(&args.index_options.load(path)?, args.calib_share)
+        }
+        (None, None) => bail!("give a folder of songs (--songs) or an index (--index)"),
+    };
+    let (count, failures) = prepare(&songs, &args.out, &options)?;
+    ensure!(
+        count > 0,
+        "none of the {} songs can be used; the first is left out because of: {}",
+        songs.len(),
+        failures.first().map_or("", String::as_str)
+    );
     eprintln!("{count} songs are prepared in {}", args.out.display());
     failures.iter().for_each(|failure| eprintln!("left out: {failure}"));
     Ok(())
@@ -174,15 +225,16 @@ fn text(path: &Path) -> Result<String> {
 }
 
 pub(super) fn train(command: &TrainCommand) -> Result<()> {
+    let (TrainCommand::Encoder { run, .. }
+    | TrainCommand::Decoder { run, .. }
+    | TrainCommand::Advisor { run, .. }) = command;
+    let (config, device) = (text(&run.config)?, open_device(&run.device)?);
+    let begin = RunStart { config: &config, out: &run.out, resume: run.resume, device: &device };
     match command {
-        TrainCommand::Encoder { run, cache } => {
-            train_encoder(&text(&run.config)?, cache, &run.out, run.resume)
-        }
-        TrainCommand::Decoder { run, tokenizer } => {
-            train_decoder(&text(&run.config)?, tokenizer, &run.out, run.resume)
-        }
-        TrainCommand::Advisor { run, cache, encoder, decoder } => {
-            train_advisor(&text(&run.config)?, cache, encoder, decoder, &run.out, run.resume)
+        TrainCommand::Encoder { cache, .. } => train_encoder(&begin, cache),
+        TrainCommand::Decoder { tokenizer, .. } => train_decoder(&begin, tokenizer),
+        TrainCommand::Advisor { cache, encoder, decoder, .. } => {
+            train_advisor(&begin, cache, encoder, decoder)
         }
     }
 }

@@ -101,7 +101,8 @@ impl StemShape {
             map[start * 2 * bands..end * 2 * bands].fill(0.0);
         }
         if self.shift_bands != 0.0 {
-            map.chunks_exact_mut(bands).for_each(|row| shift(row, self.shift_bands));
+            let mut room = Vec::with_capacity(bands);
+            map.chunks_exact_mut(bands).for_each(|row| shift(row, self.shift_bands, &mut room));
         }
         if self.ratio > 0.0 {
             follow(map, 2 * bands, self.ratio);
@@ -113,10 +114,12 @@ impl StemShape {
 }
 
 /// Moves a row of bands up by `by` (down where negative): what leaves the range is lost.
-fn shift(row: &mut [f32], by: f32) {
+/// `from` is room for a copy of the row.
+fn shift(row: &mut [f32], by: f32, from: &mut Vec<f32>) {
     let whole = by.floor();
     let (part, whole) = (by - whole, whole as isize);
-    let from: Vec<f32> = row.to_vec();
+    from.clear();
+    from.extend_from_slice(row);
     let at = |index: isize| usize::try_from(index).ok().and_then(|i| from.get(i)).copied().unwrap_or(0.0);
     for (band, value) in row.iter_mut().enumerate() {
         let source = band as isize - whole;
@@ -186,11 +189,12 @@ mod tests {
     fn a_shift_moves_power_and_keeps_it() {
         let mut row = vec![0.0; 10];
         row[4] = 1.0;
-        shift(&mut row, 1.25);
+        let mut room = Vec::new();
+        shift(&mut row, 1.25, &mut room);
         assert!((row[5] - 0.75).abs() < 1e-6 && (row[6] - 0.25).abs() < 1e-6, "{row:?}");
-        shift(&mut row, -1.0);
+        shift(&mut row, -1.0, &mut room);
         assert!((row[4] - 0.75).abs() < 1e-6 && (row[5] - 0.25).abs() < 1e-6, "{row:?}");
-        shift(&mut row, -9.0);
+        shift(&mut row, -9.0, &mut room);
         assert!(row.iter().all(|v| *v == 0.0), "what leaves the range is lost: {row:?}");
     }
 

@@ -18,6 +18,28 @@ pub struct EncoderTargets {
     pub presence: Tensor,
 }
 
+/// What a training step of the encoder takes in: examples as tensors, and what it is to say of them.
+pub struct EncoderPart {
+    /// The encoder's input.
+    pub batch: EncoderBatch,
+    /// What it is to say.
+    pub targets: EncoderTargets,
+}
+
+impl EncoderPart {
+    /// Examples of one length, for an encoder on `device`.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn new(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<Self> {
+        let mixes: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
+        Ok(EncoderPart {
+            batch: encoder_batch(&mixes, features, device)?,
+            targets: encoder_targets(examples, features, device)?,
+        })
+    }
+}
+
 /// A stem under this level against the rest is not there for anybody.
 pub const ABSENT_REST_DB: f32 = -30.0;
 
@@ -55,7 +77,7 @@ pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Devi
 /// # Errors
 /// As tensor operations.
 pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Example) -> Result<Reading> {
-    let batch = encoder_batch(&[&example.mix], features, &Device::Cpu)?;
+    let batch = encoder_batch(&[&example.mix], features, encoder.device())?;
     let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
     Ok(readings(&metered)?.swap_remove(0))
 }

@@ -24,7 +24,7 @@ const MAGIC: &[u8; 8] = b"MBMAPS01";
 pub struct MapHeader {
     /// Song's folder name.
     pub song: String,
-    /// Source of the corpus: `real`, `midi`, `voice`, ….
+    /// Source of the corpus: `real`, `midi`, `voice`, `slakh`, ….
     pub source: String,
     /// Split: `train`, `calib`, `test`, ….
     pub split: String,
@@ -81,17 +81,22 @@ impl MapHeader {
         self.split == "calib" && self.source != "voice"
     }
 
-    /// FNV-1a of the song's name: which of two halves it belongs to must not depend on what else is there.
+    /// Which of two halves a song belongs to must not depend on what else is there: it follows from its name.
     fn name_bits(&self) -> u64 {
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         // The lowest bit of FNV-1a is the parity of its bytes: a higher one is as good as drawn.
-        self.song.bytes().fold(0xcbf2_9ce4_8422_2325, step) >> 32
+        name_hash(&self.song) >> 32
     }
 
     /// Position of a stem among those present.
     pub fn position(&self, stem: Stem) -> Option<usize> {
         self.stems.iter().position(|&present| present == stem)
     }
+}
+
+/// FNV-1a of a name.
+pub(super) fn name_hash(name: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// Pairs `(i, j)`, `i <= j`, of `count` stems, in file order.

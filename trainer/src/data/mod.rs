@@ -5,6 +5,7 @@ pub mod batch;
 pub mod cache;
 pub mod mixer;
 pub mod prepare;
+pub mod sources;
 
 pub use cache::{MapCache, SongMaps};
 pub use mixer::{Example, MixPlan, StemTreatment};

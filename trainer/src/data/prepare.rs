@@ -1,18 +1,20 @@
 //! Computes a corpus's feature maps once, with the same features that the plugin uses.
 
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
-use crate::songs::{SongFolder, read_metadata};
-use anyhow::{Context, Result, ensure};
+use super::sources::SongSource;
+use crate::train::run::progress;
+use anyhow::{Context, Result, anyhow, ensure};
 use half::f16;
-use indicatif::{ProgressBar, ProgressStyle};
-use mixing_buddy_core::audio::{StereoPcm, decode_at_rate, resample};
+use mixing_buddy_core::audio::{StereoPcm, decode_track_at_rate, resample};
 use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings};
 use mixing_buddy_core::{CancelFlag, Stem};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What to prepare, and how.
 #[derive(Clone, Debug)]
@@ -34,32 +36,34 @@ const ACTIVE_DBFS: f32 = -50.0;
 /// A stem this far under the rest of the mix is not there for anybody.
 const PRESENT_REST_DB: f32 = -35.0;
 
-/// Prepares every song below `root` (folders of stems at any depth) into `out`; files that exist are kept.
+/// Prepares songs into `out`; files that exist are kept. Each thread holds one song at a time, as it is and in one
+/// variant.
 ///
 /// Returns how many songs were prepared and the sentences of those that could not be.
 ///
 /// # Errors
-/// When no song is found or `out` cannot be written.
-pub fn prepare(root: &Path, out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
+/// When `out` cannot be written.
+pub fn prepare(songs: &[SongSource], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    let mut folders = Vec::new();
-    collect(root, &mut folders)?;
-    folders.sort();
-    ensure!(!folders.is_empty(), "{} holds no folder of stems", root.display());
-    let bar = ProgressBar::new(folders.len() as u64).with_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} songs, {eta} left")
-            .expect("a valid template"),
-    );
-    bar.set_message("features");
+    let bar = progress("features", songs.len(), 0);
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
             scope.spawn(|| {
                 let mut extractor = FeatureExtractor::new(&options.features);
-                while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match prepare_song(root, folder, out, options, &mut extractor) {
+                while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    bar.set_message(format!("{},", song.name));
+                    // A decoder that panics on a damaged file costs that song alone.
+                    let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, &mut extractor));
+                    let result = catch_unwind(guarded).unwrap_or_else(|_| {
+                        Err(anyhow!("a file of it is damaged in a way that its decoder does not survive"))
+                    });
+                    match result {
                         Ok(()) => _ = done.fetch_add(1, Ordering::Relaxed),
-                        Err(error) => failures.lock().expect("no panic holds it").push(format!("{error:#}")),
+                        Err(reason) => failures
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(format!("{}: {reason:#}", song.name)),
                     }
                     bar.inc(1);
                 }
@@ -67,91 +71,67 @@ pub fn prepare(root: &Path, out: &Path, options: &PrepareOptions) -> Result<(usi
         }
     });
     bar.finish_and_clear();
-    Ok((done.into_inner(), failures.into_inner().expect("no panic held it")))
+    let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failures.sort();
+    Ok((done.into_inner(), failures))
 }
 
-/// Folders below `dir` that hold stem files.
-fn collect(dir: &Path, folders: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("{} cannot be read", dir.display()))?;
-    let mut has_stems = false;
-    for entry in entries.filter_map(Result::ok) {
-        let path = entry.path();
-        if path.is_dir() {
-            if !entry.file_name().to_string_lossy().starts_with('.') {
-                collect(&path, folders)?;
-            }
-        } else if path.extension().is_none_or(|e| e != "json") {
-            has_stems |= path.file_stem().is_some_and(|s| {
-                let name = s.to_string_lossy();
-                name == "speech" || name.parse::<Stem>().is_ok()
-            });
-        }
-    }
-    if has_stems {
-        folders.push(dir.to_path_buf());
-    }
-    Ok(())
-}
-
-fn prepare_song(
-    root: &Path,
-    dir: &Path,
-    out: &Path,
-    options: &PrepareOptions,
-    extractor: &mut FeatureExtractor,
-) -> Result<()> {
-    let relative = dir.strip_prefix(root).unwrap_or(dir);
-    let flat = relative.to_string_lossy().replace(['/', '\\'], "--");
-    let path = out.join(format!("{flat}.{EXTENSION}"));
-    if path.exists() {
-        return Ok(());
-    }
-    let meta = read_metadata(dir).unwrap_or_default();
-    let source = meta.source.clone().unwrap_or_else(|| "own".into());
-    let folder = SongFolder::read(dir)?;
+/// A song's stems at the rate of the features, files of one class added up, all of one length.
+fn decode(song: &SongSource, rate_hz: u32) -> Result<Vec<(Stem, StereoPcm)>> {
     let cancel = CancelFlag::new();
     let mut stems: Vec<(Stem, StereoPcm)> = Vec::new();
     for stem in Stem::ALL {
         let mut sum: Option<StereoPcm> = None;
-        for file in &folder.stems[stem] {
-            let pcm = decode_at_rate(file, options.features.sample_rate_hz, &cancel)?;
-            pcm.check_finite()?;
+        for file in &song.stems[stem] {
+            let pcm = decode_track_at_rate(&file.path, file.track, rate_hz, &cancel)?;
+            pcm.check_finite().with_context(|| file.path.display().to_string())?;
             match &mut sum {
-                Some(sum) => {
-                    sum.pad_to(pcm.len());
-                    sum.add(&pcm)?;
-                }
+                Some(sum) => sum.add(&pcm)?,
                 none => *none = Some(pcm),
             }
         }
         stems.extend(sum.map(|pcm| (stem, pcm)));
     }
-    ensure!(!stems.is_empty(), "{} holds no stem that can be read", dir.display());
+    ensure!(!stems.is_empty(), "it has no stem that can be read");
     let length = stems.iter().map(|(_, pcm)| pcm.len()).max().unwrap_or(0);
     stems.iter_mut().for_each(|(_, pcm)| pcm.pad_to(length));
+    Ok(stems)
+}
 
+fn prepare_song(
+    song: &SongSource,
+    out: &Path,
+    options: &PrepareOptions,
+    extractor: &mut FeatureExtractor,
+) -> Result<()> {
+    let path = out.join(format!("{}.{EXTENSION}", song.file));
+    if path.exists() {
+        return Ok(());
+    }
+    let stems = decode(song, options.features.sample_rate_hz)?;
     let frames = options.features.frames(options.features.window_samples());
     let mut header = MapHeader {
-        song: dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        split: meta.split.clone().unwrap_or_else(|| "train".into()),
+        song: song.name.clone(),
+        split: song.split.clone(),
         features: options.features.clone(),
         stems: stems.iter().map(|(stem, _)| *stem).collect(),
         frames,
         windows: Vec::new(),
-        source,
+        source: song.source.clone(),
     };
     let extra = if matches!(header.source.as_str(), "real" | "voice") && header.split == "train" {
         options.variants
     } else {
         0
     };
+    let (file, middle) = (song.file.as_bytes(), song.file.len() / 2);
     let mut rng = ChaCha8Rng::seed_from_u64(
-        options.seed ^ flat.len() as u64 ^ u64::from(flat.as_bytes()[flat.len() / 2]) << 8,
+        options.seed ^ file.len() as u64 ^ u64::from(file.get(middle).copied().unwrap_or(0)) << 8,
     );
     let mut payload = Vec::new();
     for variant in 0..=extra {
-        let shifted: Vec<(Stem, StereoPcm)> = if variant == 0 {
-            stems.clone()
+        let shifted: Cow<'_, [(Stem, StereoPcm)]> = if variant == 0 {
+            Cow::Borrowed(&stems)
         } else {
             let factor = 2f64.powf(rng.random_range(-3.0..3.0) / 12.0);
             let rate = (f64::from(options.features.sample_rate_hz) * factor) as u32;
@@ -159,13 +139,13 @@ fn prepare_song(
                 let renamed = StereoPcm::new(pcm.left.clone(), pcm.right.clone(), rate)?;
                 Ok(resample(&renamed, options.features.sample_rate_hz)?)
             };
-            stems.iter().map(|(stem, pcm)| Ok((*stem, shift(pcm)?))).collect::<Result<_>>()?
+            stems.iter().map(|(stem, pcm)| Ok((*stem, shift(pcm)?))).collect::<Result<Vec<_>>>()?.into()
         };
         let offset =
             if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
         windows_of(&shifted, offset, variant, options, extractor, &mut header, &mut payload);
     }
-    ensure!(!header.windows.is_empty(), "{}: no window of ten seconds has sound enough", dir.display());
+    ensure!(!header.windows.is_empty(), "no window of ten seconds has sound enough");
     write_maps(&path, &header, &payload)
 }
 

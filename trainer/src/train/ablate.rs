@@ -3,6 +3,7 @@
 
 use super::checkpoint::load_encoder;
 use super::encoder::{EncoderRun, train_encoder};
+use super::run::RunStart;
 use crate::data::augment::AugmentSettings;
 use crate::data::batch::read_example;
 use crate::data::cache::MapCache;
@@ -13,6 +14,7 @@ use crate::text::TextSampler;
 use crate::train::advice::QuestionMix;
 use crate::train::simulate::{SimulationSettings, Simulator};
 use anyhow::{Context, Result, ensure};
+use candle_core::Device;
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::norms::NormsSummary;
 use rand::SeedableRng;
@@ -82,7 +84,8 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
         let folder = out.join(folder_name(&variant.name));
         let cache = variant.cache.as_ref().unwrap_or(&plan.cache);
         eprintln!("{}: {} steps", variant.name, run.steps);
-        train_encoder(&text, cache, &folder, folder.join("last.safetensors").exists())?;
+        let resume = folder.join("last.safetensors").exists();
+        train_encoder(&RunStart { config: &text, out: &folder, resume, device: &Device::Cpu }, cache)?;
         table.push(measure(&variant.name, &folder.join("encoder.safetensors"), cache, split)?);
         files::replace(&out.join("ablation.json"), serde_json::to_string_pretty(&table)? + "\n")?;
         files::replace(&out.join("ablation.md"), markdown(&table))?;
@@ -106,7 +109,7 @@ fn folder_name(name: &str) -> String {
 
 /// The meter's errors on uncoloured windows of `split`, levelled after the norms and flawed.
 fn measure(name: &str, encoder_file: &Path, cache: &Path, split: &str) -> Result<VariantFigures> {
-    let (encoder, features) = load_encoder(encoder_file)?;
+    let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
     let norms = NormsSummary::shipped();
     let (simulation, questions) = (SimulationSettings::default(), QuestionMix::default());
     let sampler = TextSampler::shipped()?;

@@ -2,7 +2,7 @@
 
 use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
 use anyhow::Result;
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, Tensor};
 use mixing_buddy_core::decoder::{
     AUDIO_TOKENS, Decoder, Projector, ReferenceBalance, audio_features, reference_features,
 };
@@ -108,7 +108,7 @@ pub struct AdviceLoss {
 /// Weight of a sentence's token beside a decision's.
 const TEXT_WEIGHT: f64 = 0.15;
 
-/// Forward pass and loss of examples.
+/// Forward pass and loss of examples, on the decoder's device.
 ///
 /// # Errors
 /// When a sequence cannot be laid out, or a tensor operation fails.
@@ -119,7 +119,7 @@ pub fn advice_loss(
     dropout: Option<&DropoutStream>,
     rng: &mut SmallRng,
 ) -> Result<AdviceLoss> {
-    let device = Device::Cpu;
+    let device = decoder.device().clone();
     let laid_out: Vec<TrainingIds> = examples
         .iter()
         .map(|e| {

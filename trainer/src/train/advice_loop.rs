@@ -3,21 +3,22 @@
 use super::advice::AdviceLoss;
 use super::early_stop::{EarlyStop, Progress, Watch};
 use super::optimizer::{AdamW, OptimizerSettings};
+use super::report::RunReport;
 use super::run::{RunFolder, progress};
 use super::runlog::RunLog;
-use super::shards::{ShardOutcome, gradients};
+use super::shards::{BatchSplit, ShardOutcome, gradients};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the loop needs to know of a run.
 pub struct AdviceSteps<'a> {
-    /// Name of the run, for the progress bar and the plot.
+    /// Name of the run, for the progress bar, the plot and the report.
     pub name: &'static str,
     /// Steps in all.
     pub steps: usize,
-    /// Threads, each with its share of the batch.
-    pub shards: usize,
+    /// How a step's examples are divided.
+    pub split: BatchSplit,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
     /// Optimiser.
@@ -32,7 +33,7 @@ pub type Validation<'a> = &'a dyn Fn(&AdamW) -> Result<f64>;
 /// Steps between rows of the log.
 const LOG_STEPS: usize = 25;
 
-/// Takes the steps from `start` on. `loss(step, shard)` is the loss of a shard's examples; `validate` measures at each
+/// Takes the steps from `start` on. `loss(number)` is the loss of the examples of a part ([`BatchSplit::number`]); `validate` measures at each
 /// checkpoint, and `export(optimizer, step, path)` writes the run's weights: `NAME.safetensors` of the last checkpoint,
 /// and `NAME-best.safetensors` of the best.
 ///
@@ -43,7 +44,7 @@ pub fn train_advice(
     folder: &RunFolder,
     optimizer: &mut AdamW,
     start: usize,
-    loss: impl Fn(usize, usize) -> Result<AdviceLoss> + Sync,
+    loss: impl Fn(u64) -> Result<AdviceLoss> + Sync,
     validate: Option<Validation<'_>>,
     export: impl Fn(&AdamW, usize, &Path) -> Result<()>,
 ) -> Result<()> {
@@ -58,8 +59,8 @@ pub fn train_advice(
             break;
         }
         let rate = plan.optimizer.learning_rate_at(step, plan.steps);
-        let (grads, figures) = gradients(optimizer.vars(), plan.shards, |shard| {
-            let loss = loss(step, shard)?;
+        let (grads, figures) = gradients(optimizer.vars(), plan.split, |part| {
+            let loss = loss(plan.split.number(step, part))?;
             let total = f64::from(loss.total.to_scalar::<f32>()?);
             let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
             Ok(ShardOutcome { loss: loss.total, figures })
@@ -87,6 +88,14 @@ pub fn train_advice(
             folder.save(optimizer)?;
             export(optimizer, done, &file(""))?;
             log.plot(plan.name, &["decision", "text", "validation"])?;
+            let report = RunReport {
+                title: plan.name,
+                steps: (done, plan.steps),
+                has_stopped: watch.has_stopped(),
+                measured: "validation figure",
+                best: watch.best(),
+            };
+            report.write(folder, &log)?;
         }
     }
     bar.finish_and_clear();

@@ -7,7 +7,8 @@ use super::checkpoint::{load_encoder, load_tensors, save_tensors};
 use super::decoder::VALIDATION_SEED;
 use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
-use super::run::{RunFolder, progress};
+use super::run::{RunFolder, RunStart, progress};
+use super::shards::BatchSplit;
 use super::simulate::{SimulationSettings, Simulator};
 use crate::data::batch::read_example;
 use crate::data::cache::{MapCache, MapHeader};
@@ -17,7 +18,8 @@ use anyhow::{Context, Result, ensure};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceBalance};
-use mixing_buddy_core::encoder::{Reading, STEMS};
+use mixing_buddy_core::encoder::{Encoder, Reading, STEMS};
+use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::{DropoutStream, LoraConfig, Params};
 use mixing_buddy_core::norms::{NormsSummary, Posterior};
@@ -36,9 +38,11 @@ pub struct AdvisorRun {
     pub seed: u64,
     /// Steps in all.
     pub steps: usize,
-    /// Examples a step.
+    /// Examples a micro-batch: what is in memory at a time.
     pub batch: usize,
-    /// Threads, each with its share of the batch.
+    /// Micro-batches a step, whose gradients are averaged.
+    pub accumulate: usize,
+    /// Threads, each with its share of the micro-batch.
     pub shards: usize,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
@@ -72,6 +76,7 @@ impl Default for AdvisorRun {
             seed: 1,
             steps: 800,
             batch: 64,
+            accumulate: 1,
             shards: 2,
             checkpoint_steps: 100,
             mixes: 3000,
@@ -105,6 +110,9 @@ struct HeardMix {
     has_reference: bool,
 }
 
+/// Windows that a reference is measured over, at the most; an engineer pins as many.
+pub(super) const MOST_REFERENCE_WINDOWS: usize = 3;
+
 /// Whether a variable is trained here: adapters and the projector.
 fn is_trained(name: &str) -> bool {
     name.contains(".lora_") || name.starts_with("projector.")
@@ -116,25 +124,24 @@ fn is_quantised(name: &str, tensor: &Tensor) -> bool {
     is_layer && tensor.rank() == 2 && tensor.dims()[1].is_multiple_of(GgmlDType::Q8_0.block_size())
 }
 
-/// Runs (or goes on with) the tuning that `config` describes, into `out`.
+/// Runs (or goes on with) the tuning that the configuration describes.
 ///
 /// # Errors
 /// As [`super::encoder::train_encoder`].
 pub fn train_advisor(
-    config: &str,
+    begin: &RunStart<'_>,
     cache: &Path,
     encoder_file: &Path,
     decoder_file: &Path,
-    out: &Path,
-    resume: bool,
 ) -> Result<()> {
-    let run: AdvisorRun = toml::from_str(config).context("the configuration cannot be used")?;
-    let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
+    let run: AdvisorRun = toml::from_str(begin.config).context("the configuration cannot be used")?;
+    let split = BatchSplit::new(run.batch, run.shards, run.accumulate)?;
+    let folder = RunFolder::open(begin)?;
 
     let (mut base, metadata) = load_tensors(decoder_file)?;
     let decoder_config: DecoderConfig = field(&metadata, "decoder", decoder_file)?;
     let projector_config: ProjectorConfig = field(&metadata, "projector", decoder_file)?;
-    let params = Params::train(run.seed, &Device::Cpu);
+    let params = Params::train(run.seed, begin.device);
     let mut quantised = Vec::new();
     for (name, tensor) in &base {
         if run.quantize_base && is_quantised(name, tensor) {
@@ -160,26 +167,26 @@ pub fn train_advisor(
     if run.unheard > 0.0 {
         songs.push(MapCache::open(cache, MapHeader::is_for_tuning)?);
     }
-    let heard = hear_mixes(&run, &songs, run.mixes, encoder_file, &simulator)?;
+    let encoder = load_encoder(encoder_file, begin.device)?;
+    let heard = hear_mixes(&run, &songs, run.mixes, &encoder, &simulator)?;
     let held_out = match run.validation_mixes {
         0 => Vec::new(),
         count => {
             let songs = [MapCache::open(cache, MapHeader::is_for_calibration)?];
-            hear_mixes(&run, &songs, count, encoder_file, &simulator)?
+            hear_mixes(&run, &songs, count, &encoder, &simulator)?
         }
     };
     let plan = AdviceSteps {
         name: "advisor",
         steps: run.steps,
-        shards: run.shards,
+        split,
         checkpoint_steps: run.checkpoint_steps,
         optimizer: &run.optimizer,
         early_stop: &run.early_stop,
     };
-    let loss = |step: usize, shard: usize| {
-        let number = (step * run.shards + shard) as u64;
+    let loss = |number: u64| {
         let mut rng = SmallRng::seed_from_u64(run.seed << 41 | number);
-        let examples = (0..run.batch / run.shards)
+        let examples = (0..split.examples_a_part())
             .map(|_| {
                 if rng.random_bool(run.simulated) {
                     simulator.example(&mut rng)
@@ -202,7 +209,7 @@ pub fn train_advisor(
         Ok(weights)
     };
     let validate = |optimizer: &AdamW| -> Result<f64> {
-        let params = Params::load(tuned(optimizer)?, BTreeMap::new(), &Device::Cpu);
+        let params = Params::load(tuned(optimizer)?, BTreeMap::new(), begin.device);
         let decoder = Decoder::new(&params.pp("decoder"), &decoder_config, Some(&run.lora))?;
         let projector = Projector::new(&params.pp("projector"), &projector_config)?;
         let mut rng = SmallRng::seed_from_u64(VALIDATION_SEED ^ run.seed);
@@ -232,10 +239,9 @@ fn hear_mixes(
     run: &AdvisorRun,
     songs: &[MapCache],
     count: usize,
-    encoder_file: &Path,
+    (encoder, features): &(Encoder, FeatureSettings),
     simulator: &Simulator<'_>,
 ) -> Result<Vec<HeardMix>> {
-    let (encoder, features) = load_encoder(encoder_file)?;
     let mixers: Vec<Mixer<'_>> =
         songs.iter().map(|songs| Mixer::new(songs, &run.mix, NormsSummary::shipped())).collect();
     let bar = progress("hearing", count, 0);
@@ -245,17 +251,20 @@ fn hear_mixes(
         while all.len() < count / run.shards {
             let is_unheard = mixers.len() > 1 && rng.random_bool(run.unheard);
             let mixer = &mixers[usize::from(is_unheard)];
-            let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
+            let most = rng.random_range(1..=MOST_REFERENCE_WINDOWS);
+            let Some((song, window, others)) = mixer.full_window(most, &mut rng) else { break };
             let flawed = simulator.flawed(None, &mut rng);
+            // All windows of a song went over one desk, and are misheard alike.
+            let colours = SmallRng::seed_from_u64(rng.random());
             let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
                 let mut plan = mixer.levelled(song, window, levels);
-                mixer.colour(&mut plan, &mut rng);
+                mixer.colour(&mut plan, &mut colours.clone());
                 let example = mixer.mix(&plan, &mut rng);
                 let powers = PerStem::from_fn(|stem: Stem| {
                     let power: f64 = example.parts[stem.index()].iter().map(|p| f64::from(*p)).sum();
                     10.0 * power.max(1e-12).log10()
                 });
-                Ok((read_example(&encoder, &features, &example)?, powers))
+                Ok((read_example(encoder, features, &example)?, powers))
             };
             let (reading, levels_db) = read(window, &flawed.levels_db)?;
             let mut heard = HeardMix {
@@ -266,9 +275,12 @@ fn hear_mixes(
                 has_reference: false,
             };
             if flawed.has_reference {
-                let (reference, song_db) = read(other, &flawed.song_db)?;
-                heard.reference.level_db = reference.map(|stem| stem.is_present().then_some(stem.level_db));
-                heard.song_db = song_db;
+                let windows =
+                    others.iter().map(|other| read(*other, &flawed.song_db)).collect::<Result<Vec<_>>>()?;
+                heard.reference = ReferenceBalance::mean_of(windows.iter().map(|(reading, _)| reading));
+                heard.song_db = PerStem::from_fn(|stem| {
+                    windows.iter().map(|(_, levels)| levels[stem]).sum::<f64>() / windows.len() as f64
+                });
                 heard.has_reference = true;
             }
             all.push(heard);

@@ -1,5 +1,6 @@
 //! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
 
+use super::advisor::MOST_REFERENCE_WINDOWS;
 use super::checkpoint::load_tensors;
 use crate::data::batch::read_example;
 use crate::data::cache::{MapCache, MapHeader};
@@ -11,6 +12,7 @@ use crate::train::simulate::{SimulationSettings, Simulator};
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
+use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::{Encoder, Reading};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
@@ -91,7 +93,7 @@ struct HeardFlaw {
     error: Option<(Stem, mixing_buddy_core::Direction)>,
     anchor: Option<Stem>,
     /// True balance to aim at, where one is given, as measured in another window of the song.
-    reference: Option<mixing_buddy_core::decoder::ReferenceBalance>,
+    reference: Option<ReferenceBalance>,
     present: PerStem<bool>,
 }
 
@@ -112,7 +114,7 @@ fn hear_flawed(
     let mut rng = SmallRng::seed_from_u64(77);
     let mut all = Vec::with_capacity(count);
     while all.len() < count {
-        let Some((song, window, other)) = mixer.full_window(&mut rng) else { break };
+        let Some((song, window, others)) = mixer.full_window(MOST_REFERENCE_WINDOWS, &mut rng) else { break };
         let flawed = simulator.flawed(None, &mut rng);
         let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
             let plan = mixer.levelled(song, window, levels);
@@ -125,10 +127,9 @@ fn hear_flawed(
         };
         let (reading, true_db) = read(window, &flawed.levels_db)?;
         let reference = if flawed.has_reference {
-            let (reference, _) = read(other, &flawed.song_db)?;
-            Some(mixing_buddy_core::decoder::ReferenceBalance {
-                level_db: reference.map(|stem| stem.is_present().then_some(stem.level_db)),
-            })
+            let windows =
+                others.iter().map(|other| read(*other, &flawed.song_db)).collect::<Result<Vec<_>>>()?;
+            Some(ReferenceBalance::mean_of(windows.iter().map(|(reading, _)| reading)))
         } else {
             None
         };

@@ -10,6 +10,7 @@ use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::Params;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 /// Writes named tensors with text metadata.
 ///
@@ -51,15 +52,15 @@ pub fn start_from(params: &Params, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The encoder of a run's `encoder.safetensors`, and the features that it hears.
+/// The encoder of a run's `encoder.safetensors` on `device`, and the features that it hears.
 ///
 /// # Errors
 /// As [`load_tensors`], and when the file does not say how the encoder is built.
-pub fn load_encoder(path: &Path) -> Result<(Encoder, FeatureSettings)> {
+pub fn load_encoder(path: &Path, device: &Device) -> Result<(Encoder, FeatureSettings)> {
     let (weights, metadata) = load_tensors(path)?;
     let features: FeatureSettings = field(&metadata, "features", path)?;
     let config = field(&metadata, "encoder", path)?;
-    let params = Params::load(weights, BTreeMap::new(), &Device::Cpu);
+    let params = Params::load(weights, BTreeMap::new(), device);
     Ok((Encoder::new(&params, &config, &features)?, features))
 }
 
@@ -67,16 +68,17 @@ pub fn load_encoder(path: &Path) -> Result<(Encoder, FeatureSettings)> {
 ///
 /// # Errors
 /// As [`save_tensors`].
-pub fn save_run(path: &Path, optimizer: &AdamW, config: &str) -> Result<()> {
-    let step = optimizer.steps_taken().to_string();
-    save_tensors(path, &optimizer.state()?, &[("step", step), ("config", config.to_string())])
+pub fn save_run(path: &Path, optimizer: &AdamW, config: &str, spent: Duration) -> Result<()> {
+    let (step, seconds) = (optimizer.steps_taken().to_string(), spent.as_secs().to_string());
+    let metadata = [("step", step), ("seconds", seconds), ("config", config.to_string())];
+    save_tensors(path, &optimizer.state()?, &metadata)
 }
 
-/// Takes up a run's state; returns the steps taken.
+/// Takes up a run's state; returns the steps taken and the time that they took.
 ///
 /// # Errors
 /// When the file is damaged, or of another architecture or configuration.
-pub fn resume_run(path: &Path, optimizer: &mut AdamW, config: &str) -> Result<usize> {
+pub fn resume_run(path: &Path, optimizer: &mut AdamW, config: &str) -> Result<(usize, Duration)> {
     let (state, metadata) = load_tensors(path)?;
     let step: usize = metadata
         .get("step")
@@ -88,5 +90,7 @@ pub fn resume_run(path: &Path, optimizer: &mut AdamW, config: &str) -> Result<us
         path.display()
     );
     optimizer.restore(&state, step).with_context(|| path.display().to_string())?;
-    Ok(step)
+    // Checkpoints of earlier versions do not state the time.
+    let seconds = metadata.get("seconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    Ok((step, Duration::from_secs(seconds)))
 }

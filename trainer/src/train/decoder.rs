@@ -5,11 +5,11 @@ use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::checkpoint::{save_tensors, start_from};
 use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
-use super::run::RunFolder;
+use super::run::{RunFolder, RunStart};
+use super::shards::BatchSplit;
 use super::simulate::{SimulationSettings, Simulator};
 use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
-use candle_core::Device;
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::Params;
@@ -31,9 +31,11 @@ pub struct DecoderRun {
     pub seed: u64,
     /// Steps in all.
     pub steps: usize,
-    /// Examples a step.
+    /// Examples a micro-batch: what is in memory at a time.
     pub batch: usize,
-    /// Threads, each with its share of the batch.
+    /// Micro-batches a step, whose gradients are averaged.
+    pub accumulate: usize,
+    /// Threads, each with its share of the micro-batch.
     pub shards: usize,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
@@ -61,6 +63,7 @@ impl Default for DecoderRun {
             seed: 1,
             steps: 3000,
             batch: 64,
+            accumulate: 1,
             shards: 2,
             checkpoint_steps: 250,
             start_from: None,
@@ -86,19 +89,20 @@ fn check_decoder_keys(config: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs (or goes on with) the pretraining that `config` describes, into `out`.
+/// Runs (or goes on with) the pretraining that the configuration describes.
 ///
 /// # Errors
 /// As [`super::encoder::train_encoder`].
-pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -> Result<()> {
-    let mut run: DecoderRun = toml::from_str(config).context("the configuration cannot be used")?;
-    check_decoder_keys(config)?;
-    let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
+pub fn train_decoder(begin: &RunStart<'_>, tokenizer: &Path) -> Result<()> {
+    let mut run: DecoderRun = toml::from_str(begin.config).context("the configuration cannot be used")?;
+    check_decoder_keys(begin.config)?;
+    let split = BatchSplit::new(run.batch, run.shards, run.accumulate)?;
+    let folder = RunFolder::open(begin)?;
     let json = std::fs::read(tokenizer).with_context(|| format!("{} cannot be read", tokenizer.display()))?;
     let tokenizer = AdviceTokenizer::from_bytes(&json)?;
     run.decoder.vocab_size = tokenizer.vocabulary_size().next_multiple_of(32);
 
-    let params = Params::train(run.seed, &Device::Cpu);
+    let params = Params::train(run.seed, begin.device);
     if let Some(path) = &run.start_from {
         start_from(&params, path)?;
     }
@@ -119,19 +123,19 @@ pub fn train_decoder(config: &str, tokenizer: &Path, out: &Path, resume: bool) -
     let plan = AdviceSteps {
         name: "decoder",
         steps: run.steps,
-        shards: run.shards,
+        split,
         checkpoint_steps: run.checkpoint_steps,
         optimizer: &run.optimizer,
         early_stop: &run.early_stop,
     };
-    let loss = |step: usize, shard: usize| {
-        let mut rng = SmallRng::seed_from_u64(run.seed << 40 | (step * run.shards + shard) as u64);
+    let loss = |number: u64| {
+        let mut rng = SmallRng::seed_from_u64(run.seed << 40 | number);
         let examples =
-            (0..run.batch / run.shards).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
+            (0..split.examples_a_part()).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
         advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)
     };
     let validate = |optimizer: &AdamW| -> Result<f64> {
-        let held = Params::load(optimizer.averaged()?, BTreeMap::new(), &Device::Cpu);
+        let held = Params::load(optimizer.averaged()?, BTreeMap::new(), begin.device);
         let decoder = Decoder::new(&held.pp("decoder"), &run.decoder, None)?;
         let projector = Projector::new(&held.pp("projector"), &projector_config)?;
         let mut rng = SmallRng::seed_from_u64(VALIDATION_SEED ^ run.seed);

@@ -2,17 +2,19 @@
 
 use super::checkpoint::{save_tensors, start_from};
 use super::early_stop::{EarlyStop, Progress, Watch};
+use super::loaders::{LoadAhead, Loaded, load_ahead};
 use super::mask_loss::mask_cross_entropy;
 use super::optimizer::{AdamW, OptimizerSettings};
-use super::run::{RunFolder, progress};
+use super::report::RunReport;
+use super::run::{RunFolder, RunStart, progress};
 use super::runlog::RunLog;
-use super::shards::{ShardOutcome, gradients};
+use super::shards::{BatchSplit, ShardOutcome, gradients};
 use crate::data::augment::AugmentSettings;
-use crate::data::batch::{EncoderTargets, encoder_batch, encoder_targets};
+use crate::data::batch::{EncoderPart, EncoderTargets, encoder_batch};
 use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{Example, MixSettings, Mixer};
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use mixing_buddy_core::encoder::{Encoder, EncoderConfig, Metered, STEMS};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
@@ -22,7 +24,7 @@ use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// One encoder run, as in its TOML file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,10 +34,15 @@ pub struct EncoderRun {
     pub seed: u64,
     /// Steps in all.
     pub steps: usize,
-    /// Windows a step.
+    /// Windows a micro-batch: what is in memory at a time.
     pub batch: usize,
-    /// Threads, each with its share of the batch.
+    /// Micro-batches a step, whose gradients are averaged.
+    pub accumulate: usize,
+    /// Threads, each with its share of the micro-batch.
     pub shards: usize,
+    /// Further threads that make the examples of coming steps; with none, the training threads make their own. The
+    /// examples are the same whatever their number.
+    pub loaders: usize,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
     /// Steps between measurements on the `calib` split.
@@ -66,7 +73,9 @@ impl Default for EncoderRun {
             seed: 1,
             steps: 4000,
             batch: 24,
+            accumulate: 1,
             shards: 2,
+            loaders: 1,
             checkpoint_steps: 200,
             measure_steps: 400,
             measure_mixes: 240,
@@ -99,145 +108,183 @@ const COLUMNS: [&str; 14] = [
     "calib_other_db",
     "calib_mean_db",
 ];
+/// Rounds of parts that the loaders may be ahead of the training threads.
+const ROUNDS_AHEAD: usize = 2;
 /// Those of the errors by stem.
 const STEM_COLUMNS: std::ops::Range<usize> = 9..13;
 
-/// Runs (or goes on with) the training that `config` (the TOML text) describes, on the `train` songs of `cache_dir`,
-/// into `out`.
+/// Runs (or goes on with) the training that the configuration describes, on the `train` songs of `cache_dir`.
 ///
 /// # Errors
 /// When the configuration, the cache or a checkpoint does not fit, the disk is full, or the loss stops being a number
 /// (the last good checkpoint then stands).
-pub fn train_encoder(config: &str, cache_dir: &Path, out: &Path, resume: bool) -> Result<()> {
-    let run: EncoderRun = toml::from_str(config).context("the configuration cannot be used")?;
-    let folder = RunFolder::open(out, config, run.batch, run.shards, resume)?;
+pub fn train_encoder(begin: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
+    let run: EncoderRun = toml::from_str(begin.config).context("the configuration cannot be used")?;
+    let split = BatchSplit::new(run.batch, run.shards, run.accumulate)?;
+    let folder = RunFolder::open(begin)?;
 
     let train = MapCache::open(cache_dir, MapHeader::is_for_training)?;
     let calib = MapCache::open(cache_dir, MapHeader::is_for_calibration).ok();
     let features = train.songs[0].header.features.clone();
-    let norms = NormsSummary::shipped();
-    let mixer = Mixer::new(&train, &run.mix, norms);
-    let params = Params::train(run.seed, &Device::Cpu);
+    let mixer = Mixer::new(&train, &run.mix, NormsSummary::shipped());
+    let params = Params::train(run.seed, begin.device);
     if let Some(path) = &run.start_from {
         start_from(&params, path)?;
     }
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
     let start = folder.begin(&mut optimizer)?;
-    let log = RunLog::open(out, &COLUMNS, start)?;
     let weights: usize = params.vars().values().map(|v| v.elem_count()).sum();
     eprintln!("{} songs, {weights} weights, from step {start} of {}", train.songs.len(), run.steps);
-    let bar = progress("encoder", run.steps, start);
-    let mut means: BTreeMap<String, f64> = BTreeMap::new();
-    let mut counted = 0usize;
-    let mut watch = Watch::new(&run.early_stop, &log.figures("calib_mean_db")?);
-    for step in start..run.steps {
-        if watch.has_stopped() {
-            break;
-        }
-        let began = Instant::now();
-        let rate = run.optimizer.learning_rate_at(step, run.steps);
-        let share = run.batch / run.shards;
-        let (grads, figures) = gradients(optimizer.vars(), run.shards, |shard| {
-            let before = Instant::now();
-            let examples: Vec<Example> = (0..share)
-                .map(|i| {
-                    let index = (step * run.batch + shard * share + i) as u64;
-                    let mut rng =
-                        SmallRng::seed_from_u64(run.seed.wrapping_mul(0x9e37_79b9).wrapping_add(index));
-                    let plan = mixer.plan(&mut rng);
-                    mixer.mix(&plan, &mut rng)
-                })
-                .collect();
-            let data_time = before.elapsed();
-            let dropout = DropoutStream::new(run.seed ^ ((step * run.shards + shard) as u64) << 32);
-            shard_loss(&encoder, &features, &examples, &run, Some(&dropout), data_time)
-        })
-        .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
-        let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
-        let extra =
-            [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
-        for (name, value) in figures.into_iter().chain(extra) {
-            *means.entry(name.to_string()).or_default() += value;
-        }
-        counted += 1;
-        let done = step + 1;
-        bar.set_position(done as u64);
-        if done % 20 == 0 || done == run.steps {
-            means.values_mut().for_each(|v| *v /= counted as f64);
-            bar.set_message(format!("mask {:.3}, level {:.2} dB,", means["mask"], means["level_db"]));
-            if (done % run.measure_steps == 0 || done == run.steps)
-                && let Some(calib) = &calib
-            {
-                let errors = measure_averaged(&run, &features, &optimizer, calib, norms)?;
-                for (name, value) in COLUMNS[STEM_COLUMNS].iter().zip(errors) {
-                    means.insert(name.to_string(), value);
-                }
-                let known: Vec<f64> = errors.into_iter().filter(|error| error.is_finite()).collect();
-                let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
-                means.insert("calib_mean_db".into(), mean);
-                if watch.observe(done, mean) == Progress::Best {
-                    export_averaged(&optimizer, &run, &features, &out.join("encoder-best.safetensors"))?;
-                }
-                bar.suspend(|| {
-                    let (mask, level) = (means["mask"], means["level_db"]);
-                    eprintln!("step {done}: mask {mask:.3}, level {level:.2}, calib {errors:.2?} dB");
-                });
+
+    let ahead = LoadAhead {
+        threads: run.loaders,
+        ahead: (ROUNDS_AHEAD * run.shards) as u64,
+        numbers: split.numbers(start..run.steps),
+    };
+    let make = |number: u64| {
+        let examples: Vec<Example> =
+            split.examples(number).map(|example| mixer.example(run.seed, example)).collect();
+        EncoderPart::new(&examples, &features, begin.device)
+    };
+    let training = Training { run: &run, split, folder: &folder, features: &features, encoder: &encoder };
+    load_ahead(ahead, make, |parts| training.take_steps(start, &mut optimizer, calib.as_ref(), parts))
+}
+
+/// What stays as it is while an encoder is trained.
+struct Training<'a> {
+    run: &'a EncoderRun,
+    split: BatchSplit,
+    folder: &'a RunFolder,
+    features: &'a FeatureSettings,
+    encoder: &'a Encoder,
+}
+
+impl Training<'_> {
+    fn take_steps(
+        &self,
+        start: usize,
+        optimizer: &mut AdamW,
+        calib: Option<&MapCache>,
+        parts: &Loaded<'_, EncoderPart>,
+    ) -> Result<()> {
+        let Training { run, split, folder, .. } = *self;
+        let log = RunLog::open(&folder.dir, &COLUMNS, start)?;
+        let bar = progress("encoder", run.steps, start);
+        let mut means: BTreeMap<String, f64> = BTreeMap::new();
+        let mut counted = 0usize;
+        let mut watch = Watch::new(&run.early_stop, &log.figures("calib_mean_db")?);
+        for step in start..run.steps {
+            if watch.has_stopped() {
+                break;
             }
-            log.row(done, &means)?;
-            means.clear();
-            counted = 0;
+            let began = Instant::now();
+            let rate = run.optimizer.learning_rate_at(step, run.steps);
+            let (grads, figures) = gradients(optimizer.vars(), split, |part| {
+                let number = split.number(step, part);
+                let before = Instant::now();
+                let data = parts.take(number)?;
+                // Figures are means over a step's parts; what a step waits is a sum over its rounds.
+                let waited_s = before.elapsed().as_secs_f64() * split.rounds() as f64;
+                let dropout = DropoutStream::new(run.seed ^ number << 32);
+                let mut outcome = shard_loss(self.encoder, data, run, Some(&dropout))?;
+                outcome.figures.push(("data_s", waited_s));
+                Ok(outcome)
+            })
+            .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
+            let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
+            let extra =
+                [("gradient_norm", norm), ("learning_rate", rate), ("step_s", began.elapsed().as_secs_f64())];
+            for (name, value) in figures.into_iter().chain(extra) {
+                *means.entry(name.to_string()).or_default() += value;
+            }
+            counted += 1;
+            let done = step + 1;
+            bar.set_position(done as u64);
+            if done % 20 == 0 || done == run.steps {
+                means.values_mut().for_each(|v| *v /= counted as f64);
+                bar.set_message(format!("mask {:.3}, level {:.2} dB,", means["mask"], means["level_db"]));
+                if (done % run.measure_steps == 0 || done == run.steps)
+                    && let Some(calib) = calib
+                {
+                    let errors = self.measure_averaged(optimizer, calib)?;
+                    for (name, value) in COLUMNS[STEM_COLUMNS].iter().zip(errors) {
+                        means.insert(name.to_string(), value);
+                    }
+                    let known: Vec<f64> = errors.into_iter().filter(|error| error.is_finite()).collect();
+                    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+                    means.insert("calib_mean_db".into(), mean);
+                    if watch.observe(done, mean) == Progress::Best {
+                        self.export_averaged(optimizer, "encoder-best.safetensors")?;
+                    }
+                    bar.suspend(|| {
+                        let (mask, level) = (means["mask"], means["level_db"]);
+                        eprintln!("step {done}: mask {mask:.3}, level {level:.2}, calib {errors:.2?} dB");
+                    });
+                }
+                log.row(done, &means)?;
+                means.clear();
+                counted = 0;
+            }
+            if done % run.checkpoint_steps == 0 || done == run.steps || watch.has_stopped() {
+                folder.save(optimizer)?;
+                self.export_averaged(optimizer, "encoder.safetensors")?;
+                let curves = ["mask", "calib_vocals_db", "calib_drums_db", "calib_bass_db", "calib_other_db"];
+                log.plot("Encoder", &curves)?;
+                let report = RunReport {
+                    title: "Encoder",
+                    steps: (done, run.steps),
+                    has_stopped: watch.has_stopped(),
+                    measured: "median error on `calib` songs, mean over stems, in dB",
+                    best: watch.best(),
+                };
+                report.write(folder, &log)?;
+            }
         }
-        if done % run.checkpoint_steps == 0 || done == run.steps || watch.has_stopped() {
-            folder.save(&optimizer)?;
-            export_averaged(&optimizer, &run, &features, &out.join("encoder.safetensors"))?;
-            log.plot(
-                "Encoder",
-                &["mask", "calib_vocals_db", "calib_drums_db", "calib_bass_db", "calib_other_db"],
-            )?;
+        bar.finish_and_clear();
+        if let (true, Some((best, error))) = (watch.has_stopped(), watch.best()) {
+            eprintln!(
+                "stopped early: the best error was {error:.2} dB at step {best}; encoder-best.safetensors holds it"
+            );
         }
+        Ok(())
     }
-    bar.finish_and_clear();
-    if let (true, Some((best, error))) = (watch.has_stopped(), watch.best()) {
-        eprintln!(
-            "stopped early: the best error was {error:.2} dB at step {best}; encoder-best.safetensors holds it"
-        );
+
+    fn export_averaged(&self, optimizer: &AdamW, file: &str) -> Result<()> {
+        let metadata = [
+            ("encoder", serde_json::to_string(&self.run.encoder)?),
+            ("features", serde_json::to_string(self.features)?),
+            ("step", optimizer.steps_taken().to_string()),
+        ];
+        save_tensors(&self.folder.dir.join(file), &optimizer.averaged()?, &metadata)
     }
-    Ok(())
+
+    /// Median absolute error of the averaged weights' levels a stem, in dB.
+    fn measure_averaged(&self, optimizer: &AdamW, songs: &MapCache) -> Result<[f64; STEMS]> {
+        let params = Params::load(optimizer.averaged()?, BTreeMap::new(), self.encoder.device());
+        let encoder = Encoder::new(&params, &self.run.encoder, self.features)?;
+        let errors =
+            meter_errors(&encoder, self.features, songs, NormsSummary::shipped(), self.run.measure_mixes)?;
+        Ok(errors.map(|errors| {
+            let mut absolute: Vec<f64> = errors.iter().map(|(e, _)| f64::from(e.abs())).collect();
+            absolute.sort_by(f64::total_cmp);
+            absolute.get(absolute.len() / 2).copied().unwrap_or(f64::NAN)
+        }))
+    }
 }
 
-fn export_averaged(
-    optimizer: &AdamW,
-    run: &EncoderRun,
-    features: &FeatureSettings,
-    path: &Path,
-) -> Result<()> {
-    let metadata = [
-        ("encoder", serde_json::to_string(&run.encoder)?),
-        ("features", serde_json::to_string(features)?),
-        ("step", optimizer.steps_taken().to_string()),
-    ];
-    save_tensors(path, &optimizer.averaged()?, &metadata)
-}
-
-/// Loss of one shard's examples.
+/// Loss of one part's examples.
 ///
 /// # Errors
 /// As tensor operations.
 pub fn shard_loss(
     encoder: &Encoder,
-    features: &FeatureSettings,
-    examples: &[Example],
+    part: EncoderPart,
     run: &EncoderRun,
     dropout: Option<&DropoutStream>,
-    data_time: Duration,
 ) -> Result<ShardOutcome> {
-    let before = Instant::now();
-    let mixes: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
-    let batch = encoder_batch(&mixes, features, &Device::Cpu)?;
-    let EncoderTargets { shares, weights, level_db, presence } =
-        encoder_targets(examples, features, &Device::Cpu)?;
-    let data_s = (data_time + before.elapsed()).as_secs_f64();
+    let EncoderPart { batch, targets } = part;
+    let EncoderTargets { shares, weights, level_db, presence } = targets;
     let encoded = encoder.encode(&batch.input, dropout)?;
     let mask = mask_cross_entropy(&encoded.mask_logits, shares, weights)?;
     let Metered { mask_level_db, level_db: head_level_db, log_error, presence_logit, .. } =
@@ -263,26 +310,8 @@ pub fn shard_loss(
         ("level_db", scalar(&level)?),
         ("head_db", scalar(&head_db)?),
         ("presence", scalar(&present)?),
-        ("data_s", data_s),
     ];
     Ok(ShardOutcome { loss, figures })
-}
-
-/// Median absolute error of the averaged weights' levels a stem, in dB.
-fn measure_averaged(
-    run: &EncoderRun,
-    features: &FeatureSettings,
-    optimizer: &AdamW,
-    songs: &MapCache,
-    norms: &NormsSummary,
-) -> Result<[f64; STEMS]> {
-    let params = Params::load(optimizer.averaged()?, BTreeMap::new(), &Device::Cpu);
-    let encoder = Encoder::new(&params, &run.encoder, features)?;
-    Ok(meter_errors(&encoder, features, songs, norms, run.measure_mixes)?.map(|errors| {
-        let mut absolute: Vec<f64> = errors.iter().map(|(e, _)| f64::from(e.abs())).collect();
-        absolute.sort_by(f64::total_cmp);
-        absolute.get(absolute.len() / 2).copied().unwrap_or(f64::NAN)
-    }))
 }
 
 /// The meter's errors on coherent, uncoloured mixes of `songs`, levelled after the norms and flawed: for each stem the
@@ -317,7 +346,7 @@ pub fn meter_errors(
             })
             .collect();
         let inputs: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
-        let batch = encoder_batch(&inputs, features, &Device::Cpu)?;
+        let batch = encoder_batch(&inputs, features, encoder.device())?;
         let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
         let (levels, expected) =
             (metered.level_db.to_vec2::<f32>()?, metered.log_error.exp()?.to_vec2::<f32>()?);

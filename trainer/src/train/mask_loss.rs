@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
 ///
-/// `logits` is `[batch, tokens, stems, cells]`; `shares` has the same layout, `weights` is `[batch, tokens, cells]`.
+/// Fused on the CPU, of plain operations on every other device. `logits` is `[batch, tokens, stems, cells]`; `shares` has the same layout, `weights` is `[batch, tokens, cells]`.
 ///
 /// # Errors
 /// When sizes do not fit.
@@ -17,8 +17,27 @@ pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) 
         bail!("targets do not fit mask logits {:?}", logits.shape());
     }
     let total = weights.iter().sum::<f32>().max(1e-12);
+    if !logits.device().is_cpu() {
+        let shares = Tensor::from_vec(shares, logits.shape(), logits.device())?;
+        let weights = Tensor::from_vec(weights, (batch, tokens, cells), logits.device())?;
+        return mask_cross_entropy_plain(logits, &shares, &weights, total);
+    }
     let data = Arc::new(MaskTargets { shares, weights, total, cells });
     logits.contiguous()?.apply_op1(MaskCrossEntropy(data))
+}
+
+/// [`mask_cross_entropy`] of plain operations, for devices on which a CPU-only operation would fail; `total` is the sum of
+/// the weights.
+fn mask_cross_entropy_plain(
+    logits: &Tensor,
+    shares: &Tensor,
+    weights: &Tensor,
+    total: f32,
+) -> Result<Tensor> {
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(2)?.detach())?;
+    let log = shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(2)?.log()?)?;
+    let cross = (shares * log)?.sum(2)?.neg()?;
+    (cross * weights)?.sum_all()? / f64::from(total)
 }
 
 struct MaskTargets {
@@ -100,14 +119,8 @@ mod tests {
         let weights = Tensor::rand(0.1f32, 2.0, (2, 3, 6), &Device::Cpu).unwrap();
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let fused = mask_cross_entropy(logits.as_tensor(), flat(&shares), flat(&weights)).unwrap();
-        let top = logits.max_keepdim(2).unwrap().detach();
-        let shifted = logits.broadcast_sub(&top).unwrap();
-        let log =
-            shifted.broadcast_sub(&shifted.exp().unwrap().sum_keepdim(2).unwrap().log().unwrap()).unwrap();
-        let cross = (shares * log).unwrap().sum(2).unwrap().neg().unwrap();
-        let plain = ((cross * &weights).unwrap().sum_all().unwrap()
-            / f64::from(flat(&weights).iter().sum::<f32>()))
-        .unwrap();
+        let total = flat(&weights).iter().sum::<f32>();
+        let plain = mask_cross_entropy_plain(logits.as_tensor(), &shares, &weights, total).unwrap();
         assert!((fused.to_scalar::<f32>().unwrap() - plain.to_scalar::<f32>().unwrap()).abs() < 1e-5);
         let grad = |y: &Tensor| flat(y.backward().unwrap().get(&logits).unwrap());
         let worst = grad(&fused).iter().zip(grad(&plain)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -64,6 +64,18 @@ impl RunLog {
         Ok(text.lines().skip(1).filter_map(cells).collect())
     }
 
+    /// The last figure of every column that has one: name, step and figure.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_figures(&self) -> Result<Vec<(&str, usize, f64)>> {
+        let mut last = Vec::new();
+        for name in &self.columns {
+            last.extend(self.figures(name)?.pop().map(|(step, figure)| (name.as_str(), step, figure)));
+        }
+        Ok(last)
+    }
+
     /// Draws the named columns into `plot.png` beside the log.
     ///
     /// # Errors

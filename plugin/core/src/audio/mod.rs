@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`FileStream`] | decodes a file packet by packet, trimmed to the sound itself, as stereo |
 //! | [`ModelRateStream`] | the same at another rate, fit for models: every sample is a number |
-//! | [`decode_file`], [`decode_at_rate`] | a whole file at its own or another rate |
+//! | [`decode_file`], [`decode_at_rate`], [`decode_track_at_rate`] | a whole file at its own or another rate |
 //! | [`StreamResampler`], [`resample`] | change the rate without moving the sound |
 //! | [`StereoPcm`] | the samples |
 //!
@@ -25,7 +25,7 @@ pub use decode::FileStream;
 pub use model_rate::ModelRateStream;
 pub use pcm::{NonFinite, StereoPcm};
 pub use resample::{StreamResampler, resample};
-pub use whole::{decode_at_rate, decode_file};
+pub use whole::{decode_at_rate, decode_file, decode_track_at_rate};
 
 /// Sample rate in Hz of everything that the model hears.
 pub const MODEL_RATE_HZ: u32 = 32_000;

@@ -29,7 +29,20 @@ pub fn decode_file(path: &Path, cancel: &CancelFlag) -> Result<StereoPcm> {
 /// # Errors
 /// As [`ModelRateStream`], and [`crate::Error::Cancelled`] within one packet of the flag being raised.
 pub fn decode_at_rate(path: &Path, sample_rate_hz: u32, cancel: &CancelFlag) -> Result<StereoPcm> {
-    let mut stream = ModelRateStream::open(path, sample_rate_hz)?;
+    decode_track_at_rate(path, None, sample_rate_hz, cancel)
+}
+
+/// As [`decode_at_rate`], of one sound track of a file that holds several, see [`FileStream::open_track`].
+///
+/// # Errors
+/// As [`decode_at_rate`], and when there is no such track.
+pub fn decode_track_at_rate(
+    path: &Path,
+    track: Option<usize>,
+    sample_rate_hz: u32,
+    cancel: &CancelFlag,
+) -> Result<StereoPcm> {
+    let mut stream = ModelRateStream::of_file(FileStream::open_track(path, track)?, sample_rate_hz)?;
     let mut pcm = StereoPcm { sample_rate_hz, ..StereoPcm::default() };
     loop {
         cancel.check()?;

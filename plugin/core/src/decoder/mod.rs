@@ -16,7 +16,7 @@ pub use speak::{Outcomes, Speaker, Spoken, SpokenRequest};
 use crate::error::Result;
 use crate::nn::block::{Block, KeyValueCache, RotaryTable, causal_mask};
 use crate::nn::{DropoutStream, Init, Linear, LoraConfig, Params, ops};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 /// A Qwen2 decoder that takes embeddings, so that soft tokens can stand among words.
 pub struct Decoder {
@@ -92,6 +92,11 @@ impl Decoder {
             x = block.forward(&x, &self.rotary, mask.as_ref(), Some((cache, layer)), None)?;
         }
         Ok(ops::rms_norm(&x, &self.norm, self.epsilon)?)
+    }
+
+    /// Where the weights live, and so where inputs belong.
+    pub fn device(&self) -> &Device {
+        self.embed.device()
     }
 
     /// Tokens known.

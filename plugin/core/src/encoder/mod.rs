@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::features::{FeatureSettings, MelPower};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
 use crate::nn::{DropoutStream, Init, Linear, Params, ops};
-use candle_core::{D, Tensor};
+use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Number of stem classes.
@@ -195,6 +195,11 @@ impl Encoder {
             presence_logit: part(2)?,
             summary,
         })
+    }
+
+    /// Where the weights live, and so where inputs belong.
+    pub fn device(&self) -> &Device {
+        self.norm.device()
     }
 
     /// Width of a stem's summary.

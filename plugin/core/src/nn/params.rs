@@ -44,7 +44,7 @@ impl Params {
         Self::of(Store::Train { vars: BTreeMap::new(), quantized: BTreeMap::new(), seed }, device)
     }
 
-    /// Weights of a file.
+    /// Weights of a file; dense ones that live elsewhere are copied to the device where they are asked for.
     pub fn load(
         dense: BTreeMap<String, Tensor>,
         quantized: BTreeMap<String, Arc<QTensor>>,
@@ -115,7 +115,7 @@ impl Params {
                 vars[&name].as_tensor().clone()
             }
             Store::Load { dense, quantized } => match (dense.get(&name), quantized.get(&name)) {
-                (Some(tensor), _) => tensor.clone(),
+                (Some(tensor), _) => tensor.to_device(&self.device)?,
                 (None, Some(quantized)) => quantized.dequantize(&self.device)?,
                 (None, None) => bail!("the weight '{name}' is missing"),
             },
@@ -164,7 +164,7 @@ impl Params {
                 Some(var) if var.shape() != value.shape() => {
                     bail!("the weight '{name}' has shape {:?}, expected {:?}", value.shape(), var.shape())
                 }
-                Some(var) => var.set(value),
+                Some(var) => var.set(&value.to_device(&self.device)?),
                 None => {
                     vars.insert(name, Var::from_tensor(&value.to_device(&self.device)?)?);
                     Ok(())

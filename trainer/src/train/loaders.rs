@@ -1,0 +1,198 @@
+//! Threads that make the examples of coming steps while the present one is computed.
+//!
+//! What is made depends on its number alone, so that a run is the same to the bit however many threads make it, and
+//! however far they are ahead.
+
+use anyhow::{Context, Result, anyhow};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// How many threads make what is numbered, and how far ahead.
+#[derive(Clone, Debug)]
+pub struct LoadAhead {
+    /// Threads; with none, everything is made by the thread that takes it.
+    pub threads: usize,
+    /// Most that are made and not taken yet: at least as many as are taken side by side.
+    pub ahead: u64,
+    /// What there is to make, in the order in which it is taken.
+    pub numbers: Range<u64>,
+}
+
+/// Where a training thread gets what was made for it.
+pub struct Loaded<'a, T> {
+    plan: LoadAhead,
+    make: &'a (dyn Fn(u64) -> Result<T> + Sync),
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    /// The next that no thread has begun.
+    next: u64,
+    /// How many were taken.
+    taken: u64,
+    made: BTreeMap<u64, Result<T>>,
+    has_ended: bool,
+}
+
+/// Runs `body` while `make(number)` runs ahead of it on threads of its own; they have ended when this returns.
+///
+/// # Errors
+/// What `body` fails with.
+pub fn load_ahead<T: Send, R>(
+    plan: LoadAhead,
+    make: impl Fn(u64) -> Result<T> + Sync,
+    body: impl FnOnce(&Loaded<'_, T>) -> Result<R>,
+) -> Result<R> {
+    let state = State { next: plan.numbers.start, taken: 0, made: BTreeMap::new(), has_ended: false };
+    let loaded = Loaded { plan, make: &make, state: Mutex::new(state), changed: Condvar::new() };
+    std::thread::scope(|scope| {
+        for _ in 0..loaded.plan.threads {
+            scope.spawn(|| loaded.work());
+        }
+        // Also where the body panics: the threads would wait for room for ever, and the scope for them.
+        let _end = End(&loaded);
+        body(&loaded)
+    })
+}
+
+struct End<'a, 'b, T>(&'a Loaded<'b, T>);
+
+impl<T> Drop for End<'_, '_, T> {
+    fn drop(&mut self) {
+        self.0.lock().has_ended = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> Loaded<'_, T> {
+    /// What has this number; waits for it where it is not made yet. Each can be taken once.
+    ///
+    /// # Errors
+    /// When making it failed or panicked.
+    pub fn take(&self, number: u64) -> Result<T> {
+        if self.plan.threads == 0 {
+            return self.make(number);
+        }
+        let mut state = self.lock();
+        loop {
+            if let Some(made) = state.made.remove(&number) {
+                state.taken += 1;
+                self.changed.notify_all();
+                return made;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        while !state.has_ended && state.next < self.plan.numbers.end {
+            if state.next >= self.plan.numbers.start + state.taken + self.plan.ahead {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let number = state.next;
+            state.next += 1;
+            drop(state);
+            let made = self.make(number);
+            state = self.lock();
+            state.made.insert(number, made);
+            self.changed.notify_all();
+        }
+    }
+
+    /// A panic here must reach the training loop as an error: nobody else would ever make what it waits for.
+    fn make(&self, number: u64) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(|| (self.make)(number)))
+            .unwrap_or_else(|panic| Err(anyhow!("a thread panicked: {}", words_of(&*panic))))
+            .with_context(|| format!("the examples of part {number} cannot be made"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // No code that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    fn plan(threads: usize, ahead: u64, numbers: Range<u64>) -> LoadAhead {
+        LoadAhead { threads, ahead, numbers }
+    }
+
+    #[test]
+    fn gives_the_same_however_many_threads_make_it() {
+        for threads in [0, 1, 3] {
+            let taken = load_ahead(
+                plan(threads, 4, 5..50),
+                |number| Ok(number * number),
+                |loaded| (5..50).map(|number| loaded.take(number)).collect::<Result<Vec<u64>>>(),
+            )
+            .unwrap();
+            assert_eq!(taken, (5..50).map(|number| number * number).collect::<Vec<_>>(), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn is_never_further_ahead_than_it_may_be() {
+        let (made, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        let make = |number: u64| {
+            made.fetch_add(1, Ordering::SeqCst);
+            Ok(number)
+        };
+        load_ahead(plan(2, 3, 0..40), make, |loaded| {
+            for number in 0..40 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                most.fetch_max(made.load(Ordering::SeqCst) - number, Ordering::SeqCst);
+                loaded.take(number)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert!((1..=3).contains(&most.into_inner()));
+    }
+
+    #[test]
+    fn errors_and_panics_reach_who_takes() {
+        for threads in [0, 2] {
+            let make = |number: u64| match number {
+                2 => Err(anyhow!("the song is gone")),
+                3 => panic!("at {number}"),
+                number => Ok(number),
+            };
+            load_ahead(plan(threads, 2, 0..6), make, |loaded| {
+                assert_eq!(loaded.take(0)? + loaded.take(1)?, 1);
+                let sentence = format!("{:#}", loaded.take(2).unwrap_err());
+                assert_eq!(sentence, "the examples of part 2 cannot be made: the song is gone");
+                let sentence = format!("{:#}", loaded.take(3).unwrap_err());
+                assert!(sentence.ends_with("a thread panicked: at 3"), "{sentence}");
+                loaded.take(4)
+            })
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn threads_end_when_the_body_does_however_it_ends() {
+        // Each of these would hang if a thread waited for room that nobody makes.
+        let stopped = load_ahead(plan(3, 2, 0..1_000_000), Ok, |loaded| loaded.take(0));
+        assert_eq!(stopped.unwrap(), 0);
+        let failed = load_ahead(plan(3, 2, 0..1_000_000), Ok, |_| -> Result<()> { Err(anyhow!("no")) });
+        assert_eq!(failed.unwrap_err().to_string(), "no");
+        let panicked =
+            catch_unwind(|| load_ahead(plan(3, 2, 0..10), Ok, |_| -> Result<()> { panic!("body") }));
+        assert!(panicked.is_err());
+    }
+}

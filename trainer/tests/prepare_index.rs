@@ -1,0 +1,150 @@
+//! From an imported collection to feature maps.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/sounds.rs"]
+mod sounds;
+
+use mixing_buddy_core::Stem;
+use mixing_buddy_trainer::data::cache::{MapCache, MapHeader};
+use sounds::{RATE_HZ, musdb_song, stem_samples, write_wav};
+use std::path::Path;
+use std::process::Command;
+
+fn trainer(args: &[&str]) -> Result<(), String> {
+    let done = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap();
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
+}
+
+fn import(collection: &Path, layout: &str, index: &str) {
+    trainer(&["data", "import", collection.to_str().unwrap(), "--layout", layout, "--out", index]).unwrap();
+}
+
+/// Name and split of the songs in a cache, by name.
+fn splits(cache: &str) -> Vec<(String, String)> {
+    let songs = MapCache::open(Path::new(cache), |_| true).unwrap().songs;
+    songs.iter().map(|song| (song.header.song.clone(), song.header.split.clone())).collect()
+}
+
+fn pair(name: &str, split: &str) -> (String, String) {
+    (name.into(), split.into())
+}
+
+#[test]
+fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let collection = dir.path().join("musdb");
+    for (seed, song) in
+        ["train/A Band - One", "train/Leaf - Summerghost", "train/Bad - Song", "test/B Band - Two"]
+            .into_iter()
+            .enumerate()
+    {
+        musdb_song(&collection.join(song), seed as u64 + 1, 21.0);
+    }
+    std::fs::remove_file(collection.join("train/Bad - Song/bass.wav")).unwrap();
+    let index = text("musdb.json");
+    import(&collection, "musdb", &index);
+
+    let prepare = |out: &str, more: &[&str]| {
+        trainer(&[&["prepare", "--index", &index, "--out", out, "--variants", "1"], more].concat())
+    };
+    let none = text("none");
+    prepare(&none, &["--calib-share", "0"]).unwrap();
+    let (one, two) = (pair("A Band - One", "train"), pair("B Band - Two", "test"));
+    let validation = pair("Leaf - Summerghost", "calib");
+    assert_eq!(splits(&none), [one, two.clone(), validation.clone()]);
+    let all = text("all");
+    prepare(&all, &["--calib-share", "1"]).unwrap();
+    assert_eq!(splits(&all), [pair("A Band - One", "calib"), two, validation]);
+
+    // Only what trains gets variants: two windows as they are, and one of each that is shifted or more.
+    let windows = |cache: &str, song: &str| {
+        let songs = MapCache::open(Path::new(cache), |header| header.song == song).unwrap().songs;
+        songs[0].header.windows.iter().map(|window| window.variant).collect::<Vec<_>>()
+    };
+    assert!(windows(&none, "A Band - One").contains(&1));
+    assert_eq!(windows(&all, "A Band - One"), [0, 0]);
+
+    // Moved, it is found again; changed, it is not trusted.
+    let moved = dir.path().join("moved");
+    std::fs::rename(&collection, &moved).unwrap();
+    let sentence = prepare(&text("gone"), &[]).unwrap_err();
+    assert!(sentence.contains("musdb.json cannot be used"), "{sentence}");
+    prepare(&text("found"), &["--root", moved.to_str().unwrap()]).unwrap();
+    let bass = moved.join("test/B Band - Two/bass.wav");
+    write_wav(&bass, &stem_samples(Stem::Bass, 9, 20.5, RATE_HZ), RATE_HZ);
+    let sentence = prepare(&text("changed"), &["--root", moved.to_str().unwrap()]).unwrap_err();
+    assert!(sentence.contains("bass.wav was changed"), "{sentence}");
+    prepare(&text("trusted"), &["--root", moved.to_str().unwrap(), "--trust-index"]).unwrap();
+}
+
+/// The maps of a folder of songs and of its index hold the same, file by file and added up.
+#[test]
+fn an_index_gives_the_maps_that_its_folder_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let song = dir.path().join("songs/My Song");
+    for (name, stem, seed) in [
+        ("vocals_lead", Stem::Vocals, 1),
+        ("vocals_double", Stem::Vocals, 2),
+        ("drums", Stem::Drums, 1),
+        ("bass", Stem::Bass, 1),
+    ] {
+        write_wav(&song.join(format!("{name}.wav")), &stem_samples(stem, seed, 21.0, RATE_HZ), RATE_HZ);
+    }
+    let (index, by_folder, by_index) = (text("index.json"), text("by-folder"), text("by-index"));
+    import(&dir.path().join("songs"), "folder", &index);
+    trainer(&["prepare", "--songs", &text("songs"), "--out", &by_folder, "--variants", "0"]).unwrap();
+    trainer(&["prepare", "--index", &index, "--out", &by_index, "--variants", "0", "--calib-share", "0"])
+        .unwrap();
+    let maps = |cache: &str| {
+        let cache = MapCache::open(Path::new(cache), MapHeader::is_for_training).unwrap();
+        let song = &cache.songs[0];
+        let header = &song.header;
+        let mut all = Vec::new();
+        for window in 0..header.windows.len() {
+            for pair in 0..header.pairs() {
+                let mut map = vec![0.0; header.cells()];
+                song.read(window, pair, &mut map);
+                all.extend(map);
+            }
+        }
+        (header.stems.clone(), all)
+    };
+    let (folder, index) = (maps(&by_folder), maps(&by_index));
+    assert_eq!(folder.0, [Stem::Vocals, Stem::Drums, Stem::Bass]);
+    assert!(folder == index);
+}
+
+/// What a researcher does with a collection of their own, all the way to a bundle's parts.
+#[test]
+fn a_collection_trains_an_encoder() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    for seed in 1..=2 {
+        musdb_song(&dir.path().join(format!("musdb/train/Band {seed} - Song")), seed, 21.0);
+    }
+    musdb_song(&dir.path().join("musdb/train/Leaf - Summerghost"), 3, 21.0);
+    import(&dir.path().join("musdb"), "musdb", &text("index.json"));
+    let (index, cache, config, out) = (text("index.json"), text("cache"), text("encoder.toml"), text("run"));
+    trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
+        .unwrap();
+    let tiny = "steps = 1\nbatch = 2\n[encoder]\nhidden = 32\nintermediate = 64\nlayers = 1\nheads = 2\n";
+    std::fs::write(&config, tiny).unwrap();
+    trainer(&["train", "encoder", "--config", &config, "--cache", &cache, "--out", &out]).unwrap();
+    assert!(Path::new(&out).join("encoder.safetensors").exists());
+}
+
+#[test]
+fn songs_come_from_a_folder_or_an_index() {
+    for args in [
+        &["prepare", "--out", "x"][..],
+        &["prepare", "--out", "x", "--songs", "a", "--index", "b"],
+        &["prepare", "--out", "x", "--songs", "a", "--trust-index"],
+        &["prepare", "--out", "x", "--songs", "a", "--calib-share", "0.2"],
+    ] {
+        let sentence = trainer(args).unwrap_err();
+        assert!(sentence.contains("--index"), "{args:?}: {sentence}");
+    }
+}
