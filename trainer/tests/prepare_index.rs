@@ -138,13 +138,16 @@ fn a_collection_trains_an_encoder() {
 
 #[test]
 fn songs_come_from_a_folder_or_an_index() {
-    for args in [
-        &["prepare", "--out", "x"][..],
-        &["prepare", "--out", "x", "--songs", "a", "--index", "b"],
-        &["prepare", "--out", "x", "--songs", "a", "--trust-index"],
-        &["prepare", "--out", "x", "--songs", "a", "--calib-share", "0.2"],
-    ] {
-        let sentence = trainer(args).unwrap_err();
-        assert!(sentence.contains("--index"), "{args:?}: {sentence}");
+    let sentence = trainer(&["prepare", "--out", "x"]).unwrap_err();
+    assert!(sentence.contains("give a folder of songs (--songs) or an index (--index)"), "{sentence}");
+    // What is said of an index means nothing for a folder.
+    for (option, value) in [("--index", "b"), ("--root", "b"), ("--calib-share", "0.2")] {
+        let sentence = trainer(&["prepare", "--out", "x", "--songs", "a", option, value]).unwrap_err();
+        assert!(
+            sentence.contains("'--songs <SONGS>' cannot be used with") && sentence.contains(option),
+            "{sentence}"
+        );
     }
+    let sentence = trainer(&["prepare", "--out", "x", "--songs", "a", "--trust-index"]).unwrap_err();
+    assert!(sentence.contains("--trust-index"), "{sentence}");
 }

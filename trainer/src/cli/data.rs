@@ -82,10 +82,10 @@ pub struct SynthesizeArgs {
 #[derive(Args)]
 pub(super) struct IndexOptions {
     /// Where the index's collection is now, if it was moved
-    #[arg(long, requires = "index")]
+    #[arg(long)]
     root: Option<PathBuf>,
     /// Does not look whether the index's audio files are as they were when they were measured
-    #[arg(long, requires = "index")]
+    #[arg(long)]
     trust_index: bool,
 }
 

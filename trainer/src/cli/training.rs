@@ -27,13 +27,13 @@ calibration (`calib`). So is a share of the `train` songs, chosen by the artist'
 need songs that the encoder never hears. Songs without a split count as `train`.")]
 pub struct PrepareArgs {
     /// Folder of songs, one folder a song with one file a stem, at any depth
-    #[arg(long, conflicts_with = "index")]
+    #[arg(long, conflicts_with_all = ["index", "calib_share", "root", "trust_index"])]
     songs: Option<PathBuf>,
     /// Index that `data import` wrote, in place of a folder; files of one class are added up
     #[arg(long)]
     index: Option<PathBuf>,
     /// Share of the index's `train` songs that are kept for calibration, 0 to 1
-    #[arg(long, default_value_t = 0.1, requires = "index")]
+    #[arg(long, default_value_t = 0.1)]
     calib_share: f64,
     #[command(flatten)]
     index_options: IndexOptions,
