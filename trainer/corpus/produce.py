@@ -19,6 +19,9 @@ SPREAD = 3.0
 SILENT = 1e-4
 
 GUITARS = range(24, 32)
+# General MIDI's choirs and synthetic voices, and what plays their notes instead: they are recordings of singers, and
+# an accompaniment that sings teaches that singing is accompaniment.
+VOICES = {52: 48, 53: 49, 54: 50, 85: 80, 91: 88}
 GM_KITS = (0, 8, 16, 24, 25, 32, 40)
 
 
@@ -65,6 +68,9 @@ def family_map(rng, notes, bank, change=0.6):
                 choices = [p for p in (29, 30) if p in known]
             if choices:
                 out[program] = int(rng.choice(choices))
+        played = out.get(program, program)
+        if played in VOICES:
+            out[program] = VOICES[played]
     return out
 
 

@@ -3,6 +3,7 @@
 //! All of it works on power maps (`[frames, (mid, side), bands]`), so it costs no transform. Rendered stems are cleaner
 //! and more alike than recorded ones; the encoder must not learn that.
 
+use mixing_buddy_core::Stem;
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, Normal};
@@ -18,6 +19,10 @@ pub struct AugmentSettings {
     pub shifted: f64,
     /// Largest shift in bands.
     pub shift_bands: f32,
+    /// Largest shift of vocals in bands: there are far fewer voices to learn from than instruments.
+    pub voice_shift_bands: f32,
+    /// Chance that one to three further voices sing along: a choir is vocals too.
+    pub choir: f64,
     /// Chance of a reverb tail.
     pub reverberant: f64,
     /// Chance of a compressor or an expander.
@@ -32,6 +37,8 @@ impl Default for AugmentSettings {
             layered: 0.3,
             shifted: 0.5,
             shift_bands: 2.0,
+            voice_shift_bands: 5.0,
+            choir: 0.2,
             reverberant: 0.35,
             dynamic: 0.4,
             resting: 0.12,
@@ -46,6 +53,8 @@ impl AugmentSettings {
             layered: 0.0,
             shifted: 0.0,
             shift_bands: 0.0,
+            voice_shift_bands: 0.0,
+            choir: 0.0,
             reverberant: 0.0,
             dynamic: 0.0,
             resting: 0.0,
@@ -67,11 +76,18 @@ pub struct StemShape {
 }
 
 impl StemShape {
-    /// Draws a shape; `seconds_a_frame` turns reverberation times into decays.
-    pub fn draw(settings: &AugmentSettings, frames: usize, seconds_a_frame: f32, rng: &mut SmallRng) -> Self {
+    /// Draws a shape for a stem; `seconds_a_frame` turns reverberation times into decays.
+    pub fn draw(
+        settings: &AugmentSettings,
+        stem: Stem,
+        frames: usize,
+        seconds_a_frame: f32,
+        rng: &mut SmallRng,
+    ) -> Self {
         let mut shape = StemShape::default();
-        if settings.shift_bands > 0.0 && rng.random_bool(settings.shifted) {
-            shape.shift_bands = rng.random_range(-settings.shift_bands..settings.shift_bands);
+        let most = if stem == Stem::Vocals { settings.voice_shift_bands } else { settings.shift_bands };
+        if most > 0.0 && rng.random_bool(settings.shifted) {
+            shape.shift_bands = rng.random_range(-most..most);
         }
         if rng.random_bool(settings.reverberant) {
             let (level_db, rt60_s) = (rng.random_range(-22.0f32..-5.0), rng.random_range(0.2f32..2.5));
@@ -229,11 +245,11 @@ mod tests {
             ..AugmentSettings::default()
         };
         for _ in 0..50 {
-            let shape = StemShape::draw(&settings, 100, 0.02, &mut rng);
+            let shape = StemShape::draw(&settings, Stem::Drums, 100, 0.02, &mut rng);
             let mut map: Vec<f32> = (0..100 * 2 * 8).map(|_| rng.random_range(0.0..2.0)).collect();
             shape.apply(&mut map, 8);
             assert!(map.iter().all(|v| v.is_finite() && *v >= 0.0));
         }
-        assert!(StemShape::draw(&AugmentSettings::none(), 100, 0.02, &mut rng).is_plain());
+        assert!(StemShape::draw(&AugmentSettings::none(), Stem::Vocals, 100, 0.02, &mut rng).is_plain());
     }
 }

@@ -197,10 +197,7 @@ impl<'a> Mixer<'a> {
                 if !rng.random_bool(self.settings.absent) && !self.pools[stem.index()].0.is_empty() {
                     plan.stems.push(self.drawn(stem, rng));
                     if rng.random_bool(self.settings.augment.layered) {
-                        let mut layer = self.drawn(stem, rng);
-                        let gain = 10f32.powf(rng.random_range(-12.0..0.0) / 20.0);
-                        layer.amplitude.fill(gain);
-                        plan.stems.push(layer);
+                        plan.stems.push(self.layer(stem, rng));
                     }
                 }
             }
@@ -208,12 +205,18 @@ impl<'a> Mixer<'a> {
         if plan.stems.iter().all(|t| t.stem == plan.stems[0].stem) {
             return self.plan(rng);
         }
+        let sings = plan.stems.iter().any(|treatment| treatment.stem == Stem::Vocals);
+        if sings && rng.random_bool(self.settings.augment.choir) {
+            for _ in 0..rng.random_range(1..=3) {
+                plan.stems.push(self.layer(Stem::Vocals, rng));
+            }
+        }
         // Half of the examples from one window keep the recording's own cross terms.
         let plain = plan.stems.iter().all(|t| t.roll == 0) && rng.random_bool(0.5);
         if !plain {
             for treatment in &mut plan.stems {
-                treatment.shape =
-                    StemShape::draw(&self.settings.augment, self.frames, self.seconds_a_frame, rng);
+                let (augment, stem) = (&self.settings.augment, treatment.stem);
+                treatment.shape = StemShape::draw(augment, stem, self.frames, self.seconds_a_frame, rng);
             }
         }
         self.set_levels(&mut plan, rng);
@@ -274,6 +277,13 @@ impl<'a> Mixer<'a> {
     fn drawn(&self, stem: Stem, rng: &mut SmallRng) -> StemTreatment {
         let (song, window) = draw(&self.pools[stem.index()], rng).expect("the pool is not empty");
         self.treatment(song, window, stem, rng.random_range(0..self.frames))
+    }
+
+    /// Another source of a stem, somewhat softer, to be laid over it.
+    fn layer(&self, stem: Stem, rng: &mut SmallRng) -> StemTreatment {
+        let mut layer = self.drawn(stem, rng);
+        layer.amplitude.fill(10f32.powf(rng.random_range(-12.0..0.0) / 20.0));
+        layer
     }
 
     /// A stem as it is.
