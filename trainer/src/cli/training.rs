@@ -5,6 +5,7 @@ use crate::text::{TextSampler, train_tokenizer};
 use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
+use crate::train::dpo::train_dpo;
 use crate::train::encoder::train_encoder;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -71,6 +72,25 @@ pub enum TrainCommand {
         #[arg(long)]
         decoder: PathBuf,
     },
+    /// An advisor's adapter and projector, on pairs of right and wrong advice (direct preference optimisation)
+    #[command(
+        after_help = "Example:\n  mixing-buddy-trainer train dpo --config assets/weights/dpo.toml --cache CACHE \\\n    \
+        --encoder RUN1/encoder.safetensors --advisor RUN3/advisor.safetensors --out RUN4\n\n\
+        RUN4/dpo.safetensors then takes the advisor's place in `bundle`."
+    )]
+    Dpo {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Folder of feature maps
+        #[arg(long)]
+        cache: PathBuf,
+        /// Trained encoder (`encoder.safetensors`)
+        #[arg(long)]
+        encoder: PathBuf,
+        /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
+        #[arg(long)]
+        advisor: PathBuf,
+    },
 }
 
 /// Options of every run.
@@ -93,7 +113,7 @@ pub struct BundleArgs {
     /// Trained encoder (`encoder.safetensors`)
     #[arg(long)]
     encoder: PathBuf,
-    /// Trained decoder (`decoder.safetensors`)
+    /// Trained decoder (`decoder.safetensors`, `advisor.safetensors` or `dpo.safetensors`)
     #[arg(long)]
     decoder: PathBuf,
     /// Folder of feature maps with `calib` songs
@@ -110,10 +130,11 @@ pub struct BundleArgs {
 /// Options of `ablate`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION"
+    after_help = "Examples:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION\n  \
+    mixing-buddy-trainer ablate --plan assets/weights/ablation-advisor.toml --out ABLATION2"
 )]
 pub struct AblateArgs {
-    /// What to compare (TOML): a cache, an encoder run, and [[variant]]s that change it
+    /// What to compare (TOML): a cache, an encoder or an advisor run, and [[variant]]s that change it
     #[arg(long)]
     plan: PathBuf,
     /// Split that is measured on; no run learns from it
@@ -183,6 +204,9 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
         }
         TrainCommand::Advisor { run, cache, encoder, decoder } => {
             train_advisor(&text(&run.config)?, cache, encoder, decoder, &run.out, run.resume)
+        }
+        TrainCommand::Dpo { run, cache, encoder, advisor } => {
+            train_dpo(&text(&run.config)?, cache, encoder, advisor, &run.out, run.resume)
         }
     }
 }

@@ -16,6 +16,13 @@ pub struct ShardOutcome {
     pub figures: Vec<(&'static str, f64)>,
 }
 
+impl ShardOutcome {
+    /// The figure `name`; none where it has no such figure.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+}
+
 /// Runs `shard(index)` for each of `count` shards on its own thread and adds up gradients, each weighted `1 / count`.
 ///
 /// The sum is made in shard order, so that the result does not depend on which thread is first.
