@@ -31,7 +31,7 @@ fn small() -> DecoderConfig {
 
 /// A tuned decoder, random throughout: the adapter's B too, which would start at zero.
 fn random_run(lora: LoraConfig) -> AdvisorWeights {
-    let (decoder, projector) = (small(), ProjectorConfig { summary: 8, inner: 16, hidden: 32 });
+    let (decoder, projector) = (small(), ProjectorConfig::new(8, 16, 32));
     let params = Params::train(11, &Device::Cpu);
     Decoder::new(&params.pp("decoder"), &decoder, Some(&lora)).unwrap();
     Projector::new(&params.pp("projector"), &projector).unwrap();

@@ -288,39 +288,84 @@ fn a_device_that_this_build_does_not_know_is_said_so() {
     assert!(!place.path("run").exists());
 }
 
-#[test]
-fn qlora_tunes_and_exports_what_it_was_tuned_on() {
-    let place = Place::new();
+/// A tiny encoder, decoder and advisor, trained for a few steps into `run1` to `run3`; returns the cache.
+fn tuned(place: &Place, advisor: &str) -> String {
     let (encoder, decoder) = (
         place.write("encoder.toml", &ENCODER.replace("24", "2")),
         place.write("decoder.toml", &DECODER.replace("60", "4")),
     );
-    let cache = cache(&place);
+    let cache = cache(place);
     let text = |name: &str| place.text(name);
     run(&["train", "encoder", "--config", &encoder, "--cache", &cache, "--out", &text("run1")]).unwrap();
     run(&["train", "decoder", "--config", &decoder, "--tokenizer", TOKENIZER, "--out", &text("run2")])
         .unwrap();
-    let advisor = place.write(
-        "advisor.toml",
-        "steps = 4\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nunheard = 0.0\nvalidation_mixes = 2\nquantize_base = true\n\
-         [lora]\nrank = 4\nalpha = 8.0\ndropout = 0.05\ntarget_modules = [\"q_proj\", \"down_proj\"]\n[simulation]\nsummary = 8\n",
-    );
+    let advisor = place.write("advisor.toml", advisor);
     let (e, d) = (text("run1/encoder.safetensors"), text("run2/decoder.safetensors"));
-    run(&[
-        "train",
-        "advisor",
-        "--config",
-        &advisor,
-        "--cache",
-        &cache,
-        "--encoder",
-        &e,
-        "--decoder",
-        &d,
-        "--out",
-        &text("run3"),
-    ])
-    .unwrap();
+    let files = ["--config", &advisor, "--cache", &cache, "--encoder", &e, "--decoder", &d];
+    run(&[&["train", "advisor"], &files[..], &["--out", &text("run3")]].concat()).unwrap();
+    cache
+}
+
+const ADVISOR: &str = "
+steps = 4
+batch = 2
+shards = 1
+checkpoint_steps = 2
+mixes = 3
+unheard = 0.0
+[lora]
+rank = 4
+alpha = 8.0
+dropout = 0.05
+target_modules = [\"q_proj\", \"down_proj\"]
+[simulation]
+summary = 8
+";
+
+#[test]
+fn a_killed_preference_run_resumes_to_the_same_weights_and_can_be_exported() {
+    let place = Place::new();
+    let cache = tuned(&place, ADVISOR);
+    let config = place.write(
+        "dpo.toml",
+        "steps = 40\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nunheard = 0.0\nvalidation_mixes = 2\n\
+         [optimizer]\nlearning_rate = 0.001\nwarmup_steps = 0\n[simulation]\nsummary = 8\n",
+    );
+    let (e, a) = (place.text("run1/encoder.safetensors"), place.text("run3/advisor.safetensors"));
+    let args = |out: &str| -> Vec<String> {
+        let files = ["--config", &config, "--cache", &cache, "--encoder", &e, "--advisor", &a];
+        [&["train", "dpo"], &files[..], &["--out", &place.text(out)]]
+            .concat()
+            .iter()
+            .map(|a| a.to_string())
+            .collect()
+    };
+    same_after_kills(&args, &place, "dpo.safetensors");
+    let (before, after) = (bits(Path::new(&a)), bits(&place.path("whole/dpo.safetensors")));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    for (name, values) in &before {
+        let is_frozen = name.starts_with("decoder.") && !name.contains(".lora_");
+        assert!(!is_frozen || *values == after[name], "{name} is frozen");
+    }
+    let weights = place.text("whole/dpo.safetensors");
+    run(&["export", &weights, "--format", "peft", "--encoder", &e, "--out", &place.text("hub")]).unwrap();
+    // A decoder without an adapter is no advisor.
+    let decoder = place.text("run2/decoder.safetensors");
+    let wrong: Vec<String> =
+        args("no").iter().map(|arg| if *arg == a { decoder.clone() } else { arg.clone() }).collect();
+    let sentence = run(&wrong).unwrap_err();
+    assert!(sentence.contains("holds no adapter"), "{sentence}");
+}
+
+#[test]
+fn qlora_tunes_and_exports_what_it_was_tuned_on() {
+    let place = Place::new();
+    tuned(
+        &place,
+        &ADVISOR.replace("unheard = 0.0", "unheard = 0.0\nvalidation_mixes = 2\nquantize_base = true"),
+    );
+    let text = |name: &str| place.text(name);
+    let e = text("run1/encoder.safetensors");
     let (base, tuned) =
         (bits(&place.path("run2/decoder.safetensors")), bits(&place.path("run3/advisor.safetensors")));
     let mut rounded = 0;

@@ -35,7 +35,7 @@ enum Command {
     Train(training::TrainCommand),
     /// Puts trained weights into one file and calibrates them on the `calib` songs
     Bundle(training::BundleArgs),
-    /// Trains the same encoder with one thing changed at a time, and measures each on unheard songs
+    /// Trains the same encoder or advisor with one thing changed at a time, and measures each on unheard songs
     Ablate(training::AblateArgs),
     /// Writes the result of an advisor run for the plugin, or for Hugging Face's libraries
     Export(export::ExportArgs),

@@ -8,6 +8,7 @@ use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
 use crate::train::decoder::train_decoder;
 use crate::train::device::open_device;
+use crate::train::dpo::train_dpo;
 use crate::train::encoder::train_encoder;
 use crate::train::run::RunStart;
 use anyhow::{Context, Result, bail, ensure};
@@ -104,6 +105,25 @@ Of the configuration's keys, these fit a run to the machine:
         #[arg(long)]
         decoder: PathBuf,
     },
+    /// An advisor's adapter and projector, on pairs of right and wrong advice (direct preference optimisation)
+    #[command(
+        after_help = "Example:\n  mixing-buddy-trainer train dpo --config assets/weights/dpo.toml --cache CACHE \\\n    \
+        --encoder RUN1/encoder.safetensors --advisor RUN3/advisor.safetensors --out RUN4\n\n\
+        RUN4/dpo.safetensors then takes the advisor's place in `bundle`."
+    )]
+    Dpo {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Folder of feature maps
+        #[arg(long)]
+        cache: PathBuf,
+        /// Trained encoder (`encoder.safetensors`)
+        #[arg(long)]
+        encoder: PathBuf,
+        /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
+        #[arg(long)]
+        advisor: PathBuf,
+    },
 }
 
 /// Options of every run.
@@ -130,7 +150,7 @@ pub struct BundleArgs {
     /// Trained encoder (`encoder.safetensors`)
     #[arg(long)]
     encoder: PathBuf,
-    /// Trained decoder (`decoder.safetensors`)
+    /// Trained decoder (`decoder.safetensors`, `advisor.safetensors` or `dpo.safetensors`)
     #[arg(long)]
     decoder: PathBuf,
     /// Folder of feature maps with `calib` songs
@@ -147,10 +167,11 @@ pub struct BundleArgs {
 /// Options of `ablate`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION"
+    after_help = "Examples:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION\n  \
+    mixing-buddy-trainer ablate --plan assets/weights/ablation-advisor.toml --out ABLATION2"
 )]
 pub struct AblateArgs {
-    /// What to compare (TOML): a cache, an encoder run, and [[variant]]s that change it
+    /// What to compare (TOML): a cache, an encoder or an advisor run, and [[variant]]s that change it
     #[arg(long)]
     plan: PathBuf,
     /// Split that is measured on; no run learns from it
@@ -227,7 +248,8 @@ fn text(path: &Path) -> Result<String> {
 pub(super) fn train(command: &TrainCommand) -> Result<()> {
     let (TrainCommand::Encoder { run, .. }
     | TrainCommand::Decoder { run, .. }
-    | TrainCommand::Advisor { run, .. }) = command;
+    | TrainCommand::Advisor { run, .. }
+    | TrainCommand::Dpo { run, .. }) = command;
     let (config, device) = (text(&run.config)?, open_device(&run.device)?);
     let begin = RunStart { config: &config, out: &run.out, resume: run.resume, device: &device };
     match command {
@@ -236,6 +258,7 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
         TrainCommand::Advisor { cache, encoder, decoder, .. } => {
             train_advisor(&begin, cache, encoder, decoder)
         }
+        TrainCommand::Dpo { cache, encoder, advisor, .. } => train_dpo(&begin, cache, encoder, advisor),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// Lower and upper end of a 95 % interval.
 pub type Interval = [f64; 2];
@@ -27,6 +28,18 @@ impl SongResamples {
             })
             .collect();
         SongResamples { songs, draws }
+    }
+
+    /// As [`SongResamples::new`] of songs that are numbered otherwise: a number that is not among `known` is never drawn.
+    pub fn among(known: &BTreeSet<usize>, resamples: usize, seed: u64) -> SongResamples {
+        let compact = Self::new(known.len(), resamples, seed);
+        let songs = known.last().map_or(0, |last| last + 1);
+        let spread = |counts: Vec<f64>| {
+            let mut weights = vec![0.0; songs];
+            known.iter().zip(counts).for_each(|(song, count)| weights[*song] = count);
+            weights
+        };
+        SongResamples { songs, draws: compact.draws.into_iter().map(spread).collect() }
     }
 
     /// Weight of each song in the sample as it is.

@@ -56,8 +56,9 @@ pub(crate) fn mean_error(errors: &[MeterError], left_out: usize) -> Option<PerSt
     (!others.is_empty()).then(|| PerStem::from_fn(|stem| sum(stem) / others.len() as f64))
 }
 
-/// Median of the absolute values, which are sorted; each counts as often as its song was drawn.
-fn median_absolute(sorted: &[(usize, f64)], weights: &[f64]) -> Option<f64> {
+/// Median of the absolute values, by which they are sorted; each counts as often as its song was drawn.
+/// None where no song was.
+pub fn median_absolute(sorted: &[(usize, f64)], weights: &[f64]) -> Option<f64> {
     let half = 0.5 * sorted.iter().map(|(song, _)| weights[*song]).sum::<f64>();
     let mut sum = 0.0;
     let mut present = sorted.iter().filter(|(song, _)| weights[*song] > 0.0);
@@ -83,4 +84,18 @@ fn moments(values: &[(usize, f64)], weights: &[f64]) -> Option<(f64, f64)> {
     let variance =
         values.iter().map(|(song, value)| weights[*song] * (value - mean).powi(2)).sum::<f64>() / total;
     Some((mean, variance.sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_count_songs_as_often_as_they_were_drawn() {
+        let values = [(0, 1.0), (0, -2.0), (1, 5.0), (1, 7.0)];
+        assert_eq!(median_absolute(&values, &[1.0, 0.0]), Some(1.5));
+        assert_eq!(median_absolute(&values, &[0.0, 1.0]), Some(6.0));
+        assert_eq!(median_absolute(&values, &[2.0, 1.0]), Some(2.0));
+        assert_eq!(median_absolute(&values, &[0.0, 0.0]), None);
+    }
 }

@@ -23,7 +23,7 @@ mod table;
 pub use bootstrap::{Interval, SongResamples};
 pub use drive::evaluate;
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
-pub use meter::{MeterError, MeterFigures, meter_figures};
+pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
 pub use protocol::{Protocol, Sample};
 pub use report::{LeftOut, REPORT_VERSION, Report};
 pub use score::{

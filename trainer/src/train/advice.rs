@@ -1,11 +1,11 @@
 //! Advice examples as the language model trains on them: a reading, a question, and what perfect ears would say.
 
+use super::sequences::{Sequence, SpeakingModel, answer_log_probabilities};
+use super::shards::ShardOutcome;
 use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
 use anyhow::Result;
 use candle_core::{D, Tensor};
-use mixing_buddy_core::decoder::{
-    AUDIO_TOKENS, Decoder, Projector, ReferenceBalance, audio_features, reference_features,
-};
+use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::{AdviceTokenizer, Decision, Intent, Special, StemError};
 use mixing_buddy_core::nn::DropoutStream;
@@ -95,15 +95,11 @@ pub fn draw_error(posterior: &Posterior, rng: &mut SmallRng) -> Option<StemError
     None
 }
 
-/// Loss of a batch and its parts.
-pub struct AdviceLoss {
-    /// What is differentiated.
-    pub total: Tensor,
-    /// Mean cross-entropy of the decisions, nats a token.
-    pub decision: f64,
-    /// Mean cross-entropy of the sentences, nats a token.
-    pub text: f64,
-}
+/// Figures of [`advice_loss`] beside the loss: mean cross-entropy of the decisions and of the sentences, nats a token.
+pub const ADVICE_FIGURES: [&str; 2] = [DECISION, "text"];
+
+/// The figure that held-out examples are measured by.
+pub const DECISION: &str = "decision";
 
 /// Weight of a sentence's token beside a decision's.
 const TEXT_WEIGHT: f64 = 0.15;
@@ -113,13 +109,13 @@ const TEXT_WEIGHT: f64 = 0.15;
 /// # Errors
 /// When a sequence cannot be laid out, or a tensor operation fails.
 pub fn advice_loss(
-    (decoder, projector, tokenizer): (&Decoder, &Projector, &AdviceTokenizer),
+    model: SpeakingModel<'_>,
     sampler: &TextSampler,
     examples: &[AdviceExample],
     dropout: Option<&DropoutStream>,
     rng: &mut SmallRng,
-) -> Result<AdviceLoss> {
-    let device = decoder.device().clone();
+) -> Result<ShardOutcome> {
+    let (decoder, projector, tokenizer) = model;
     let laid_out: Vec<TrainingIds> = examples
         .iter()
         .map(|e| {
@@ -129,76 +125,21 @@ pub fn advice_loss(
                 &e.sample.stems_present,
                 rng,
             )?;
-            build_training_ids(tokenizer, &e.sample, &sentence, AUDIO_TOKENS)
+            build_training_ids(tokenizer, &e.sample, &sentence, projector.audio_token_count())
         })
         .collect::<Result<_>>()?;
-    let rows: Vec<Vec<u32>> = laid_out.iter().map(TrainingIds::ids).collect();
-    // The last token is never an input.
-    let longest = rows.iter().map(|row| row.len() - 1).max().unwrap_or(0);
+    let sequences: Vec<Sequence<'_>> = laid_out
+        .iter()
+        .zip(examples)
+        .map(|(ids, e)| Sequence { reading: &e.reading, reference: e.reference.as_ref(), ids })
+        .collect();
+    let log = answer_log_probabilities(model, &sequences, dropout)?;
 
-    let features: Vec<Tensor> =
-        examples.iter().map(|e| audio_features(&e.reading, &device)).collect::<Result<_, _>>()?;
-    let width = examples[0].reading.vocals.summary.len();
-    let summaries: Vec<f32> =
-        examples.iter().flat_map(|e| Stem::ALL.map(|s| &e.reading[s].summary)).flatten().copied().collect();
-    let summaries = Tensor::from_vec(summaries, (examples.len(), Stem::ALL.len(), width), &device)?;
-    let audio = projector.audio_tokens(&Tensor::cat(&features, 0)?, &summaries)?;
-    let with_reference: Vec<usize> =
-        (0..examples.len()).filter(|i| examples[*i].reference.is_some()).collect();
-    let reference = if with_reference.is_empty() {
-        None
-    } else {
-        let features: Vec<Tensor> = with_reference
-            .iter()
-            .filter_map(|i| {
-                Some(reference_features(&examples[*i].reading, examples[*i].reference.as_ref()?, &device))
-            })
-            .collect::<Result<_, _>>()?;
-        Some(projector.reference_tokens(&Tensor::cat(&features, 0)?)?)
-    };
-
-    // Every input embedding is a row of one table: words, then audio tokens, then reference tokens.
-    let mut table = vec![];
-    let mut words: Vec<u32> = Vec::with_capacity(rows.len() * longest);
-    for row in &rows {
-        words.extend(&row[..row.len() - 1]);
-        words.resize(words.len() + longest - (row.len() - 1), tokenizer.special(Special::Pad));
-    }
-    table.push(decoder.embed(&words)?);
-    let (_, audio_tokens, hidden) = audio.dims3()?;
-    table.push(audio.reshape(((), hidden))?);
-    if let Some(reference) = &reference {
-        table.push(reference.reshape(((), hidden))?);
-    }
-    let mut order: Vec<u32> = (0..words.len() as u32).collect();
-    let (audio_start, reference_start) = (words.len(), words.len() + examples.len() * audio_tokens);
-    for (row, ids) in laid_out.iter().enumerate() {
-        for (k, slot) in ids.prompt.audio_slots.clone().enumerate() {
-            order[row * longest + slot] = (audio_start + row * audio_tokens + k) as u32;
-        }
-        if let (Some(slots), Some(at)) =
-            (&ids.prompt.reference_slots, with_reference.iter().position(|i| *i == row))
-        {
-            for (k, slot) in slots.clone().enumerate() {
-                order[row * longest + slot] = (reference_start + at * Stem::ALL.len() + k) as u32;
-            }
-        }
-    }
-    let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, &device)?, 0)?.reshape((
-        rows.len(),
-        longest,
-        hidden,
-    ))?;
-    let states = decoder.forward(&embeds, dropout)?.reshape(((), hidden))?;
-
-    // One row of logits for each token of an answer, and what it should have been.
-    let (mut places, mut targets, mut decisions, mut texts) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // What each token of an answer should have been.
+    let (mut targets, mut decisions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let vocabulary = decoder.vocabulary();
-    for (row, (ids, example)) in laid_out.iter().zip(examples).enumerate() {
-        let start = ids.prompt.ids.len();
+    for (ids, example) in laid_out.iter().zip(examples) {
         for at in 0..ids.answer.ids.len() {
-            places.push((row * longest + start + at - 1) as u32);
             let target = token_target(tokenizer, ids, at, example);
             let base = targets.len();
             targets.resize(base + vocabulary, 0.0f32);
@@ -208,24 +149,18 @@ pub fn advice_loss(
             texts.push(f32::from(u8::from(!is_decision)));
         }
     }
-    let count = places.len();
-    let logits = decoder.logits(&states.index_select(&Tensor::new(places, &device)?, 0)?)?;
-    let top = logits.max_keepdim(D::Minus1)?.detach();
-    let shifted = logits.broadcast_sub(&top)?;
-    let log = shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?;
-    let targets = Tensor::from_vec(targets, (count, vocabulary), &device)?;
-    let cross = (targets * log)?.sum(D::Minus1)?.neg()?;
+    let (count, device) = (decisions.len(), log.device());
+    let targets = Tensor::from_vec(targets, (count, vocabulary), device)?;
+    let cross = (targets * &log)?.sum(D::Minus1)?.neg()?;
     let mean = |mask: Vec<f32>| -> Result<Tensor> {
         let total = f64::from(mask.iter().sum::<f32>().max(1.0));
-        Ok(((&cross * Tensor::from_vec(mask, count, &device)?)?.sum_all()? / total)?)
+        Ok(((&cross * Tensor::from_vec(mask, count, device)?)?.sum_all()? / total)?)
     };
     let (decision, text) = (mean(decisions)?, mean(texts)?);
-    let total = (&decision + (&text * TEXT_WEIGHT)?)?;
-    Ok(AdviceLoss {
-        total,
-        decision: f64::from(decision.to_scalar::<f32>()?),
-        text: f64::from(text.to_scalar::<f32>()?),
-    })
+    let loss = (&decision + (&text * TEXT_WEIGHT)?)?;
+    let value = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
+    let figures = vec![("loss", value(&loss)?), (DECISION, value(&decision)?), ("text", value(&text)?)];
+    Ok(ShardOutcome { loss, figures })
 }
 
 /// The distribution that token `at` of an answer should have: the posterior's at the decisions, else the token itself.

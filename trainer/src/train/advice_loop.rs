@@ -1,6 +1,5 @@
-//! The loop that pretraining and tuning share: steps over advice examples, log, checkpoints, export.
+//! The loop that pretraining, tuning and preference tuning share: steps over advice examples, log, checkpoints, export.
 
-use super::advice::AdviceLoss;
 use super::early_stop::{EarlyStop, Progress, Watch};
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::report::RunReport;
@@ -15,6 +14,8 @@ use std::path::Path;
 pub struct AdviceSteps<'a> {
     /// Name of the run, for the progress bar, the plot and the report.
     pub name: &'static str,
+    /// Names of the figures that are logged beside the loss.
+    pub figures: &'a [&'static str],
     /// Steps in all.
     pub steps: usize,
     /// How a step's examples are divided.
@@ -44,11 +45,11 @@ pub fn train_advice(
     folder: &RunFolder,
     optimizer: &mut AdamW,
     start: usize,
-    loss: impl Fn(u64) -> Result<AdviceLoss> + Sync,
+    loss: impl Fn(u64) -> Result<ShardOutcome> + Sync,
     validate: Option<Validation<'_>>,
     export: impl Fn(&AdamW, usize, &Path) -> Result<()>,
 ) -> Result<()> {
-    let columns = ["loss", "decision", "text", "gradient_norm", "learning_rate", "validation"];
+    let columns = [&["loss"], plan.figures, &["gradient_norm", "learning_rate", "validation"]].concat();
     let log = RunLog::open(&folder.dir, &columns, start)?;
     let mut watch = Watch::new(plan.early_stop, &log.figures("validation")?);
     let file = |suffix: &str| folder.dir.join(format!("{}{suffix}.safetensors", plan.name));
@@ -59,13 +60,9 @@ pub fn train_advice(
             break;
         }
         let rate = plan.optimizer.learning_rate_at(step, plan.steps);
-        let (grads, figures) = gradients(optimizer.vars(), plan.split, |part| {
-            let loss = loss(plan.split.number(step, part))?;
-            let total = f64::from(loss.total.to_scalar::<f32>()?);
-            let figures = vec![("loss", total), ("decision", loss.decision), ("text", loss.text)];
-            Ok(ShardOutcome { loss: loss.total, figures })
-        })
-        .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
+        let part = |part: usize| loss(plan.split.number(step, part));
+        let (grads, figures) = gradients(optimizer.vars(), plan.split, part)
+            .with_context(|| format!("{}: step {}", folder.what_stands(), step + 1))?;
         let norm = optimizer.step(&grads, rate).with_context(|| folder.what_stands())?;
         for (name, value) in figures.into_iter().chain([("gradient_norm", norm), ("learning_rate", rate)]) {
             *means.entry(name.to_string()).or_default() += value / LOG_STEPS as f64;
@@ -73,7 +70,8 @@ pub fn train_advice(
         let done = step + 1;
         bar.set_position(done as u64);
         if done % LOG_STEPS == 0 {
-            bar.set_message(format!("decision {:.3}, text {:.3},", means["decision"], means["text"]));
+            let told = plan.figures.iter().map(|name| format!("{name} {:.3},", means[*name]));
+            bar.set_message(told.collect::<Vec<_>>().join(" "));
             log.row(done, &means)?;
             means.clear();
         }
@@ -87,7 +85,7 @@ pub fn train_advice(
             }
             folder.save(optimizer)?;
             export(optimizer, done, &file(""))?;
-            log.plot(plan.name, &["decision", "text", "validation"])?;
+            log.plot(plan.name, &[plan.figures, &["validation"]].concat())?;
             let report = RunReport {
                 title: plan.name,
                 steps: (done, plan.steps),

@@ -1,25 +1,16 @@
 //! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
 
-use super::advisor::MOST_REFERENCE_WINDOWS;
 use super::checkpoint::load_tensors;
-use crate::data::batch::read_example;
+use super::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
 use crate::data::cache::{MapCache, MapHeader};
-use crate::data::mixer::{MixSettings, Mixer};
 use crate::files;
-use crate::text::TextSampler;
-use crate::train::advice::QuestionMix;
-use crate::train::simulate::{SimulationSettings, Simulator};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::Device;
 use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
-use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::encoder::{Encoder, Reading};
-use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request, Stem};
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -67,7 +58,9 @@ pub fn build_bundle(
         &info.encoder,
         &info.features,
     )?;
-    let heard = hear_flawed(&listener, &info.features, &songs, norms, 600)?;
+    let questions = general_questions(0.6, 0.5);
+    let heard = hear_flawed(&listener, &info.features, &songs, &questions, Windows::Drawn(600), 77)
+        .context("the `calib` songs cannot be measured with")?;
     fit_meter(&heard, &mut info.calibration);
 
     let engine =
@@ -84,66 +77,6 @@ pub(crate) fn field<T: DeserializeOwned>(
 ) -> Result<T> {
     let text = metadata.get(key).with_context(|| format!("{} does not state its '{key}'", path.display()))?;
     serde_json::from_str(text).with_context(|| format!("{}: its '{key}' cannot be read", path.display()))
-}
-
-/// A flawed mix of a held-out song as the encoder reads it, and the truth.
-struct HeardFlaw {
-    reading: Reading,
-    true_db: PerStem<f64>,
-    error: Option<(Stem, mixing_buddy_core::Direction)>,
-    anchor: Option<Stem>,
-    /// True balance to aim at, where one is given, as measured in another window of the song.
-    reference: Option<ReferenceBalance>,
-    present: PerStem<bool>,
-}
-
-/// Mixes of `songs`, levelled after the norms and flawed as in the protocol, through the encoder.
-fn hear_flawed(
-    encoder: &Encoder,
-    features: &FeatureSettings,
-    songs: &MapCache,
-    norms: &NormsSummary,
-    count: usize,
-) -> Result<Vec<HeardFlaw>> {
-    let sampler = TextSampler::shipped()?;
-    let (simulation, mix) = (SimulationSettings::default(), MixSettings::default());
-    let questions =
-        QuestionMix { about: 0.0, other: 0.0, unclear: 0.0, compare: 0.0, anchor: 0.6, reference: 0.5 };
-    let simulator = Simulator::new(&simulation, &questions, norms, &sampler);
-    let mixer = Mixer::new(songs, &mix, norms);
-    let mut rng = SmallRng::seed_from_u64(77);
-    let mut all = Vec::with_capacity(count);
-    while all.len() < count {
-        let Some((song, window, others)) = mixer.full_window(MOST_REFERENCE_WINDOWS, &mut rng) else { break };
-        let flawed = simulator.flawed(None, &mut rng);
-        let mut read = |window: usize, levels: &PerStem<f64>| -> Result<(Reading, PerStem<f64>)> {
-            let plan = mixer.levelled(song, window, levels);
-            let example = mixer.mix(&plan, &mut rng);
-            let truth = example.rest_levels_db();
-            Ok((
-                read_example(encoder, features, &example)?,
-                PerStem::from_fn(|s| f64::from(truth[s.index()].unwrap_or(-60.0))),
-            ))
-        };
-        let (reading, true_db) = read(window, &flawed.levels_db)?;
-        let reference = if flawed.has_reference {
-            let windows =
-                others.iter().map(|other| read(*other, &flawed.song_db)).collect::<Result<Vec<_>>>()?;
-            Some(ReferenceBalance::mean_of(windows.iter().map(|(reading, _)| reading)))
-        } else {
-            None
-        };
-        all.push(HeardFlaw {
-            reading,
-            true_db,
-            error: flawed.injected,
-            anchor: flawed.anchor,
-            reference,
-            present: flawed.present,
-        });
-    }
-    ensure!(!all.is_empty(), "no calibration song has a window in which vocals, drums and bass all play");
-    Ok(all)
 }
 
 /// The meter's spread a stem: what the rule that stands beside the language model takes its errors to be.

@@ -1,6 +1,6 @@
 //! Pretrains the small decoder and the projector on advice text over simulated readings.
 
-use super::advice::{QuestionMix, advice_loss};
+use super::advice::{ADVICE_FIGURES, DECISION, QuestionMix, advice_loss};
 use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::checkpoint::{save_tensors, start_from};
 use super::early_stop::EarlyStop;
@@ -10,7 +10,9 @@ use super::shards::BatchSplit;
 use super::simulate::{SimulationSettings, Simulator};
 use crate::text::TextSampler;
 use anyhow::{Context, Result, ensure};
-use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
+use mixing_buddy_core::decoder::{
+    Decoder, DecoderConfig, Projector, ProjectorConfig, SHIPPED_TOKENS_PER_STEM,
+};
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::Params;
 use mixing_buddy_core::norms::NormsSummary;
@@ -47,6 +49,8 @@ pub struct DecoderRun {
     pub early_stop: EarlyStop,
     /// Inner width of the projector.
     pub projector_inner: usize,
+    /// Soft tokens a stem: 1 for its levels alone, each further one for its sound.
+    pub tokens_per_stem: usize,
     /// Sizes of the decoder; the vocabulary is the tokenizer's.
     pub decoder: DecoderConfig,
     /// Optimiser.
@@ -70,6 +74,7 @@ impl Default for DecoderRun {
             validation_examples: 0,
             early_stop: EarlyStop::default(),
             projector_inner: 128,
+            tokens_per_stem: SHIPPED_TOKENS_PER_STEM,
             decoder: DecoderConfig::default(),
             optimizer: OptimizerSettings { learning_rate: 2e-3, ..OptimizerSettings::default() },
             simulation: SimulationSettings::default(),
@@ -107,9 +112,8 @@ pub fn train_decoder(begin: &RunStart<'_>, tokenizer: &Path) -> Result<()> {
         start_from(&params, path)?;
     }
     let projector_config = ProjectorConfig {
-        summary: run.simulation.summary,
-        inner: run.projector_inner,
-        hidden: run.decoder.hidden_size,
+        tokens_per_stem: run.tokens_per_stem,
+        ..ProjectorConfig::new(run.simulation.summary, run.projector_inner, run.decoder.hidden_size)
     };
     let decoder = Decoder::new(&params.pp("decoder"), &run.decoder, None)?;
     let projector = Projector::new(&params.pp("projector"), &projector_config)?;
@@ -122,6 +126,7 @@ pub fn train_decoder(begin: &RunStart<'_>, tokenizer: &Path) -> Result<()> {
     eprintln!("{weights} weights, {} tokens, from step {start} of {}", run.decoder.vocab_size, run.steps);
     let plan = AdviceSteps {
         name: "decoder",
+        figures: &ADVICE_FIGURES,
         steps: run.steps,
         split,
         checkpoint_steps: run.checkpoint_steps,
@@ -142,7 +147,7 @@ pub fn train_decoder(begin: &RunStart<'_>, tokenizer: &Path) -> Result<()> {
         let examples =
             (0..run.validation_examples).map(|_| simulator.example(&mut rng)).collect::<Result<Vec<_>>>()?;
         let loss = advice_loss((&decoder, &projector, &tokenizer), &sampler, &examples, None, &mut rng)?;
-        Ok(loss.decision)
+        loss.figure(DECISION).context("the loss has no figure of its decisions")
     };
     let validate = (run.validation_examples > 0).then_some(&validate as Validation<'_>);
     train_advice(&plan, &folder, &mut optimizer, start, loss, validate, |optimizer, step, path| {

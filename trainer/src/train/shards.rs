@@ -79,6 +79,13 @@ pub struct ShardOutcome {
     pub figures: Vec<(&'static str, f64)>,
 }
 
+impl ShardOutcome {
+    /// The figure `name`; none where it has no such figure.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+}
+
 /// A part's gradients and figures.
 type PartResult = Result<(Gradients, Vec<(&'static str, f64)>)>;
 

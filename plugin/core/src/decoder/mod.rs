@@ -9,7 +9,7 @@ mod speak;
 
 pub use config::DecoderConfig;
 pub use projector::{
-    AUDIO_TOKENS, Projector, ProjectorConfig, ReferenceBalance, audio_features, reference_features,
+    Projector, ProjectorConfig, ReferenceBalance, SHIPPED_TOKENS_PER_STEM, audio_features, reference_features,
 };
 pub use speak::{Outcomes, Speaker, Spoken, SpokenRequest};
 
@@ -23,7 +23,7 @@ pub struct Decoder {
     embed: Tensor,
     blocks: Vec<Block>,
     norm: Tensor,
-    head: Option<Linear>,
+    head: Linear,
     rotary: RotaryTable,
     epsilon: f64,
 }
@@ -36,13 +36,15 @@ impl Decoder {
     pub fn new(params: &Params, config: &DecoderConfig, lora: Option<&LoraConfig>) -> Result<Self> {
         let (model, hidden) = (params.pp("model"), config.hidden_size);
         let layers = model.pp("layers");
+        let embed =
+            model.pp("embed_tokens").get("weight", (config.vocab_size, hidden), Init::Normal(0.05))?;
         let head = if config.tie_word_embeddings {
-            None
+            Linear::sharing(embed.clone(), params.is_frozen())?
         } else {
-            Some(Linear::new(params, "lm_head", (hidden, config.vocab_size), false, None)?)
+            Linear::new(params, "lm_head", (hidden, config.vocab_size), false, None)?
         };
         Ok(Decoder {
-            embed: model.pp("embed_tokens").get("weight", (config.vocab_size, hidden), Init::Normal(0.05))?,
+            embed,
             blocks: (0..config.num_hidden_layers)
                 .map(|i| Block::new(&layers.pp(i), config.block(), lora))
                 .collect::<candle_core::Result<_>>()?,
@@ -109,9 +111,6 @@ impl Decoder {
     /// # Errors
     /// When shapes do not fit.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        match &self.head {
-            Some(head) => Ok(head.forward(hidden, None)?),
-            None => Ok(hidden.matmul(&self.embed.t()?)?),
-        }
+        Ok(self.head.forward(hidden, None)?)
     }
 }

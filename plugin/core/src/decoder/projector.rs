@@ -1,17 +1,19 @@
 //! From readings to soft tokens: few, and each with a meaning.
 //!
-//! Every stem gives two tokens: one knows its level, its uncertainty and the levels of the others; the other knows
-//! what it sounds like. A reference balance gives one token a stem, which knows how far this mix is from it.
+//! Every stem gives one token that knows its level, its uncertainty and the levels of the others, and, as shipped, one
+//! that knows what it sounds like. A reference balance gives one token a stem, which knows how far this mix is from it.
 
 use crate::encoder::Reading;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::{Init, Linear, Params};
 use crate::stem::{PerStem, Stem};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Soft tokens of a window: two a stem.
-pub const AUDIO_TOKENS: usize = 2 * Stem::ALL.len();
+/// Soft tokens a stem of the shipped models: one for its levels, one for its sound.
+pub const SHIPPED_TOKENS_PER_STEM: usize = 2;
+/// Most soft tokens a stem: a prompt has no room for many more.
+const MOST_TOKENS_PER_STEM: usize = 8;
 
 /// Bumps of the level code: Gaussians of 2 dB width every 2 dB from -26 to +14 dB.
 const LEVEL_BUMPS: usize = 21;
@@ -53,37 +55,89 @@ pub struct ProjectorConfig {
     pub inner: usize,
     /// Width of the decoder.
     pub hidden: usize,
+    /// Soft tokens a stem: 1 for its levels alone, each further one for its sound. Where a file does not say, two.
+    #[serde(default = "shipped_tokens_per_stem", skip_serializing_if = "is_as_shipped")]
+    pub tokens_per_stem: usize,
+}
+
+fn shipped_tokens_per_stem() -> usize {
+    SHIPPED_TOKENS_PER_STEM
+}
+
+fn is_as_shipped(tokens: &usize) -> bool {
+    *tokens == SHIPPED_TOKENS_PER_STEM
+}
+
+impl ProjectorConfig {
+    /// A projector of these widths with as many tokens as the shipped ones have.
+    pub fn new(summary: usize, inner: usize, hidden: usize) -> Self {
+        ProjectorConfig { summary, inner, hidden, tokens_per_stem: SHIPPED_TOKENS_PER_STEM }
+    }
+}
+
+/// What makes the tokens of the stems' sound.
+struct Timbre {
+    /// From a summary to all of a stem's tokens, one after the other.
+    linear: Linear,
+    /// Added to each token, so that its stem is recognised even without a summary.
+    names: Tensor,
 }
 
 /// Two small networks that speak the decoder's language.
 pub struct Projector {
     level_in: Linear,
     level_out: Linear,
-    timbre: Linear,
+    timbre: Option<Timbre>,
     reference_in: Linear,
     reference_out: Linear,
-    /// Added to each stem's timbre token, so that it is recognised even without a summary.
-    names: Tensor,
+    tokens_per_stem: usize,
 }
 
 impl Projector {
     /// The projector whose weights are at `params`.
     ///
     /// # Errors
-    /// When a weight is missing or of another shape.
+    /// When a weight is missing or of another shape, or there are no tokens or too many.
     pub fn new(params: &Params, config: &ProjectorConfig) -> Result<Self> {
+        let (tokens, hidden) = (config.tokens_per_stem, config.hidden);
+        if !(1..=MOST_TOKENS_PER_STEM).contains(&tokens) {
+            return Err(Error::Format(format!(
+                "the projector has {tokens} tokens a stem; 1 to {MOST_TOKENS_PER_STEM} are possible"
+            )));
+        }
         let linear = |name, inputs, outputs| Linear::new(params, name, (inputs, outputs), true, None);
         Ok(Projector {
             level_in: linear("level_in", LEVEL_VALUES, config.inner)?,
             level_out: linear("level_out", config.inner, config.hidden)?,
-            timbre: linear("timbre", config.summary, config.hidden)?,
+            timbre: if tokens > 1 {
+                Some(Timbre {
+                    linear: linear("timbre", config.summary, (tokens - 1) * hidden)?,
+                    names: params.get(
+                        "names",
+                        ((tokens - 1) * Stem::ALL.len(), hidden),
+                        Init::Normal(0.05),
+                    )?,
+                })
+            } else {
+                None
+            },
             reference_in: linear("reference_in", REFERENCE_VALUES, config.inner)?,
             reference_out: linear("reference_out", config.inner, config.hidden)?,
-            names: params.get("names", (Stem::ALL.len(), config.hidden), Init::Normal(0.05))?,
+            tokens_per_stem: tokens,
         })
     }
 
-    /// Audio tokens of a batch, `[batch, AUDIO_TOKENS, hidden]`.
+    /// Soft tokens of a window: those of the levels, stem by stem, then those of the sound, stem by stem.
+    pub fn audio_token_count(&self) -> usize {
+        self.tokens_per_stem * Stem::ALL.len()
+    }
+
+    /// Whether a weight, by its full name, is one of those that make the tokens of the sound.
+    pub fn is_of_sound(name: &str) -> bool {
+        name.starts_with("projector.timbre.") || name == "projector.names"
+    }
+
+    /// Audio tokens of a batch, `[batch, audio_token_count, hidden]`.
     ///
     /// `levels` is `[batch, stems, …]` of [`audio_features`], `summaries` `[batch, stems, summary]`.
     ///
@@ -91,8 +145,10 @@ impl Projector {
     /// When shapes do not fit.
     pub fn audio_tokens(&self, levels: &Tensor, summaries: &Tensor) -> Result<Tensor> {
         let level = self.level_out.forward(&self.level_in.forward(levels, None)?.silu()?, None)?;
-        let timbre = self.timbre.forward(summaries, None)?.broadcast_add(&self.names)?;
-        Ok(Tensor::cat(&[level, timbre], 1)?)
+        let Some(timbre) = &self.timbre else { return Ok(level) };
+        let (batch, _, hidden) = level.dims3()?;
+        let sound = timbre.linear.forward(summaries, None)?.reshape((batch, (), hidden))?;
+        Ok(Tensor::cat(&[level, sound.broadcast_add(&timbre.names)?], 1)?)
     }
 
     /// Reference tokens of a batch, `[batch, stems, hidden]`, of [`reference_features`].
@@ -171,4 +227,37 @@ pub fn reference_features(
         ]);
     }
     Ok(Tensor::from_vec(values, (1, Stem::ALL.len(), REFERENCE_VALUES), device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_tokens_as_are_asked_for_and_two_where_nothing_is_said() {
+        let said = r#"{"summary":8,"inner":16,"hidden":32}"#;
+        let config: ProjectorConfig = serde_json::from_str(said).unwrap();
+        assert_eq!(config, ProjectorConfig::new(8, 16, 32));
+        assert_eq!(serde_json::to_string(&config).unwrap(), said, "files of shipped models stay as they are");
+        let device = Device::Cpu;
+        let levels = audio_features(&Reading::default(), &device).unwrap();
+        let summaries = Tensor::randn(0f32, 1.0, (1, Stem::ALL.len(), 8), &device).unwrap();
+        let tokens = |count: usize| -> Result<Vec<Vec<f32>>> {
+            let config = ProjectorConfig { tokens_per_stem: count, ..config.clone() };
+            let params = Params::train(3, &device);
+            let projector = Projector::new(&params.pp("projector"), &config)?;
+            let tokens = projector.audio_tokens(&levels, &summaries)?;
+            assert_eq!(tokens.dims(), [1, projector.audio_token_count(), 32]);
+            let of_sound = params.vars().keys().filter(|name| Projector::is_of_sound(name)).count();
+            assert_eq!(of_sound, if count == 1 { 0 } else { 3 });
+            Ok(tokens.squeeze(0)?.to_vec2()?)
+        };
+        let (one, two, three) = (tokens(1).unwrap(), tokens(2).unwrap(), tokens(3).unwrap());
+        assert_eq!((one.len(), two.len(), three.len()), (4, 8, 12));
+        assert_eq!(one, two[..4], "the tokens of the levels come first");
+        for count in [0, 9] {
+            let sentence = tokens(count).unwrap_err();
+            assert!(sentence.to_string().contains(&format!("{count} tokens a stem")), "{sentence}");
+        }
+    }
 }

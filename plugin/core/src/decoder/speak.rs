@@ -3,7 +3,7 @@
 //! The decision has seven outcomes: nothing is off, or one of three stems is too quiet or too loud. Every branch is
 //! run from the shared prompt, so their probabilities are the model's own and exact, not those of one greedy path.
 
-use super::{AUDIO_TOKENS, Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use super::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -98,30 +98,7 @@ impl Speaker<'_> {
         request: &SpokenRequest<'_>,
         cancel: &CancelFlag,
     ) -> Result<Spoken> {
-        let heard = reading.map(|stem| stem.is_present());
-        let stems_present = request.stems.map_or(heard, |stated| PerStem::from_fn(|s| stated[s] && heard[s]));
-        let spec = PromptSpec {
-            question: request.question,
-            stems_present,
-            anchor: request.anchor,
-            has_reference: request.reference.is_some(),
-            soft_tokens: AUDIO_TOKENS,
-        };
-        let prompt = Prompt::build(self.tokenizer, &spec)?;
-        let embeds = self.prompt_embeddings(&prompt, reading, request.reference.as_ref())?;
-        let allowed = PerStem::from_fn(|s| stems_present[s] && request.anchor != Some(s));
-        cancel.check()?;
-        let mut answer = Answering {
-            speaker: self,
-            grammar: Grammar::new(self.tokenizer, allowed),
-            cache: KeyValueCache::default(),
-            logits: Vec::new(),
-            ids: Vec::new(),
-        };
-        answer.feed(&embeds)?;
-
-        let intent = answer.intent();
-        answer.say(intent)?;
+        let (prompt, mut answer) = self.begin(reading, request, cancel)?;
         let (outcomes, best) = answer.outcomes(cancel)?;
         cancel.check()?;
         let mut gain_sd_db = 0.0;
@@ -138,6 +115,52 @@ impl Speaker<'_> {
         answer.sentence(&prompt, cancel)?;
         let parsed = parse_answer(self.tokenizer, &answer.ids)?;
         Ok(Spoken { answer: parsed, outcomes, gain_sd_db, tokens: answer.ids.len() })
+    }
+
+    /// The outcomes alone, of which [`Speaker::speak`] makes its answer.
+    ///
+    /// # Errors
+    /// As [`Speaker::speak`].
+    pub fn outcomes(
+        &self,
+        reading: &Reading,
+        request: &SpokenRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<Outcomes> {
+        Ok(self.begin(reading, request, cancel)?.1.outcomes(cancel)?.0)
+    }
+
+    /// The prompt, and an answer that has said how the question is understood.
+    fn begin(
+        &self,
+        reading: &Reading,
+        request: &SpokenRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<(Prompt, Answering<'_>)> {
+        let heard = reading.map(|stem| stem.is_present());
+        let stems_present = request.stems.map_or(heard, |stated| PerStem::from_fn(|s| stated[s] && heard[s]));
+        let spec = PromptSpec {
+            question: request.question,
+            stems_present,
+            anchor: request.anchor,
+            has_reference: request.reference.is_some(),
+            soft_tokens: self.projector.audio_token_count(),
+        };
+        let prompt = Prompt::build(self.tokenizer, &spec)?;
+        let embeds = self.prompt_embeddings(&prompt, reading, request.reference.as_ref())?;
+        let allowed = PerStem::from_fn(|s| stems_present[s] && request.anchor != Some(s));
+        cancel.check()?;
+        let mut answer = Answering {
+            speaker: self,
+            grammar: Grammar::new(self.tokenizer, allowed),
+            cache: KeyValueCache::default(),
+            logits: Vec::new(),
+            ids: Vec::new(),
+        };
+        answer.feed(&embeds)?;
+        let intent = answer.intent();
+        answer.say(intent)?;
+        Ok((prompt, answer))
     }
 
     /// Embeddings of a prompt with its soft slots filled, `[1, tokens, hidden]`.

@@ -1,9 +1,10 @@
 //! A linear layer: dense, frozen or quantised, with or without LoRA. One file chooses, the models do not know.
 
+use super::frozen::{FrozenWeight, frozen_matmul};
 use super::ops::contiguous_f32;
 use super::params::{Init, Params, mix_bits};
 use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Module, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, Layout, Module, Result, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,6 +92,16 @@ impl Linear {
             None => None,
         };
         Ok(Linear { weight, bias, lora, outputs })
+    }
+
+    /// A layer without a bias that shares its weight with another place: an output layer that is the embedding.
+    ///
+    /// # Errors
+    /// When the weight is no matrix.
+    pub fn sharing(weight: Tensor, is_frozen: bool) -> Result<Self> {
+        let outputs = weight.dims2()?.0;
+        let weight = if is_frozen { Weight::Frozen(Arc::new(weight)) } else { Weight::Dense(weight) };
+        Ok(Linear { weight, bias: None, lora: None, outputs })
     }
 
     /// Applies the layer. `dropout` turns the adapter's dropout on.
@@ -194,61 +205,10 @@ impl DropoutStream {
     }
 }
 
-#[derive(Clone)]
-enum FrozenWeight {
-    Dense(Arc<Tensor>),
-    Quantized(Arc<QTensor>),
-}
-
-impl FrozenWeight {
-    fn dense(&self, device: &Device) -> Result<Tensor> {
-        match self {
-            FrozenWeight::Dense(weight) => Ok(weight.as_ref().clone()),
-            FrozenWeight::Quantized(weight) => weight.dequantize(device),
-        }
-    }
-}
-
-/// `x Wᵀ` without a gradient for `W`: an ordinary matmul's backward computes that of the frozen weight too.
-fn frozen_matmul(x: &Tensor, weight: FrozenWeight) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        x.contiguous()?.apply_op1(FrozenMatMul { weight })
-    } else {
-        x.matmul(&weight.dense(x.device())?.t()?.detach())
-    }
-}
-
-struct FrozenMatMul {
-    weight: FrozenWeight,
-}
-
-impl CustomOp1 for FrozenMatMul {
-    fn name(&self) -> &'static str {
-        "frozen-matmul"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        use candle_core::backend::BackendStorage;
-        let weight = self.weight.dense(&Device::Cpu)?;
-        let (outputs, inputs) = weight.dims2()?;
-        let rows = layout.shape().elem_count() / inputs;
-        let (held, weight_layout) = weight.storage_and_layout();
-        let candle_core::Storage::Cpu(held) = &*held else {
-            candle_core::bail!("the weight is not on the CPU")
-        };
-        let transposed = weight_layout.transpose(0, 1)?;
-        let product = storage.matmul(held, (1, rows, outputs, inputs), layout, &transposed)?;
-        Ok((product, Shape::from((rows, outputs))))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        grad.matmul(&self.weight.dense(grad.device())?).map(Some)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     #[test]
     fn a_bias_added_here_is_the_one_that_candle_adds() {

@@ -4,6 +4,8 @@
 //! ours: fast on the CPU with a tested backward, and plain differentiable operations on every other device.
 
 pub mod block;
+mod dequantize;
+mod frozen;
 pub mod linear;
 pub mod ops;
 pub mod params;

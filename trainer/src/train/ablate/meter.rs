@@ -1,0 +1,39 @@
+//! How well an encoder measures songs that it has not heard.
+
+use super::Cell;
+use crate::data::cache::MapCache;
+use crate::evaluate::{SongResamples, median_absolute};
+use crate::train::checkpoint::load_encoder;
+use crate::train::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
+use anyhow::Result;
+use candle_core::Device;
+use mixing_buddy_core::Stem;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Below this level in dB against the rest a stem is as good as absent.
+const LEAST_LEVEL_DB: f64 = -25.0;
+
+/// Mixes of unheard songs through the encoder of a file.
+///
+/// # Errors
+/// When the file cannot be used, or as [`hear_flawed`].
+pub fn hear(encoder_file: &Path, songs: &MapCache) -> Result<Vec<HeardFlaw>> {
+    let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
+    let windows = Windows::OfEach(super::MIXES_A_SONG);
+    hear_flawed(&encoder, &features, songs, &general_questions(0.5, 0.0), windows, 20)
+}
+
+/// Median absolute error of stem against rest in dB, by stem.
+pub fn errors(heard: &[HeardFlaw], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
+    let of = |stem: Stem| {
+        let heard = heard.iter().filter(|flaw| flaw.true_db[stem] > LEAST_LEVEL_DB);
+        let mut errors: Vec<(usize, f64)> = heard
+            .map(|flaw| (flaw.song, (f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]).abs()))
+            .collect();
+        errors.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let median = |weights: &[f64]| median_absolute(&errors, weights);
+        Some((stem, (median(&resamples.plain())?, resamples.interval(median))))
+    };
+    Stem::ALL.into_iter().filter_map(of).collect()
+}
