@@ -159,9 +159,8 @@ pub fn train_advisor(
     };
     let loss = |number: u64| {
         let mut rng = SmallRng::seed_from_u64(run.seed << 41 | number);
-        let drawn = (0..split.examples_a_part())
-            .map(|_| examples.draw(&mut rng))
-            .collect::<Result<Vec<_>>>()?;
+        let drawn =
+            (0..split.examples_a_part()).map(|_| examples.draw(&mut rng)).collect::<Result<Vec<_>>>()?;
         let dropout = DropoutStream::new(run.seed ^ number << 33);
         advice_loss(model.speaking(&tokenizer), &sampler, &drawn, Some(&dropout), &mut rng)
     };

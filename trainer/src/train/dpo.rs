@@ -262,7 +262,8 @@ mod tests {
                 (name, (var.as_tensor() + shift).unwrap().copy().unwrap())
             })
             .collect();
-        let model = TunedModel::begin(1, weights.clone(), (decoder, projector, lora), false, &Device::Cpu).unwrap();
+        let model =
+            TunedModel::begin(1, weights.clone(), (decoder, projector, lora), false, &Device::Cpu).unwrap();
         let before = model.still(weights.clone()).unwrap();
         (model, before, weights)
     }
@@ -308,7 +309,8 @@ mod tests {
         assert_eq!(trained, 2 * 7 + 11, "A and B of seven layers, and the projector");
         let mut margins = Vec::new();
         for step in 0..6 {
-            let (grads, figures) = gradients(optimizer.vars(), BatchSplit::new(8, 1, 1).unwrap(), |_| loss(0.5)).unwrap();
+            let (grads, figures) =
+                gradients(optimizer.vars(), BatchSplit::new(8, 1, 1).unwrap(), |_| loss(0.5)).unwrap();
             if step == 0 {
                 assert_eq!(grads.len(), trained);
                 for (name, gradient) in &grads {

@@ -114,7 +114,12 @@ pub fn hear_flawed(
 }
 
 /// Mixes of each song: song, window, other windows. With `needs_other` songs of one window are left out.
-fn in_turn(mixer: &Mixer<'_>, songs: usize, count: usize, needs_other: bool) -> Vec<(usize, usize, Vec<usize>)> {
+fn in_turn(
+    mixer: &Mixer<'_>,
+    songs: usize,
+    count: usize,
+    needs_other: bool,
+) -> Vec<(usize, usize, Vec<usize>)> {
     /// The same window with another flaw is another mix, but not without end.
     const FLAWS_A_WINDOW: usize = 4;
     let mut picked = Vec::new();
