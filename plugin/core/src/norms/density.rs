@@ -169,20 +169,24 @@ fn into_logarithms(densities: &mut [f64]) {
 fn fast_exp(x: f64) -> f64 {
     /// 1.5 · 2^52: adding it rounds to an integer, which then sits in the low bits.
     const ROUNDER: f64 = 6_755_399_441_055_744.0;
+    /// 1/10!, 1/9!, … 1/0!: the series of the exponential function, the highest power first.
+    const FACTORS: [f64; 11] = [
+        1.0 / 3_628_800.0,
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5_040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        1.0 / 2.0,
+        1.0,
+        1.0,
+    ];
     let x = if x < -708.0 { -708.0 } else { x };
     let shifted = x * LOG2_E + ROUNDER;
     let remainder = x - (shifted - ROUNDER) * LN_2;
-    let r = remainder;
-    let polynomial = 1.0
-        + r * (1.0
-            + r * (1.0 / 2.0
-                + r * (1.0 / 6.0
-                    + r * (1.0 / 24.0
-                        + r * (1.0 / 120.0
-                            + r * (1.0 / 720.0
-                                + r * (1.0 / 5040.0
-                                    + r * (1.0 / 40320.0
-                                        + r * (1.0 / 362_880.0 + r * (1.0 / 3_628_800.0))))))))));
+    let polynomial = FACTORS.iter().fold(0.0, |sum, factor| sum * remainder + factor);
     let power_of_two = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023_u64 << 52));
     polynomial * power_of_two
 }
