@@ -41,7 +41,7 @@ fn the_demo_is_judged_window_by_window_and_its_error_is_found() -> Result<()> {
         assert!(!advice.text.is_empty());
         assert!(advice.levels_lu[Stem::Vocals].is_some(), "the demo has vocals: {advice:?}");
     }
-    // The vocals are 8 dB too loud.
+    // The vocals are 10 dB too loud.
     let song = state.song.unwrap();
     assert_eq!(song.windows, 3);
     assert_eq!(song.advice.best.stem, Some(Stem::Vocals), "{:?}", song.advice);

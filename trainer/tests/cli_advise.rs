@@ -145,6 +145,6 @@ fn options_that_make_no_sense_are_refused() {
 fn the_demo_runs_and_says_what_was_injected() {
     let output = run(&["advise"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("Injected: vocals +8.0 dB"));
+    assert!(text(&output.stderr).contains("Injected: vocals +10.0 dB"));
     assert!(text(&output.stdout).contains("demo: "));
 }
