@@ -23,7 +23,7 @@ pub struct Sequence<'a> {
 }
 
 /// Log-probabilities over the vocabulary of each token of each answer, `[tokens of all answers, vocabulary]`: answer by
-/// answer, token by token.
+/// answer, token by token, on the decoder's device.
 ///
 /// # Errors
 /// When there is no sequence, or a tensor operation fails.
@@ -32,11 +32,11 @@ pub fn answer_log_probabilities(
     sequences: &[Sequence<'_>],
     dropout: Option<&DropoutStream>,
 ) -> Result<Tensor> {
-    let device = Device::Cpu;
+    let device = decoder.device();
     let rows: Vec<Vec<u32>> = sequences.iter().map(|sequence| sequence.ids.ids()).collect();
     // The last token is never an input.
     let longest = rows.iter().map(|row| row.len() - 1).max().unwrap_or(0);
-    let (audio, reference) = soft_tokens(projector, sequences, &device)?;
+    let (audio, reference) = soft_tokens(projector, sequences, device)?;
 
     // Every input embedding is a row of one table: words, then audio tokens, then reference tokens.
     let mut words: Vec<u32> = Vec::with_capacity(rows.len() * longest);
@@ -64,7 +64,7 @@ pub fn answer_log_probabilities(
         }
         referenced += usize::from(sequence.reference.is_some());
     }
-    let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, &device)?, 0)?.reshape((
+    let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, device)?, 0)?.reshape((
         rows.len(),
         longest,
         hidden,
@@ -77,7 +77,7 @@ pub fn answer_log_probabilities(
         let start = row * longest + sequence.ids.prompt.ids.len() - 1;
         places.extend((start..start + sequence.ids.answer.ids.len()).map(|place| place as u32));
     }
-    let logits = decoder.logits(&states.index_select(&Tensor::new(places, &device)?, 0)?)?;
+    let logits = decoder.logits(&states.index_select(&Tensor::new(places, device)?, 0)?)?;
     let top = logits.max_keepdim(D::Minus1)?.detach();
     let shifted = logits.broadcast_sub(&top)?;
     Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
