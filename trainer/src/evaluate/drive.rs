@@ -78,13 +78,13 @@ struct Answers {
     always_no_error: Vec<Judged>,
     bound: Vec<Judged>,
     exact_levels: Vec<Judged>,
-    meter_rule: Vec<Judged>,
 }
 
-/// What the meter said of a mix and of its reference, and what was asked: judged once every song's error is known.
-struct Metered {
+/// What the meter said of a window's mixes and of their reference, and what was asked: the rule behind the meter judges
+/// once every song's error is known.
+struct MeteredWindow {
     song: usize,
-    metered_db: PerStem<f64>,
+    mixes_db: Vec<PerStem<f64>>,
     reference_db: Option<PerStem<f64>>,
     samples: Vec<Sample>,
 }
@@ -97,7 +97,7 @@ struct Run<'a, A: Advisor> {
     bound: RuleJudge,
     meter_rule: RuleJudge,
     answers: Answers,
-    metered: Vec<Metered>,
+    metered: Vec<MeteredWindow>,
     meter_errors: Vec<MeterError>,
     unflawed_meter_errors: Vec<MeterError>,
     left_out: Vec<LeftOut>,
@@ -233,15 +233,12 @@ impl<'a, A: Advisor> Run<'a, A> {
         let by_bound: Vec<_> = (window.mixes.iter())
             .map(|mix| self.bound.hear(&mix.levels_dbfs, exact_reference_db.map(three)))
             .collect();
-        let by_meter: Vec<_> = (window.mixes.iter())
-            .map(|mix| self.meter_rule.hear_meter(&mix.metered_db, reference_db.as_ref()))
-            .collect();
-        self.metered.extend(window.mixes.iter().enumerate().map(|(index, mix)| Metered {
+        self.metered.push(MeteredWindow {
             song,
-            metered_db: mix.metered_db,
+            mixes_db: window.mixes.iter().map(|mix| mix.metered_db).collect(),
             reference_db,
-            samples: window.samples.iter().filter(|sample| sample.mix == index).cloned().collect(),
-        }));
+            samples: window.samples.clone(),
+        });
         let (mut said, mut said_to_shuffled) = (Cache::default(), Cache::default());
         let (mut said_to_nothing, mut said_to_levels) = (Cache::default(), Cache::default());
         let mixes_of_others = shuffled_mixes(self.settings.seed, &window.samples);
@@ -269,27 +266,26 @@ impl<'a, A: Advisor> Run<'a, A> {
             self.answers.always_no_error.push(judged(song, sample, silent));
             let bound = answer_of_rule(by_bound[mix].posterior(anchor));
             self.answers.bound.push(judged(song, sample, bound));
-            let rule = answer_of_rule(by_meter[mix].posterior(anchor));
-            self.answers.meter_rule.push(judged(song, sample, rule));
         }
         Ok(())
     }
 
-    /// The rule behind the meter, less the meter's mean error on all other songs: what a bias that all songs share costs.
-    fn judge_unbiased(&self) -> Option<Vec<Judged>> {
+    /// The rule behind the meter, less `bias_db(song)`.
+    fn judge_by_meter(&self, bias_db: impl Fn(usize) -> PerStem<f64>) -> Vec<Judged> {
         let mut judgements = Vec::new();
-        for heard in &self.metered {
-            let bias = mean_error(&self.meter_errors, heard.song)?;
+        for window in &self.metered {
+            let bias = bias_db(window.song);
             let mended = |levels: &PerStem<f64>| PerStem::from_fn(|stem| levels[stem] - bias[stem]);
-            let reference = heard.reference_db.as_ref().map(mended);
-            let by_rule = self.meter_rule.hear_meter(&mended(&heard.metered_db), reference.as_ref());
-            judgements.extend(
-                (heard.samples.iter()).map(|sample| {
-                    judged(heard.song, sample, answer_of_rule(by_rule.posterior(sample.anchor)))
-                }),
-            );
+            let reference = window.reference_db.as_ref().map(mended);
+            let by_rule: Vec<_> = (window.mixes_db.iter())
+                .map(|levels| self.meter_rule.hear_meter(&mended(levels), reference.as_ref()))
+                .collect();
+            judgements.extend(window.samples.iter().map(|sample| {
+                let answered = answer_of_rule(by_rule[sample.mix].posterior(sample.anchor));
+                judged(window.song, sample, answered)
+            }));
         }
-        (!judgements.is_empty()).then_some(judgements)
+        judgements
     }
 
     fn tell(&mut self, song: &str) -> Result<()> {
@@ -303,7 +299,11 @@ impl<'a, A: Advisor> Run<'a, A> {
 
     fn into_report(self) -> Report {
         let resamples = SongResamples::new(self.eligible, self.settings.resamples, self.settings.seed);
-        let unbiased = self.judge_unbiased();
+        let by_meter = self.judge_by_meter(|_| PerStem::default());
+        // What a bias that all songs share costs: of each song, the mean error on all others.
+        let biases: Option<Vec<_>> =
+            (0..self.eligible).map(|song| mean_error(&self.meter_errors, song)).collect();
+        let unbiased = biases.map(|biases| self.judge_by_meter(|song| biases[song]));
         let answers = &self.answers;
         let scored = |judged: &[Judged]| score(judged, &resamples);
         let model = scored(&answers.model);
@@ -325,7 +325,7 @@ impl<'a, A: Advisor> Run<'a, A> {
                 always_no_error: scored(&answers.always_no_error),
                 bound,
                 exact_levels: scored(&answers.exact_levels),
-                meter_rule: scored(&answers.meter_rule),
+                meter_rule: scored(&by_meter),
                 unbiased_meter_rule: unbiased.map(|judged| scored(&judged)),
             },
             meter: meter_figures(&self.meter_errors, &resamples),

@@ -83,9 +83,7 @@ impl RuleJudge {
         };
         HeardByRule(hypotheses)
     }
-}
 
-impl RuleJudge {
     /// As [`RuleJudge::hear`], of what a meter says of a mix and of its reference, stem against rest in dB.
     pub fn hear_meter(&self, metered_db: &PerStem<f64>, reference_db: Option<&PerStem<f64>>) -> HeardByRule {
         // The rule wants the reference in the coordinates that its own arithmetic gives.
