@@ -12,6 +12,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor, Var};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
+use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
 use mixing_buddy_trainer::train::optimizer::{AdamW, Gradients, OptimizerSettings};
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -21,7 +22,7 @@ use std::time::Instant;
 
 /// As the trainer itself: what is freed is used again, not given back and cleared anew.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const MODEL: &str = "MIXING_BUDDY_QWEN_GGUF";
 const MODE: &str = "MIXING_BUDDY_QLORA_MODE";
@@ -32,6 +33,7 @@ const ANSWER_TOKENS: usize = 40;
 const STEPS: usize = 5;
 
 fn main() -> Result<()> {
+    keep_pages();
     let Some(model) = std::env::var_os(MODEL) else {
         eprintln!("{MODEL} names no model: nothing is measured");
         return Ok(());
