@@ -12,6 +12,7 @@
 //! | [`export`] | adapters and bases for others to load, and back |
 //! | [`advise`] | a song's advice for the terminal |
 //! | [`cli`] | the commands |
+//! | [`progress`] | bars with the time left |
 //! | [`allocator`] | memory for large tensors |
 
 pub mod allocator;
@@ -23,6 +24,7 @@ pub mod export;
 pub mod files;
 pub mod norms_fit;
 pub mod plotfont;
+pub mod progress;
 pub mod songs;
 pub mod synthesis;
 pub mod text;

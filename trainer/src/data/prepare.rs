@@ -2,7 +2,7 @@
 
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
 use super::sources::SongSource;
-use crate::train::run::progress;
+use crate::progress::progress;
 use anyhow::{Context, Result, anyhow, ensure};
 use half::f16;
 use mixing_buddy_core::audio::{StereoPcm, decode_track_at_rate, resample};

@@ -3,7 +3,7 @@
 use super::index::{FORMAT, Index, Refused, SongEntry};
 use super::layouts::{FoundSong, Layout, StemMap};
 use super::measure::measure_song;
-use crate::train::run::progress;
+use crate::progress::progress;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

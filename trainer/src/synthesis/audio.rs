@@ -3,7 +3,7 @@
 use super::line::SampleLine;
 use crate::dataset::{Chunk, Index, SongEntry, SongReader};
 use crate::files;
-use crate::train::run::progress;
+use crate::progress::progress;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::audio::StereoPcm;

@@ -5,7 +5,7 @@ use super::draw::Synthesizer;
 use super::line::SampleLine;
 use crate::dataset::Index;
 use crate::files;
-use crate::train::run::progress;
+use crate::progress::progress;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -3,9 +3,10 @@
 use super::early_stop::{EarlyStop, Progress, Watch};
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::report::RunReport;
-use super::run::{RunFolder, progress};
+use super::run::RunFolder;
 use super::runlog::RunLog;
 use super::shards::{BatchSplit, ShardOutcome, gradients};
+use crate::progress::progress;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,9 +35,9 @@ pub type Validation<'a> = &'a dyn Fn(&AdamW) -> Result<f64>;
 /// Steps between rows of the log.
 const LOG_STEPS: usize = 25;
 
-/// Takes the steps from `start` on. `loss(number)` is the loss of the examples of a part ([`BatchSplit::number`]); `validate` measures at each
-/// checkpoint, and `export(optimizer, step, path)` writes the run's weights: `NAME.safetensors` of the last checkpoint,
-/// and `NAME-best.safetensors` of the best.
+/// Takes the steps from `start` on. `loss(number)` is the loss of the examples of a part ([`BatchSplit::number`]);
+/// `validate` measures at each checkpoint, and `export(optimizer, step, path)` writes the run's weights:
+/// `NAME.safetensors` of the last checkpoint, and `NAME-best.safetensors` of the best.
 ///
 /// # Errors
 /// When a loss is not a number (the last good checkpoint then stands), or the disk is full.

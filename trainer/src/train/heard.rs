@@ -2,11 +2,11 @@
 
 use super::advice::{AdviceExample, QuestionMix, allowed_stems, draw_sample};
 use super::checkpoint::load_encoder;
-use super::run::progress;
 use super::simulate::Simulator;
 use crate::data::batch::read_example;
 use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{MixSettings, Mixer};
+use crate::progress::progress;
 use crate::text::TextSampler;
 use anyhow::{Result, ensure};
 use candle_core::Device;

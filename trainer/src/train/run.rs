@@ -5,7 +5,6 @@ use super::optimizer::AdamW;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -94,13 +93,4 @@ impl RunFolder {
             "training stopped before its first checkpoint".into()
         }
     }
-}
-
-/// A progress bar with a message and the time left.
-pub fn progress(name: &str, steps: usize, start: usize) -> ProgressBar {
-    let template = format!("{name} {{wide_bar}} {{pos}}/{{len}}, {{msg}} {{eta}} left");
-    let style = ProgressStyle::with_template(&template).expect("a valid template");
-    let bar = ProgressBar::new(steps as u64).with_style(style);
-    bar.set_position(start as u64);
-    bar
 }
