@@ -27,7 +27,10 @@ def sources():
     """Name of each source to its (job list, builder), in order of building."""
     import real
 
+    import sung
+
     table = {
+        "sung": (sung.jobs, sung.build),
         "real": (real.real_jobs, real.build_real),
         "voice": (real.voice_jobs, real.build_voice),
     }
@@ -81,7 +84,7 @@ def progress(config, total, done, started):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", help="cache folder for the songs")
-    parser.add_argument("--sources", default="real,voice,midi,beats,mma,modules", help="comma-separated")
+    parser.add_argument("--sources", default="sung,real,voice,midi,beats,mma,modules", help="comma-separated")
     parser.add_argument("--songs", type=int, default=0, help="at most this many songs a source (0: all)")
     parser.add_argument("--split", choices=packages.SPLITS, help="only the made songs of this split")
     parser.add_argument("--seed", type=int, default=1)

@@ -8,7 +8,9 @@ import numpy as np
 import soundfile
 
 import dsp
+import sung
 from common import RATE, db, load_audio
+from packages import CHOIRS, SPEAKERS
 from real import credit_of, voice_split
 
 PHRASE = (1.0, 9.0)
@@ -22,19 +24,29 @@ def catalogue(shared_data):
         song = json.loads(path.read_text())
         kind = "speech" if "speech" in song["kind"] else "singing"
         found.append((path.parent.name, voice_split(path.parent.name), kind, song))
+    for name in (*SPEAKERS, *CHOIRS):
+        _, licence, credit = SPEAKERS[CHOIRS[name][0] if name in CHOIRS else name]
+        song = {"licence": licence, "origin": credit, "licence_note": "", "seconds": sung.SUNG_S / 6}
+        found.append((name, "train", "singing", song))
+        if name in SPEAKERS:
+            found.append((name, "train", "speech", song))
     return found
 
 
 @lru_cache(maxsize=None)
-def phrases(out, shared_data, name):
+def phrases(out, shared_data, name, kind):
     """Mono phrases of a voice, cut at its silences and joined to a singable length."""
-    rendered = Path(out) / "voice" / name / "vocals.flac"
-    if rendered.exists():
-        audio = soundfile.read(str(rendered), dtype="float32")[0]
+    made = name in SPEAKERS or name in CHOIRS
+    rendered = Path(out) / ("sung" if made else "voice") / name / "vocals.flac"
+    if made and kind == "speech":
+        mono = sung.spoken(name)
     else:
-        folder = Path(shared_data) / "voices" / name
-        audio = load_audio(next(folder.glob("*.ogg")))
-    mono = (audio[:, 0] + audio[:, 1]) / 2
+        if rendered.exists():
+            audio = soundfile.read(str(rendered), dtype="float32")[0]
+        else:
+            folder = Path(shared_data) / "voices" / name
+            audio = load_audio(next(folder.glob("*.ogg")))
+        mono = (audio[:, 0] + audio[:, 1]) / 2
     hop = RATE // 50
     n = len(mono) // hop
     level = np.sqrt(np.square(mono[: n * hop]).reshape(n, hop).mean(axis=1))
@@ -102,7 +114,7 @@ def vocals(rng, config, split, seconds, rap=False):
     if not config.shared_data:
         return None, {}
     name, kind, song = choose(rng, config, split, rap)
-    pool = phrases(config.out, config.shared_data, name)
+    pool = phrases(config.out, config.shared_data, name, kind)
     shift = rng.uniform(-4, 4) if kind == "singing" else rng.uniform(-2, 3)
     busy = rng.uniform(0.75, 0.97) if rap else rng.uniform(0.5, 0.9)
     mono, where = line(rng, pool, seconds, shift, busy)

@@ -7,9 +7,8 @@ mod sounds;
 
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::dataset::{ImportOptions, Index, Layout, SongReader, import};
-use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_samples, write_wav};
+use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
-use std::process::Command;
 
 fn run(dir: &Path, layout: Layout) -> Index {
     import(dir, &ImportOptions { layout, ..ImportOptions::default() }).unwrap()
@@ -149,27 +148,6 @@ fn a_stem_at_another_rate_or_a_little_short_is_mended_and_noted() {
     assert!(warnings.contains("bass.wav is at 16000 Hz"), "{warnings}");
     assert!(warnings.contains("other.wav ends 200 ms early"), "{warnings}");
     assert_eq!(index.songs[0].chunks.len(), 1);
-}
-
-/// Five AAC streams in one file, as in MUSDB18.
-fn stem_mp4(to: &Path, work: &Path, seed: u64, streams: usize) {
-    let seconds = 12.0;
-    let order = [Stem::Drums, Stem::Bass, Stem::Other, Stem::Vocals];
-    let mut command = Command::new("ffmpeg");
-    command.args(["-y", "-v", "error"]);
-    for number in 0..streams {
-        let path = work.join(format!("{number}.wav"));
-        let frames = match number {
-            0 => mixture(seed, seconds, 44_100),
-            number => stem_samples(order[number - 1], seed, seconds, 44_100),
-        };
-        write_wav(&path, &frames, 44_100);
-        command.arg("-i").arg(path);
-    }
-    (0..streams).for_each(|number| _ = command.args(["-map", &number.to_string()]));
-    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-    let done = command.args(["-c:a", "aac", "-b:a", "256k", "-f", "mp4"]).arg(to).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[test]

@@ -7,9 +7,11 @@ mod sounds;
 
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::data::cache::{MapCache, MapHeader};
-use sounds::{RATE_HZ, musdb_song, stem_samples, write_wav};
+use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
 use std::process::Command;
+
+const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
 
 fn trainer(args: &[&str]) -> Result<(), String> {
     let done = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap();
@@ -117,9 +119,48 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
     assert!(folder == index);
 }
 
-/// What a researcher does with a collection of their own, all the way to a bundle's parts.
+/// Runs so small that they take a second: what is tested is that each hands the next what it needs.
+const ENCODER: &str = "
+steps = 2
+batch = 2
+[encoder]
+hidden = 32
+intermediate = 64
+layers = 1
+heads = 2
+summary = 8
+";
+
+const DECODER: &str = "
+steps = 4
+batch = 2
+projector_inner = 16
+[decoder]
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 1
+num_attention_heads = 2
+num_key_value_heads = 1
+[simulation]
+summary = 8
+";
+
+const ADVISOR: &str = "
+steps = 2
+batch = 2
+mixes = 2
+[lora]
+rank = 4
+alpha = 8.0
+dropout = 0.0
+target_modules = [\"q_proj\", \"down_proj\"]
+[simulation]
+summary = 8
+";
+
+/// What a researcher does with a collection of their own, all the way to a model that advises.
 #[test]
-fn a_collection_trains_an_encoder() {
+fn a_collection_becomes_a_model_that_advises() {
     let dir = tempfile::tempdir().unwrap();
     let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
     for seed in 1..=2 {
@@ -127,13 +168,62 @@ fn a_collection_trains_an_encoder() {
     }
     musdb_song(&dir.path().join("musdb/train/Leaf - Summerghost"), 3, 21.0);
     import(&dir.path().join("musdb"), "musdb", &text("index.json"));
-    let (index, cache, config, out) = (text("index.json"), text("cache"), text("encoder.toml"), text("run"));
+    let (index, cache) = (text("index.json"), text("cache"));
     trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
         .unwrap();
-    let tiny = "steps = 1\nbatch = 2\n[encoder]\nhidden = 32\nintermediate = 64\nlayers = 1\nheads = 2\n";
-    std::fs::write(&config, tiny).unwrap();
-    trainer(&["train", "encoder", "--config", &config, "--cache", &cache, "--out", &out]).unwrap();
-    assert!(Path::new(&out).join("encoder.safetensors").exists());
+    let train = |what: &str, config: &str, more: &[&str]| {
+        let (file, out) = (text(&format!("{what}.toml")), text(what));
+        std::fs::write(&file, config).unwrap();
+        trainer(&[&["train", what, "--config", &file, "--out", &out], more].concat()).unwrap();
+        text(&format!("{what}/{what}.safetensors"))
+    };
+    let encoder = train("encoder", ENCODER, &["--cache", &cache]);
+    let decoder = train("decoder", DECODER, &["--tokenizer", TOKENIZER]);
+    train("advisor", ADVISOR, &["--cache", &cache, "--encoder", &encoder, "--decoder", &decoder]);
+    let out = text("bundle");
+    let parts = ["--encoder", &encoder, "--cache", &cache, "--name", "mine", "--out", &out];
+    trainer(&[&["export", &text("advisor"), "--format", "bundle"], &parts[..]].concat()).unwrap();
+
+    let mix = text("musdb/train/Band 1 - Song/mixture.wav");
+    let advise = ["advise", "--model", &text("bundle/mine.mixbuddy"), "--json", &mix];
+    let said = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(advise).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let lines = String::from_utf8(said.stdout).unwrap();
+    let song: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((&song["kind"], &song["file"]), (&"song".into(), &mix.into()));
+    assert!(song["best"]["verdict"].is_string(), "{song}");
+}
+
+/// MUSDB18 as one file a song, its five streams taken apart and its levels kept.
+#[test]
+fn stem_files_are_prepared_like_folders_of_stems() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    stem_mp4(&dir.path().join("streams/train/Song.stem.mp4"), work.path(), 1, 5);
+    for stem in Stem::ALL {
+        let to = dir.path().join(format!("files/train/Song/{stem}.wav"));
+        write_wav(&to, &stem_samples(stem, 1, 12.0, 44_100), 44_100);
+    }
+    write_wav(&dir.path().join("files/train/Song/mixture.wav"), &mixture(1, 12.0, 44_100), 44_100);
+    let powers = |name: &str, layout: &str| {
+        let (index, cache) = (text(&format!("{name}.json")), text(&format!("{name}-cache")));
+        import(&dir.path().join(name), layout, &index);
+        trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
+            .unwrap();
+        let cache = MapCache::open(Path::new(&cache), MapHeader::is_for_training).unwrap();
+        let header = &cache.songs[0].header;
+        assert_eq!(header.stems, Stem::ALL);
+        header.windows.iter().map(|window| window.power.clone()).collect::<Vec<_>>()
+    };
+    let (streams, files) = (powers("streams", "musdb-stem"), powers("files", "musdb"));
+    assert!(!files.is_empty() && streams.len() == files.len());
+    for (stream, file) in streams.iter().flatten().zip(files.iter().flatten()) {
+        let off_db = 10.0 * (stream / file).log10();
+        assert!(off_db.abs() < 0.5, "{off_db} dB");
+    }
 }
 
 #[test]

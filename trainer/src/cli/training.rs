@@ -168,10 +168,11 @@ pub struct BundleArgs {
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  mixing-buddy-trainer ablate --plan assets/weights/ablation.toml --out ABLATION\n  \
-    mixing-buddy-trainer ablate --plan assets/weights/ablation-advisor.toml --out ABLATION2"
+    mixing-buddy-trainer ablate --plan assets/weights/ablation-advisor.toml --out ABLATION2\n  \
+    mixing-buddy-trainer ablate --plan assets/weights/ablation-front-end.toml --out ABLATION3"
 )]
 pub struct AblateArgs {
-    /// What to compare (TOML): a cache, an encoder or an advisor run, and [[variant]]s that change it
+    /// What to compare (TOML): a cache, an encoder or an advisor run and [[variant]]s that change it, or front ends
     #[arg(long)]
     plan: PathBuf,
     /// Split that is measured on; no run learns from it

@@ -36,6 +36,9 @@ pub struct SimulationSettings {
     pub absent: f64,
     /// Share of mixes that are balanced. The protocol has 0.2; more makes a model that is slower to find fault.
     pub balanced: f64,
+    /// The same where the question comes with a reference; `balanced` where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_with_reference: Option<f64>,
     /// Width of the summaries, which are zero here.
     pub summary: usize,
 }
@@ -49,8 +52,15 @@ impl Default for SimulationSettings {
             window_sd_db: 1.5,
             absent: 0.08,
             balanced: 0.2,
+            balanced_with_reference: None,
             summary: 32,
         }
+    }
+}
+
+impl SimulationSettings {
+    fn balanced(&self, has_reference: bool) -> f64 {
+        self.balanced_with_reference.filter(|_| has_reference).unwrap_or(self.balanced)
     }
 }
 
@@ -122,7 +132,7 @@ impl<'a> Simulator<'a> {
         let mut levels_db = window;
         let mut injected = None;
         if !targets.is_empty()
-            && !rng.random_bool(self.settings.balanced)
+            && !rng.random_bool(self.settings.balanced(has_reference))
             && let Some((low, high)) = FLAWS[rng.random_range(0..FLAWS.len())].gain_range_db()
         {
             let target = targets[rng.random_range(0..targets.len())];
@@ -154,7 +164,7 @@ impl<'a> Simulator<'a> {
         } else {
             self.rule.posterior(levels_db, allowed)
         };
-        posterior.with_balanced_prior(self.settings.balanced)
+        posterior.with_balanced_prior(self.settings.balanced(song_db.is_some()))
     }
 
     /// Draws an example with a simulated reading.

@@ -70,6 +70,27 @@ pub fn musdb_song(dir: &Path, seed: u64, seconds: f64) {
     write_wav(&dir.join("mixture.wav"), &mixture(seed, seconds, RATE_HZ), RATE_HZ);
 }
 
+/// Five AAC streams in one file, as in MUSDB18.
+pub fn stem_mp4(to: &Path, work: &Path, seed: u64, streams: usize) {
+    let seconds = 12.0;
+    let order = [Stem::Drums, Stem::Bass, Stem::Other, Stem::Vocals];
+    let mut command = std::process::Command::new("ffmpeg");
+    command.args(["-y", "-v", "error"]);
+    for number in 0..streams {
+        let path = work.join(format!("{number}.wav"));
+        let frames = match number {
+            0 => mixture(seed, seconds, 44_100),
+            number => stem_samples(order[number - 1], seed, seconds, 44_100),
+        };
+        write_wav(&path, &frames, 44_100);
+        command.arg("-i").arg(path);
+    }
+    (0..streams).for_each(|number| _ = command.args(["-map", &number.to_string()]));
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let done = command.args(["-c:a", "aac", "-b:a", "256k", "-f", "mp4"]).arg(to).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 /// Whether ffmpeg is here; says so where it is not.
 pub fn has_ffmpeg() -> bool {
     let found = std::process::Command::new("ffmpeg").arg("-version").output().is_ok();

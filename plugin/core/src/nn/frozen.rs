@@ -119,17 +119,18 @@ impl CustomOp1 for Backward {
             return Ok((multiply(held, inputs)?, shape));
         };
         // Columns, not rows: each value of the product is then summed up at once, as with the whole weight.
-        let blocks = inputs / Pieces::BLOCK;
-        let least = least_columns(rows).div_ceil(Pieces::BLOCK);
+        let block = pieces.block();
+        let blocks = inputs / block;
+        let least = least_columns(rows).div_ceil(block);
         let mut to = vec![0.0; rows * inputs];
         let mut piece = Vec::new();
-        for Range { start: first, end } in cuts(blocks, outputs * Pieces::BLOCK, least) {
+        for Range { start: first, end } in cuts(blocks, outputs * block, least) {
             let count = end - first;
-            let width = count * Pieces::BLOCK;
+            let width = count * block;
             piece.resize(outputs * width, 0.0);
             pieces.columns(first, count, &mut piece)?;
             let held = CpuStorage::F32(piece);
-            put_columns(&multiply(&held, width)?, width, first * Pieces::BLOCK, &mut to, inputs)?;
+            put_columns(&multiply(&held, width)?, width, first * block, &mut to, inputs)?;
             piece = values(held)?;
         }
         Ok((CpuStorage::F32(to), shape))
@@ -189,12 +190,15 @@ mod tests {
     #[test]
     fn a_product_made_piece_by_piece_is_the_whole_one() {
         let device = Device::Cpu;
-        let sizes = [(1200, 416), (416, 2976), (4864, 416)];
+        let sizes = [(1200, 416), (416, 2976), (4864, 416), (416, 2816)];
         for ((outputs, inputs), rows) in sizes.into_iter().flat_map(|size| [1, 2, 9, 70].map(|n| (size, n))) {
             let weight = Tensor::randn(0f32, 1.0, (outputs, inputs), &device).unwrap();
             let x = Var::from_tensor(&Tensor::randn(0f32, 1.0, (rows, inputs), &device).unwrap()).unwrap();
             let slope = Tensor::randn(0f32, 1.0, (rows, outputs), &device).unwrap();
-            for kind in [GgmlDType::Q8_0, GgmlDType::Q5_0, GgmlDType::Q4_0] {
+            for kind in [GgmlDType::Q8_0, GgmlDType::Q5_0, GgmlDType::Q4_0, GgmlDType::Q4K, GgmlDType::Q6K] {
+                if inputs % kind.block_size() != 0 {
+                    continue;
+                }
                 let stored = QTensor::quantize(&weight, kind).unwrap();
                 let dense = FrozenWeight::Dense(Arc::new(stored.dequantize(&device).unwrap()));
                 let run = |weight: FrozenWeight| {

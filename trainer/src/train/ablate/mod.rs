@@ -1,9 +1,11 @@
 //! Ablations: the same short run of an encoder or an advisor again and again, one thing changed each time, measured on
-//! songs and instruments that no run has heard.
+//! songs and instruments that no run has heard. Or frozen front ends side by side, each with the same small network.
 
+mod front_end;
 mod meter;
 mod right;
 
+pub use front_end::{FrontEndPlan, ProbePlan};
 pub use right::Named;
 
 use super::advisor::{AdvisorRun, train_advisor};
@@ -20,11 +22,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What to compare, as in its TOML file: one base run, `[encoder]` or `[advisor]`, and what is changed in it.
+/// What to compare, as in its TOML file: one base run, `[encoder]`, `[advisor]` or `[probe]`, and what is changed in it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AblationPlan {
-    /// Feature maps of every run that names no others.
+    /// Feature maps of every run that names no others; front ends hear songs, not maps.
+    #[serde(default)]
     pub cache: PathBuf,
     /// The run that the variants change, as in an encoder's configuration.
     #[serde(default)]
@@ -32,6 +35,9 @@ pub struct AblationPlan {
     /// The run that the variants change, as in an advisor's configuration.
     #[serde(default)]
     pub advisor: Option<toml::Table>,
+    /// What the variants' front ends are compared with.
+    #[serde(default)]
+    pub probe: Option<ProbePlan>,
     /// The encoder that all advisors hear with (`encoder.safetensors`).
     #[serde(default)]
     pub encoder_file: Option<PathBuf>,
@@ -58,6 +64,9 @@ pub struct Variant {
     /// Keys of an advisor run's configuration that are changed.
     #[serde(default)]
     pub advisor: toml::Table,
+    /// The front end that is compared.
+    #[serde(default)]
+    pub probe: Option<FrontEndPlan>,
 }
 
 /// A figure and its 95 % interval over songs.
@@ -66,7 +75,7 @@ pub type Cell = (f64, Option<Interval>);
 /// What is measured of a variant on unheard songs.
 #[derive(Clone, Debug, Serialize)]
 pub enum Measured {
-    /// Of an encoder: median absolute error of stem against rest in dB, by stem.
+    /// Of an encoder or a probe: median absolute error of stem against rest in dB, by stem.
     #[serde(rename = "meter_mad_db")]
     Meter(BTreeMap<Stem, Cell>),
     /// Of an advisor: share of right answers (stem and direction), by what the question names.
@@ -95,6 +104,7 @@ const MIXES_A_SONG: usize = 8;
 enum Base<'a> {
     Encoder(&'a toml::Table),
     Advisor { run: &'a toml::Table, encoder_file: &'a Path, decoder_file: &'a Path },
+    Probe(&'a ProbePlan),
 }
 
 fn named<'a>(file: &'a Option<PathBuf>, key: &str) -> Result<&'a Path> {
@@ -103,14 +113,15 @@ fn named<'a>(file: &'a Option<PathBuf>, key: &str) -> Result<&'a Path> {
 
 impl AblationPlan {
     fn base(&self) -> Result<Base<'_>> {
-        match (&self.encoder, &self.advisor) {
-            (Some(run), None) => Ok(Base::Encoder(run)),
-            (None, Some(run)) => Ok(Base::Advisor {
+        match (&self.encoder, &self.advisor, &self.probe) {
+            (Some(run), None, None) => Ok(Base::Encoder(run)),
+            (None, None, Some(plan)) => Ok(Base::Probe(plan)),
+            (None, Some(run), None) => Ok(Base::Advisor {
                 run,
                 encoder_file: named(&self.encoder_file, "encoder_file")?,
                 decoder_file: named(&self.decoder_file, "decoder_file")?,
             }),
-            _ => bail!("the plan has one base run: [encoder] or [advisor]"),
+            _ => bail!("the plan has one base: [encoder], [advisor] or [probe]"),
         }
     }
 
@@ -120,6 +131,7 @@ impl AblationPlan {
             let (run, changes, others, foreign) = match base {
                 Base::Encoder(run) => (run, &variant.encoder, &variant.advisor, "advisor"),
                 Base::Advisor { run, .. } => (run, &variant.advisor, &variant.encoder, "encoder"),
+                Base::Probe(_) => return Ok(String::new()),
             };
             ensure!(
                 others.is_empty(),
@@ -131,7 +143,7 @@ impl AblationPlan {
             let text = toml::to_string(&config)?;
             let known = match base {
                 Base::Encoder(_) => toml::from_str::<EncoderRun>(&text).map(drop),
-                Base::Advisor { .. } => toml::from_str::<AdvisorRun>(&text).map(drop),
+                _ => toml::from_str::<AdvisorRun>(&text).map(drop),
             };
             known.with_context(|| format!("the configuration of \"{}\" cannot be used", variant.name))?;
             Ok(text)
@@ -149,6 +161,9 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
     let plan: AblationPlan = toml::from_str(plan_text).context("the plan cannot be used")?;
     ensure!(!plan.variants.is_empty(), "the plan names no [[variant]]");
     let base = plan.base()?;
+    if let Base::Probe(base) = base {
+        return compare_front_ends(base, &plan.variants, split, out);
+    }
     let configs = plan.configs(&base)?;
     let songs_of = |cache: &Path| {
         MapCache::open(cache, |song| song.split == split && song.source != "voice")
@@ -156,7 +171,7 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
     };
     // Advisors share their encoder, so that the songs are heard once for all.
     let heard = match &base {
-        Base::Encoder(_) => None,
+        Base::Encoder(_) | Base::Probe(_) => None,
         Base::Advisor { encoder_file, .. } => Some(right::hear(encoder_file, &songs_of(&plan.cache)?)?),
     };
     let mut table = Vec::new();
@@ -181,9 +196,42 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
             }
         };
         table.push(VariantFigures { name: variant.name.clone(), measured, songs, mixes });
-        files::replace(&out.join("ablation.json"), serde_json::to_string_pretty(&table)? + "\n")?;
-        files::replace(&out.join("ablation.md"), markdown(&table))?;
+        write(&table, out)?;
     }
+    Ok(table)
+}
+
+fn write(table: &[VariantFigures], out: &Path) -> Result<()> {
+    files::replace(&out.join("ablation.json"), serde_json::to_string_pretty(table)? + "\n")?;
+    files::replace(&out.join("ablation.md"), markdown(table))
+}
+
+fn compare_front_ends(
+    base: &ProbePlan,
+    variants: &[Variant],
+    split: &str,
+    out: &Path,
+) -> Result<Vec<VariantFigures>> {
+    let front_end = |variant: &Variant| {
+        ensure!(
+            variant.encoder.is_empty() && variant.advisor.is_empty(),
+            "\"{}\" changes a run, but this plan compares front ends",
+            variant.name
+        );
+        variant.probe.clone().with_context(|| format!("\"{}\" names no front_end", variant.name))
+    };
+    let front_ends = variants.iter().map(front_end).collect::<Result<Vec<_>>>()?;
+    let compared = front_end::compare(base, &front_ends, split)?;
+    let (songs, mixes) = (compared.songs, compared.mixes);
+    let figures = |(variant, errors): (&Variant, _)| VariantFigures {
+        name: variant.name.clone(),
+        measured: Measured::Meter(errors),
+        songs,
+        mixes,
+    };
+    let table: Vec<VariantFigures> = variants.iter().zip(compared.errors).map(figures).collect();
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    write(&table, out)?;
     Ok(table)
 }
 
@@ -253,9 +301,9 @@ mod tests {
         let refused = |plan: &str| format!("{:#}", ablate(plan, "test", out).unwrap_err());
         let variant = "[[variant]]\nname = \"as it is\"\n";
         let sentence = refused(&format!("cache = \"C\"\n{variant}"));
-        assert!(sentence.contains("[encoder] or [advisor]"), "{sentence}");
+        assert!(sentence.contains("[encoder], [advisor] or [probe]"), "{sentence}");
         let sentence = refused(&format!("cache = \"C\"\n[encoder]\n[advisor]\n{variant}"));
-        assert!(sentence.contains("[encoder] or [advisor]"), "{sentence}");
+        assert!(sentence.contains("[encoder], [advisor] or [probe]"), "{sentence}");
         let sentence = refused(&format!("cache = \"C\"\n[advisor]\n{variant}"));
         assert!(sentence.contains("encoder_file"), "{sentence}");
         let files = "cache = \"C\"\nencoder_file = \"E\"\ndecoder_file = \"D\"\n";
@@ -264,6 +312,11 @@ mod tests {
         let sentence =
             refused(&format!("{files}[advisor]\n{variant}advisor = {{ lora = {{ ranc = 4 }} }}\n"));
         assert!(sentence.contains("ranc"), "{sentence}");
+        let probe = "[probe]\nsongs = \"S\"\nmixes_a_song = 1\nhidden = 1\nsteps = 1\nbatch = 1\n";
+        let sentence = refused(&format!("{probe}{variant}"));
+        assert!(sentence.contains("\"as it is\" names no front_end"), "{sentence}");
+        let sentence = refused(&format!("{probe}{variant}probe = {{ front_end = \"vgg\" }}\n"));
+        assert!(sentence.contains("vgg"), "{sentence}");
     }
 
     #[test]

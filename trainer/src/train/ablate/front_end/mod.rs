@@ -1,0 +1,252 @@
+//! A general music encoder in place of ours: frozen front ends hear the same mixes, and a small network of the same size
+//! learns to read the stems' levels from what each says.
+
+mod musicnn;
+mod probe;
+
+use super::Cell;
+use crate::data::sources::songs_below;
+use crate::evaluate::{SongResamples, median_absolute};
+use crate::progress::progress;
+use crate::songs::{SongFolder, load_song};
+use crate::text::TextSampler;
+use crate::train::checkpoint::load_encoder;
+use crate::train::flaws::general_questions;
+use crate::train::simulate::{SimulationSettings, Simulator};
+use anyhow::{Context, Result, ensure};
+use candle_core::{Device, Tensor};
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::encoder::{Encoder, STEMS};
+use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings, encoder_input};
+use mixing_buddy_core::norms::NormsSummary;
+use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
+use mixing_buddy_core::{CancelFlag, PerStem, Stem};
+use musicnn::MusicNn;
+use probe::{Heard, Probe};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The base of a comparison of front ends, as in its TOML file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbePlan {
+    /// Folder of songs, each a folder of stems with a `song.json` that names its split.
+    pub songs: PathBuf,
+    /// What everything is drawn from.
+    #[serde(default)]
+    pub seed: u64,
+    /// Mixes drawn of each song, from windows in which all four stems play.
+    pub mixes_a_song: usize,
+    /// Hidden units of the small network.
+    pub hidden: usize,
+    /// Steps that it is trained for.
+    pub steps: usize,
+    /// Mixes a step.
+    pub batch: usize,
+}
+
+/// What hears.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "front_end", deny_unknown_fields)]
+pub enum FrontEndPlan {
+    /// Mean and spread of each band's level over the window: what can be had without any learning.
+    Bands,
+    /// musicnn, see `trainer/frontends/convert_musicnn.py`.
+    Musicnn {
+        /// Converted weights.
+        weights: PathBuf,
+    },
+    /// Our encoder: what its last layer says, mean and maximum over the window, without masks and meter.
+    Ours {
+        /// `encoder.safetensors` of a run.
+        weights: PathBuf,
+    },
+}
+
+enum FrontEnd {
+    Bands(FeatureExtractor),
+    MusicNn(MusicNn),
+    Ours { extractor: FeatureExtractor, encoder: Box<Encoder>, features: FeatureSettings },
+}
+
+impl FrontEnd {
+    fn open(plan: &FrontEndPlan) -> Result<Self> {
+        Ok(match plan {
+            FrontEndPlan::Bands => FrontEnd::Bands(FeatureExtractor::new(&FeatureSettings::default())),
+            FrontEndPlan::Musicnn { weights } => FrontEnd::MusicNn(MusicNn::load(weights)?),
+            FrontEndPlan::Ours { weights } => {
+                let (encoder, features) = load_encoder(weights, &Device::Cpu)?;
+                let extractor = FeatureExtractor::new(&features);
+                FrontEnd::Ours { extractor, encoder: Box::new(encoder), features }
+            }
+        })
+    }
+
+    fn features(&mut self, mix: &StereoPcm) -> Result<Vec<f32>> {
+        match self {
+            FrontEnd::MusicNn(net) => net.features(mix),
+            FrontEnd::Bands(extractor) => {
+                let settings = FeatureSettings::default();
+                let power = extractor.mel_power(&mix.left, &mix.right)?;
+                let rows = 2 * settings.mels;
+                let input = encoder_input(&power, &settings);
+                let input = Tensor::from_vec(input, (power.frames, rows), &Device::Cpu)?;
+                let spread = input.var(0)?.sqrt()?;
+                Ok(Tensor::cat(&[input.mean(0)?, spread], 0)?.to_vec1()?)
+            }
+            FrontEnd::Ours { extractor, encoder, features } => {
+                let power = extractor.mel_power(&mix.left, &mix.right)?;
+                let tokens = power.frames / features.patch_frames;
+                let input = encoder_input(&power, features);
+                let input = Tensor::from_vec(input, (1, tokens, features.patch_values()), &Device::Cpu)?;
+                let hidden = encoder.encode(&input, None)?.hidden.squeeze(0)?;
+                Ok(Tensor::cat(&[hidden.mean(0)?, hidden.max(0)?], 0)?.to_vec1()?)
+            }
+        }
+    }
+}
+
+/// What all front ends heard of one split: for each front end, its mixes.
+type HeardBySplit = BTreeMap<String, Vec<Vec<Heard>>>;
+
+/// The figures of each front end: median absolute error of stem against rest in dB, by stem; songs and mixes measured on.
+pub struct Compared {
+    /// By stem, for each front end.
+    pub errors: Vec<BTreeMap<Stem, Cell>>,
+    /// Songs measured on.
+    pub songs: usize,
+    /// Mixes measured on.
+    pub mixes: usize,
+}
+
+/// Trains a probe behind each front end on songs of the split `train`, and measures it on those of `split`.
+///
+/// # Errors
+/// When a number of the plan is 0, a song or weights cannot be read, or a split has no window in which all four stems play.
+pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Result<Compared> {
+    let least = plan.mixes_a_song.min(plan.hidden).min(plan.steps).min(plan.batch);
+    ensure!(least > 0, "mixes_a_song, hidden, steps and batch of a comparison of front ends are at least 1");
+    let mut opened = front_ends.iter().map(FrontEnd::open).collect::<Result<Vec<_>>>()?;
+    let heard = hear(plan, &mut opened, split)?;
+    let of = |split: &str| {
+        let heard = heard.get(split).filter(|heard| heard.iter().all(|mixes| !mixes.is_empty()));
+        heard.with_context(|| {
+            format!("no song of the split '{split}' has a window in which all four stems play")
+        })
+    };
+    let (known, unknown) = (of("train")?, of(split)?);
+    let songs: BTreeSet<usize> = unknown[0].iter().map(|mix| mix.song).collect();
+    let resamples = SongResamples::among(&songs, 1000, 1);
+    let errors = known.iter().zip(unknown).map(|(known, unknown)| {
+        let probe = Probe::train(known, plan.hidden, (plan.steps, plan.batch), plan.seed)?;
+        errors(&probe, unknown, &resamples)
+    });
+    Ok(Compared { errors: errors.collect::<Result<_>>()?, songs: songs.len(), mixes: unknown[0].len() })
+}
+
+fn errors(probe: &Probe, mixes: &[Heard], resamples: &SongResamples) -> Result<BTreeMap<Stem, Cell>> {
+    let levels = mixes.iter().map(|mix| probe.levels_db(&mix.features)).collect::<Result<Vec<_>>>()?;
+    let of = |stem: Stem| {
+        let off = |(mix, levels): (&Heard, &[f32; STEMS])| {
+            (mix.song, f64::from((levels[stem.index()] - mix.true_db[stem.index()]).abs()))
+        };
+        let mut errors: Vec<(usize, f64)> = mixes.iter().zip(&levels).map(off).collect();
+        errors.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let median = |weights: &[f64]| median_absolute(&errors, weights);
+        Some((stem, (median(&resamples.plain())?, resamples.interval(median))))
+    };
+    Ok(Stem::ALL.into_iter().filter_map(of).collect())
+}
+
+/// Mixes every song of the two splits after the norms, flawed as in the protocol, and lets all front ends hear.
+fn hear(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &str) -> Result<HeardBySplit> {
+    let songs = songs_below(&plan.songs)?;
+    let (questions, sampler, simulation) =
+        (general_questions(0.0, 0.0), TextSampler::shipped()?, SimulationSettings::default());
+    let simulator = Simulator::new(&simulation, &questions, NormsSummary::shipped(), &sampler);
+    let mut heard = HeardBySplit::new();
+    let wanted: Vec<_> =
+        songs.iter().enumerate().filter(|(_, song)| song.split == "train" || song.split == split).collect();
+    let bar = progress("songs", wanted.len(), 0);
+    for (number, source) in wanted {
+        bar.inc(1);
+        let Some(dir) = source.stems.iter().find_map(|(_, files)| files.first()?.path.parent()) else {
+            continue;
+        };
+        if Stem::ALL.into_iter().any(|stem| source.stems[stem].is_empty()) {
+            continue;
+        }
+        let windows = full_windows(dir)?;
+        let mut rng =
+            SmallRng::seed_from_u64(plan.seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let to = heard
+            .entry(source.split.clone())
+            .or_insert_with(|| front_ends.iter().map(|_| Vec::new()).collect());
+        for window in windows.iter().cycle().take(if windows.is_empty() { 0 } else { plan.mixes_a_song }) {
+            let levels_db = simulator.flawed(None, &mut rng).levels_db;
+            let mix = window.mix(&levels_db)?;
+            let truth = all_rest_levels_from_levels(&levels_db);
+            for (front_end, to) in front_ends.iter_mut().zip(&mut *to) {
+                let true_db = std::array::from_fn(|at| truth[Stem::ALL[at]] as f32);
+                to.push(Heard { song: number, features: front_end.features(&mix)?, true_db });
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(heard)
+}
+
+/// Ten seconds of a song's stems, and the level of each.
+struct FullWindow {
+    stems: PerStem<StereoPcm>,
+    rms: PerStem<f64>,
+}
+
+impl FullWindow {
+    /// The stems at these levels (relative, dB).
+    fn mix(&self, levels_db: &PerStem<f64>) -> Result<StereoPcm> {
+        let mut sum: Option<StereoPcm> = None;
+        for (stem, pcm) in self.stems.iter() {
+            let gain = (10f64.powf(levels_db[stem] / 20.0) / self.rms[stem]) as f32;
+            let scaled = |side: &[f32]| side.iter().map(|x| gain * x).collect();
+            let scaled = StereoPcm::new(scaled(&pcm.left), scaled(&pcm.right), pcm.sample_rate_hz)?;
+            match &mut sum {
+                Some(sum) => sum.add(&scaled)?,
+                none => *none = Some(scaled),
+            }
+        }
+        sum.context("a window has four stems")
+    }
+}
+
+/// A stem sounds in a window at this level or above (-50 dBFS).
+const LEAST_RMS: f64 = 0.003_16;
+
+/// The windows in which all four stems play.
+fn full_windows(dir: &Path) -> Result<Vec<FullWindow>> {
+    let song = load_song(&SongFolder::read(dir)?, &CancelFlag::new())?;
+    let frames = FeatureSettings::default().window_samples();
+    let window = |at: usize| -> Option<FullWindow> {
+        let cut = |stem: Stem| {
+            let pcm = song.stems[stem].as_ref()?;
+            let part = |side: &[f32]| side.get(at..at + frames).map(<[f32]>::to_vec);
+            StereoPcm::new(part(&pcm.left)?, part(&pcm.right)?, pcm.sample_rate_hz).ok()
+        };
+        let parts = Stem::ALL.map(cut);
+        let rms = |pcm: &StereoPcm| {
+            let square = |side: &[f32]| side.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+            ((square(&pcm.left) + square(&pcm.right)) / (2 * frames) as f64).sqrt()
+        };
+        let levels: Vec<f64> = parts.iter().flatten().map(rms).collect();
+        if levels.len() < STEMS || levels.iter().any(|level| *level < LEAST_RMS) {
+            return None;
+        }
+        let mut parts = parts.into_iter().flatten();
+        let stems = PerStem::from_fn(|_| parts.next().unwrap_or_else(|| StereoPcm::silence(frames, 1)));
+        Some(FullWindow { stems, rms: PerStem::from_fn(|stem| levels[stem.index()]) })
+    };
+    Ok((0..song.len() / frames).filter_map(|number| window(number * frames)).collect())
+}
