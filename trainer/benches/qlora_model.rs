@@ -13,7 +13,8 @@ use candle_core::{Device, Tensor, Var};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
-use mixing_buddy_trainer::train::optimizer::{AdamW, Gradients, OptimizerSettings};
+use mixing_buddy_trainer::train::optimizer::{AdamW, OptimizerSettings};
+use mixing_buddy_trainer::train::shards::{BatchSplit, ShardOutcome, gradients};
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::Path;
@@ -132,13 +133,8 @@ fn measure(path: &Path, mode: &str) -> Result<()> {
         let top = logits.max_keepdim(1)?.detach();
         let shifted = logits.broadcast_sub(&top)?;
         let cross = (shifted.exp()?.sum_keepdim(1)?.log()? - shifted.gather(&targets, 1)?)?.mean_all()?;
-        let store = cross.backward()?;
-        let gradients: Gradients = optimizer
-            .vars()
-            .iter()
-            .filter_map(|(name, var)| Some((name.clone(), store.get(var)?)))
-            .map(|(name, gradient)| Ok((name, gradient.flatten_all()?.to_vec1::<f32>()?)))
-            .collect::<Result<_>>()?;
+        let outcome = |_| Ok(ShardOutcome { loss: cross.clone(), figures: Vec::new() });
+        let (gradients, _) = gradients(optimizer.vars(), BatchSplit::new(1, 1, 1)?, outcome)?;
         losses.push(cross.to_scalar::<f32>()?);
         optimizer.step(&gradients, 1e-4)?;
         seconds.push(began.elapsed().as_secs_f64());

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from packages import BANKS, KITS, TUNES  # noqa: E402
+from packages import BANKS, KITS, SPOKEN, TUNES  # noqa: E402
 
 MODULES = (
     ("GPL-2.0-or-later", "Pingus music (Debian pingus-data), see its AUTHORS file"),
@@ -43,6 +43,9 @@ def main():
         "## Drum kits",
         *[f"- {name}: {who}. {licence}" for name, (_, licence, who) in KITS.items()],
         "- synthetic kits, basses, leads and plucked strings: made by this code, no samples",
+        "",
+        "## Speakers, whose words are sung or spoken",
+        *[f"- {name}: {who}. {licence} ({codes})" for name, (_, codes, licence, who) in SPOKEN.items()],
         "",
         "## Recordings",
     ]

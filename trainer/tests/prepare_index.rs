@@ -171,11 +171,12 @@ fn a_collection_becomes_a_model_that_advises() {
     let (index, cache) = (text("index.json"), text("cache"));
     trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
         .unwrap();
-    let train = |what: &str, config: &str, more: &[&str]| {
-        let (file, out) = (text(&format!("{what}.toml")), text(what));
+    let train = |name: &str, config: &str, more: &[&str]| {
+        let (file, out) = (text(&format!("{name}.toml")), text(name));
+        let what = name.split('-').next().unwrap();
         std::fs::write(&file, config).unwrap();
         trainer(&[&["train", what, "--config", &file, "--out", &out], more].concat()).unwrap();
-        text(&format!("{what}/{what}.safetensors"))
+        text(&format!("{name}/{what}.safetensors"))
     };
     let encoder = train("encoder", ENCODER, &["--cache", &cache]);
     let decoder = train("decoder", DECODER, &["--tokenizer", TOKENIZER]);
@@ -184,8 +185,12 @@ fn a_collection_becomes_a_model_that_advises() {
     let parts = ["--encoder", &encoder, "--cache", &cache, "--name", "mine", "--out", &out];
     trainer(&[&["export", &text("advisor"), "--format", "bundle"], &parts[..]].concat()).unwrap();
 
+    // The bundle itself can be tuned further.
+    let mine = text("bundle/mine.mixbuddy");
+    train("advisor-again", ADVISOR, &["--cache", &cache, "--encoder", &mine, "--decoder", &mine]);
+
     let mix = text("musdb/train/Band 1 - Song/mixture.wav");
-    let advise = ["advise", "--model", &text("bundle/mine.mixbuddy"), "--json", &mix];
+    let advise = ["advise", "--model", &mine, "--json", &mix];
     let said = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(advise).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let lines = String::from_utf8(said.stdout).unwrap();

@@ -103,13 +103,18 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Bundle {
+    /// Whether these are the first bytes of a bundle.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// Reads a bundle's bytes; `path` is for messages. Looks at the flag between tensors.
     ///
     /// # Errors
     /// [`Error::Bundle`] when it is cut, tampered with, of another version, or lacks a part; [`Error::Cancelled`].
     pub fn read(path: &Path, bytes: &[u8], device: &Device, cancel: &CancelFlag) -> Result<Self> {
         let fail = |reason: String| Error::Bundle { path: path.to_path_buf(), reason };
-        if bytes.len() < HEAD_BYTES || &bytes[..8] != MAGIC {
+        if bytes.len() < HEAD_BYTES || !Self::is_one(bytes) {
             return Err(fail("is no MixingBuddy model".into()));
         }
         let number = |at: usize, length: usize| {

@@ -31,7 +31,7 @@ pub struct ExportArgs {
     /// The folder; it is made where it is missing
     #[arg(long)]
     out: PathBuf,
-    /// Trained encoder (encoder.safetensors); a bundle needs it
+    /// Trained encoder (encoder.safetensors, or another bundle's); a bundle needs it
     #[arg(long)]
     encoder: Option<PathBuf>,
     /// Folder of feature maps with `calib` songs, on which a bundle is calibrated

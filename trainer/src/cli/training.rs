@@ -98,10 +98,10 @@ Of the configuration's keys, these fit a run to the machine:
         /// Folder of feature maps
         #[arg(long)]
         cache: PathBuf,
-        /// Trained encoder (`encoder.safetensors`)
+        /// Trained encoder (`encoder.safetensors`, or a bundle's)
         #[arg(long)]
         encoder: PathBuf,
-        /// Pretrained decoder (`decoder.safetensors`)
+        /// Pretrained decoder (`decoder.safetensors`, or a bundle's)
         #[arg(long)]
         decoder: PathBuf,
     },
@@ -117,7 +117,7 @@ Of the configuration's keys, these fit a run to the machine:
         /// Folder of feature maps
         #[arg(long)]
         cache: PathBuf,
-        /// Trained encoder (`encoder.safetensors`)
+        /// Trained encoder (`encoder.safetensors`, or a bundle's)
         #[arg(long)]
         encoder: PathBuf,
         /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
@@ -147,7 +147,7 @@ pub struct RunArgs {
 /// Options of `bundle`.
 #[derive(Args)]
 pub struct BundleArgs {
-    /// Trained encoder (`encoder.safetensors`)
+    /// Trained encoder (`encoder.safetensors`, or a bundle's)
     #[arg(long)]
     encoder: PathBuf,
     /// Trained decoder (`decoder.safetensors`, `advisor.safetensors` or `dpo.safetensors`)

@@ -3,7 +3,7 @@
 use super::advice::{ADVICE_FIGURES, DECISION, QuestionMix, advice_loss};
 use super::advice_loop::{AdviceSteps, Validation, train_advice};
 use super::calibrate::field;
-use super::checkpoint::load_tensors;
+use super::checkpoint::{Part, load_part};
 use super::decoder::VALIDATION_SEED;
 use super::early_stop::EarlyStop;
 use super::heard::{Examples, Hearing};
@@ -112,7 +112,7 @@ pub fn train_advisor(
     let split = BatchSplit::new(run.batch, run.shards, run.accumulate)?;
     let folder = RunFolder::open(begin)?;
 
-    let (mut base, metadata) = load_tensors(decoder_file)?;
+    let (mut base, metadata) = load_part(decoder_file, Part::Decoder)?;
     let mut projector_config: ProjectorConfig = field(&metadata, "projector", decoder_file)?;
     if let Some(tokens) = run.tokens_per_stem.filter(|tokens| *tokens != projector_config.tokens_per_stem) {
         projector_config.tokens_per_stem = tokens;

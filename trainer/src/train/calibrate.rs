@@ -1,6 +1,6 @@
 //! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
 
-use super::checkpoint::load_tensors;
+use super::checkpoint::{Part, load_part, load_tensors};
 use super::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
 use crate::data::cache::{MapCache, MapHeader};
 use crate::files;
@@ -31,7 +31,7 @@ pub fn build_bundle(
     version: &str,
     out: &Path,
 ) -> Result<Calibration> {
-    let (encoder_weights, encoder_meta) = load_tensors(encoder)?;
+    let (encoder_weights, encoder_meta) = load_part(encoder, Part::Encoder)?;
     let (decoder_weights, decoder_meta) = load_tensors(decoder)?;
     let mut info = BundleInfo {
         name: "compact".into(),

@@ -5,6 +5,8 @@ use super::optimizer::AdamW;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
+use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::bundle::Bundle;
 use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::Params;
@@ -41,23 +43,60 @@ pub fn load_tensors(path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<St
     Ok((tensors.into_iter().collect(), head.metadata().clone().unwrap_or_default()))
 }
 
-/// Gives a run's fresh variables the weights of an earlier one.
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The encoder: `encoder.safetensors`.
+    Encoder,
+    /// The decoder and the projector, without an adapter: `decoder.safetensors`.
+    Decoder,
+}
+
+/// The named tensors and metadata of a run's file; of a model bundle the part that such a file would hold.
 ///
 /// # Errors
-/// As [`load_tensors`], and when a weight is of another shape.
-pub fn start_from(params: &Params, path: &Path) -> Result<()> {
-    for (name, tensor) in load_tensors(path)?.0 {
+/// As [`load_tensors`], and as [`Bundle::read`].
+pub fn load_part(path: &Path, part: Part) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if !Bundle::is_one(&bytes) {
+        return load_tensors(path);
+    }
+    let Bundle { info, weights, .. } = Bundle::read(path, &bytes, &Device::Cpu, &CancelFlag::new())?;
+    let weights = weights.loaded().into_iter();
+    let tensors = match part {
+        Part::Encoder => weights
+            .filter_map(|(name, tensor)| Some((name.strip_prefix("encoder.")?.to_string(), tensor)))
+            .collect(),
+        Part::Decoder => {
+            weights.filter(|(name, _)| !name.starts_with("encoder.") && !name.contains(".lora_")).collect()
+        }
+    };
+    let metadata = [
+        ("features", serde_json::to_string(&info.features)?),
+        ("encoder", serde_json::to_string(&info.encoder)?),
+        ("decoder", serde_json::to_string(&info.decoder)?),
+        ("projector", serde_json::to_string(&info.projector)?),
+    ];
+    Ok((tensors, metadata.into_iter().map(|(key, text)| (key.to_string(), text)).collect()))
+}
+
+/// Gives a run's fresh variables the weights of an earlier one, or of a model bundle.
+///
+/// # Errors
+/// As [`load_part`], and when a weight is of another shape.
+pub fn start_from(params: &Params, path: &Path, part: Part) -> Result<()> {
+    for (name, tensor) in load_part(path, part)?.0 {
         params.set(&name, &tensor)?;
     }
     Ok(())
 }
 
-/// The encoder of a run's `encoder.safetensors` on `device`, and the features that it hears.
+/// The encoder of a run's `encoder.safetensors` or of a model bundle on `device`, and the features that it hears.
 ///
 /// # Errors
-/// As [`load_tensors`], and when the file does not say how the encoder is built.
+/// As [`load_part`], and when the file does not say how the encoder is built.
 pub fn load_encoder(path: &Path, device: &Device) -> Result<(Encoder, FeatureSettings)> {
-    let (weights, metadata) = load_tensors(path)?;
+    let (weights, metadata) = load_part(path, Part::Encoder)?;
     let features: FeatureSettings = field(&metadata, "features", path)?;
     let config = field(&metadata, "encoder", path)?;
     let params = Params::load(weights, BTreeMap::new(), device);

@@ -2,7 +2,7 @@
 
 use super::advice::{ADVICE_FIGURES, DECISION, QuestionMix, advice_loss};
 use super::advice_loop::{AdviceSteps, Validation, train_advice};
-use super::checkpoint::{save_tensors, start_from};
+use super::checkpoint::{Part, save_tensors, start_from};
 use super::early_stop::EarlyStop;
 use super::optimizer::{AdamW, OptimizerSettings};
 use super::run::{RunFolder, RunStart};
@@ -41,7 +41,7 @@ pub struct DecoderRun {
     pub shards: usize,
     /// Steps between checkpoints.
     pub checkpoint_steps: usize,
-    /// Weights of an earlier run (`decoder.safetensors`) to begin with; fresh ones where none is named.
+    /// Weights of an earlier run (`decoder.safetensors`) or of a model bundle to begin with; fresh ones where none is named.
     pub start_from: Option<std::path::PathBuf>,
     /// Simulated examples, never trained on, that each checkpoint is measured with; 0 for none.
     pub validation_examples: usize,
@@ -109,7 +109,7 @@ pub fn train_decoder(begin: &RunStart<'_>, tokenizer: &Path) -> Result<()> {
 
     let params = Params::train(run.seed, begin.device);
     if let Some(path) = &run.start_from {
-        start_from(&params, path)?;
+        start_from(&params, path, Part::Decoder)?;
     }
     let projector_config = ProjectorConfig {
         tokens_per_stem: run.tokens_per_stem,

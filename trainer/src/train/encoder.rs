@@ -1,6 +1,6 @@
 //! Trains the encoder: masks, levels, uncertainty, presence.
 
-use super::checkpoint::{save_tensors, start_from};
+use super::checkpoint::{Part, save_tensors, start_from};
 use super::early_stop::{EarlyStop, Progress, Watch};
 use super::loaders::{LoadAhead, Loaded, load_ahead};
 use super::mask_loss::mask_cross_entropy;
@@ -56,7 +56,7 @@ pub struct EncoderRun {
     pub level_weight: f64,
     /// Weight of the head's losses.
     pub head_weight: f64,
-    /// Weights of an earlier run (`encoder.safetensors`) to begin with; fresh ones where none is named.
+    /// Weights of an earlier run (`encoder.safetensors`) or of a model bundle to begin with; fresh ones where none is named.
     pub start_from: Option<std::path::PathBuf>,
     /// When the run ends before its last step, by the mean of the levels' errors on the `calib` split.
     pub early_stop: EarlyStop,
@@ -130,7 +130,7 @@ pub fn train_encoder(begin: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
     let mixer = Mixer::new(&train, &run.mix, NormsSummary::shipped());
     let params = Params::train(run.seed, begin.device);
     if let Some(path) = &run.start_from {
-        start_from(&params, path)?;
+        start_from(&params, path, Part::Encoder)?;
     }
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;

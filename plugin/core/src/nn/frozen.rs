@@ -4,6 +4,7 @@ use super::dequantize::Pieces;
 use candle_core::backend::BackendStorage;
 use candle_core::quantized::QTensor;
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage, Tensor, bail};
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ const PIECE_VALUES: usize = 1 << 18;
 pub(super) enum FrozenWeight {
     /// As it is.
     Dense(Arc<Tensor>),
-    /// Dequantised where it is used, forward and backward (QLoRA).
+    /// Dequantised where it is used, forward and backward (QLoRA), in pieces that the threads of the present rayon pool
+    /// share out.
     Quantized(Arc<QTensor>),
 }
 
@@ -69,17 +71,20 @@ impl CustomOp1 for Forward {
         };
         let (outputs, inputs) = pieces.dims();
         let rows = layout.shape().elem_count() / inputs;
-        let mut to = vec![0.0; rows * outputs];
-        let mut piece = Vec::new();
-        for Range { start: first, end } in cuts(outputs, inputs, least_columns(rows)) {
+        let parts: Vec<_> = cuts(outputs, inputs, least_columns(rows)).collect();
+        let products = parts.par_iter().map_init(Vec::new, |piece, Range { start: first, end }| {
             let count = end - first;
             piece.resize(count * inputs, 0.0);
-            pieces.rows(first, &mut piece)?;
-            let held = CpuStorage::F32(piece);
+            pieces.rows(*first, piece)?;
+            let held = CpuStorage::F32(std::mem::take(piece));
             let transposed = Layout::contiguous((count, inputs)).transpose(0, 1)?;
             let product = storage.matmul(&held, (1, rows, count, inputs), layout, &transposed)?;
-            put_columns(&product, count, first, &mut to, outputs)?;
-            piece = values(held)?;
+            *piece = values(held)?;
+            Ok(product)
+        });
+        let mut to = vec![0.0; rows * outputs];
+        for (part, product) in parts.iter().zip(products.collect::<Result<Vec<_>>>()?) {
+            put_columns(&product, part.len(), part.start, &mut to, outputs)?;
         }
         Ok((CpuStorage::F32(to), Shape::from((rows, outputs))))
     }
@@ -122,16 +127,19 @@ impl CustomOp1 for Backward {
         let block = pieces.block();
         let blocks = inputs / block;
         let least = least_columns(rows).div_ceil(block);
-        let mut to = vec![0.0; rows * inputs];
-        let mut piece = Vec::new();
-        for Range { start: first, end } in cuts(blocks, outputs * block, least) {
-            let count = end - first;
-            let width = count * block;
+        let parts: Vec<_> = cuts(blocks, outputs * block, least).collect();
+        let products = parts.par_iter().map_init(Vec::new, |piece, part| {
+            let width = part.len() * block;
             piece.resize(outputs * width, 0.0);
-            pieces.columns(first, count, &mut piece)?;
-            let held = CpuStorage::F32(piece);
-            put_columns(&multiply(&held, width)?, width, first * block, &mut to, inputs)?;
-            piece = values(held)?;
+            pieces.columns(part.start, part.len(), piece)?;
+            let held = CpuStorage::F32(std::mem::take(piece));
+            let product = multiply(&held, width)?;
+            *piece = values(held)?;
+            Ok(product)
+        });
+        let mut to = vec![0.0; rows * inputs];
+        for (part, product) in parts.iter().zip(products.collect::<Result<Vec<_>>>()?) {
+            put_columns(&product, part.len() * block, part.start * block, &mut to, inputs)?;
         }
         Ok((CpuStorage::F32(to), shape))
     }

@@ -152,6 +152,14 @@ impl Params {
         }
     }
 
+    /// All dense weights of a file, by full name. Empty while training.
+    pub fn loaded(&self) -> BTreeMap<String, Tensor> {
+        match &*self.lock() {
+            Store::Train { .. } => BTreeMap::new(),
+            Store::Load { dense, .. } => dense.clone(),
+        }
+    }
+
     /// Gives a variable its value, making it where it is missing: how checkpoints and bases come in.
     ///
     /// # Errors

@@ -102,18 +102,19 @@ impl MusicNn {
 
     /// Convolution, ReLU and normalisation of `[1, channels, frames, width]`.
     fn layer(&self, x: &Tensor, number: usize) -> Result<Tensor> {
-        let channel = |name: String| Ok::<_, anyhow::Error>(self.weight(&name)?.reshape((1, (), 1, 1))?);
         let x = x.conv2d(self.weight(&format!("conv{number}.weight"))?, 0, 1, 1, 1)?;
-        let x = x.broadcast_add(&channel(format!("conv{number}.bias"))?)?.relu()?;
+        let x = x.broadcast_add(&self.of_channels(&format!("conv{number}.bias"))?)?.relu()?;
         self.normed(&x, number + 1)
     }
 
     fn normed(&self, x: &Tensor, number: usize) -> Result<Tensor> {
-        let channel = |part: &str| {
-            self.weight(&format!("norm{number}.{part}"))?.reshape((1, (), 1, 1)).map_err(Into::into)
-        };
-        let (scale, offset): (Result<Tensor>, Result<Tensor>) = (channel("scale"), channel("offset"));
-        Ok(x.broadcast_mul(&scale?)?.broadcast_add(&offset?)?)
+        let scaled = x.broadcast_mul(&self.of_channels(&format!("norm{number}.scale"))?)?;
+        Ok(scaled.broadcast_add(&self.of_channels(&format!("norm{number}.offset"))?)?)
+    }
+
+    /// A weight with one value a channel, in a shape that lies over `[1, channels, frames, width]`.
+    fn of_channels(&self, name: &str) -> Result<Tensor> {
+        Ok(self.weight(name)?.reshape((1, (), 1, 1))?)
     }
 
     /// All that is pooled, `[frames, features]`: five layers of the front end and three behind it.

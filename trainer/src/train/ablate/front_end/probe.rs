@@ -1,6 +1,7 @@
 //! A small network from the features of a frozen front end to the levels of four stems.
 
-use crate::train::optimizer::{AdamW, Gradients, OptimizerSettings};
+use crate::train::optimizer::{AdamW, OptimizerSettings};
+use crate::train::shards::{BatchSplit, ShardOutcome, gradients};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::encoder::STEMS;
@@ -75,13 +76,8 @@ impl Probe {
             let bound = f64::from(HUBER_DB / SCALE_DB);
             let near = off.clamp(0.0, bound)?;
             let loss = ((&near * &near)? * 0.5 + ((off - &near)? * bound)?)?.mean_all()?;
-            let store = loss.backward()?;
-            let gradients: Gradients = optimizer
-                .vars()
-                .iter()
-                .filter_map(|(name, var)| Some((name.clone(), store.get(var)?)))
-                .map(|(name, gradient)| Ok((name, gradient.flatten_all()?.to_vec1::<f32>()?)))
-                .collect::<Result<_>>()?;
+            let outcome = |_| Ok(ShardOutcome { loss: loss.clone(), figures: Vec::new() });
+            let (gradients, _) = gradients(optimizer.vars(), BatchSplit::new(batch, 1, 1)?, outcome)?;
             optimizer.step(&gradients, settings.learning_rate_at(step, steps))?;
         }
         Ok(probe)
