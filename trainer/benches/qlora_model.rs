@@ -13,6 +13,7 @@ use candle_core::{Device, Tensor, Var};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
+use mixing_buddy_trainer::denormals::without_denormals;
 use mixing_buddy_trainer::train::optimizer::{AdamW, OptimizerSettings};
 use mixing_buddy_trainer::train::shards::{BatchSplit, ShardOutcome, gradients};
 use std::collections::BTreeMap;
@@ -40,7 +41,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     if let Ok(mode) = std::env::var(MODE) {
-        return measure(Path::new(&model), &mode);
+        return without_denormals(|| measure(Path::new(&model), &mode));
     }
     for mode in ["LoRA", "QLoRA"] {
         let status = Command::new(std::env::current_exe()?).env(MODE, mode).status()?;

@@ -14,11 +14,13 @@
 //! | [`cli`] | the commands |
 //! | [`progress`] | bars with the time left |
 //! | [`allocator`] | memory for large tensors |
+//! | [`denormals`] | numbers too small to matter |
 
 pub mod allocator;
 pub mod cli;
 pub mod data;
 pub mod dataset;
+pub mod denormals;
 pub mod evaluate;
 pub mod export;
 pub mod files;

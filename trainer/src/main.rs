@@ -2,6 +2,8 @@
 
 use clap::Parser;
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
+use mixing_buddy_trainer::cli::{Cli, run};
+use mixing_buddy_trainer::denormals::without_denormals;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -15,7 +17,8 @@ fn main() -> ExitCode {
             unsafe { std::env::set_var(name, "1") };
         }
     }
-    match mixing_buddy_trainer::cli::run(mixing_buddy_trainer::cli::Cli::parse()) {
+    let command = Cli::parse();
+    match without_denormals(|| run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Error: {error:#}");

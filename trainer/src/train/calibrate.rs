@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Part, load_part, load_tensors};
 use super::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
-use crate::data::cache::{MapCache, MapHeader};
+use super::heard::songs_for_calibration;
 use crate::files;
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -51,7 +51,7 @@ pub fn build_bundle(
         encoder_weights.iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor.clone())).collect();
     weights.extend(decoder_weights);
     let norms = NormsSummary::shipped();
-    let songs = MapCache::open(cache, MapHeader::is_for_calibration)?;
+    let songs = songs_for_calibration(cache)?;
 
     let listener = Encoder::new(
         &mixing_buddy_core::nn::Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu),

@@ -8,7 +8,7 @@ use crate::data::cache::{MapCache, MapHeader};
 use crate::data::mixer::{MixSettings, Mixer};
 use crate::progress::progress;
 use crate::text::TextSampler;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::{Reading, STEMS};
@@ -99,6 +99,15 @@ pub struct Hearing<'a> {
     pub device: &'a Device,
 }
 
+/// The half of the `calib` songs that neither encoder nor advisor learns from.
+///
+/// # Errors
+/// When there is none, or as [`MapCache::open`].
+pub fn songs_for_calibration(cache: &Path) -> Result<MapCache> {
+    MapCache::open(cache, MapHeader::is_for_calibration)
+        .context("half of the `calib` songs are kept for calibration, but none of them is there")
+}
+
 impl Hearing<'_> {
     /// Hears `count` mixes of songs to learn from: of those that the encoder was trained on, and of others.
     ///
@@ -108,7 +117,10 @@ impl Hearing<'_> {
         let known = MapCache::open(self.cache, |song| song.is_for_training() && song.source != "voice")?;
         let mut songs = vec![known];
         if self.unheard > 0.0 {
-            songs.push(MapCache::open(self.cache, MapHeader::is_for_tuning)?);
+            songs.push(MapCache::open(self.cache, MapHeader::is_for_tuning).context(
+                "half of the `calib` songs teach how the encoder errs on songs that it never heard (`unheard = 0.0` does \
+                 without), but none of them is there",
+            )?);
         }
         self.hear(&songs, count, simulator)
     }
@@ -121,7 +133,7 @@ impl Hearing<'_> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        self.hear(&[MapCache::open(self.cache, MapHeader::is_for_calibration)?], count, simulator)
+        self.hear(&[songs_for_calibration(self.cache)?], count, simulator)
     }
 
     /// Mixes `count` flawed windows and hears them, on all threads: of the first songs, and a share of the second where
