@@ -89,7 +89,7 @@ def main():
     parser.add_argument("--split", choices=packages.SPLITS, help="only the made songs of this split")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--shared-data", help="folder with train/ and voices/; without it, no real songs and no vocals")
+    parser.add_argument("--shared-data", help="folder with train/ and voices/; without it, no recorded songs and singers")
     parser.add_argument("--install", action="store_true", help="install the Debian and PyPI packages, as root")
     config = parser.parse_args()
     if config.install:
@@ -99,7 +99,7 @@ def main():
             parser.error("--out is needed")
         return
     if not config.shared_data:
-        print("No --shared-data: no real songs, no voices; every song will be instrumental.")
+        print("No --shared-data: no recorded songs, no recorded singers; vocals in the training split only.")
     Path(config.out).mkdir(parents=True, exist_ok=True)
     import common
 
@@ -110,15 +110,19 @@ def main():
         jobs = [j for j in jobs if not config.split or j.get("split") == config.split]
         lists.append(jobs[: config.songs] if config.songs else jobs)
     jobs = [j for j in interleave(lists) if not common.song_dir(config.out, j["source"], j["id"]).exists()]
-    started = time.time()
+    # Singers first: made once, they serve all songs
+    stages = [[j for j in jobs if j["source"] == "sung"], [j for j in jobs if j["source"] != "sung"]]
+    started, done = time.time(), 0
     log = open(Path(config.out) / "errors.log", "a")
-    with get_context("fork").Pool(config.jobs) as pool:
-        for done, error in enumerate(pool.imap_unordered(run, [(j, config) for j in jobs]), 1):
-            if error:
-                print(error.splitlines()[0], error.splitlines()[-1], flush=True)
-                print(error, file=log, flush=True)
-            if done % 4 == 0 or done == len(jobs):
-                progress(config, len(jobs), done, started)
+    for stage in stages:
+        with get_context("fork").Pool(config.jobs) as pool:
+            for error in pool.imap_unordered(run, [(j, config) for j in stage]):
+                done += 1
+                if error:
+                    print(error.splitlines()[0], error.splitlines()[-1], flush=True)
+                    print(error, file=log, flush=True)
+                if done % 4 == 0 or done == len(jobs):
+                    progress(config, len(jobs), done, started)
     common.write_index(config.out)
 
 

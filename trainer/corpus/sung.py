@@ -30,9 +30,8 @@ def jobs(_config):
 def build(job, config):
     name = job["id"]
     _, licence, credit = SPEAKERS[CHOIRS[name][0] if name in CHOIRS else name]
-    rng = rng_for(config.seed, "sung", name)
     info = {"artist": name, "licence": licence, "credit": credit, "voice": name, "kind": "singing", "split": "train"}
-    write_song(config.out, "sung", name, {"vocals": sing(rng, name)}, info)
+    write_song(config.out, "sung", name, {"vocals": sing(config.seed, name)}, info)
 
 
 @lru_cache(maxsize=2)
@@ -181,8 +180,9 @@ def solo(rng, name, score):
     return np.concatenate(out).astype(np.float32)
 
 
-def sing(rng, name):
+def sing(seed, name):
     """A speaker's or a choir's solo track, (frames, 2)."""
+    rng = rng_for(seed, "sung", name)
     score = list(melody(rng, 0, SUNG_S))
     score.append((None, 0.5))
     if name not in CHOIRS:

@@ -9,7 +9,7 @@ import soundfile
 
 import dsp
 import sung
-from common import RATE, db, load_audio
+from common import RATE, db, load_audio, mono_of
 from packages import CHOIRS, SPEAKERS
 from real import credit_of, voice_split
 
@@ -20,7 +20,8 @@ PHRASE = (1.0, 9.0)
 def catalogue(shared_data):
     """Every voice as (name, split, kind, song.json)."""
     found = []
-    for path in sorted((Path(shared_data) / "voices").glob("*/song.json")):
+    recorded = (Path(shared_data) / "voices").glob("*/song.json") if shared_data else ()
+    for path in sorted(recorded):
         song = json.loads(path.read_text())
         kind = "speech" if "speech" in song["kind"] else "singing"
         found.append((path.parent.name, voice_split(path.parent.name), kind, song))
@@ -34,19 +35,19 @@ def catalogue(shared_data):
 
 
 @lru_cache(maxsize=None)
-def phrases(out, shared_data, name, kind):
+def phrases(out, shared_data, seed, name, kind):
     """Mono phrases of a voice, cut at its silences and joined to a singable length."""
     made = name in SPEAKERS or name in CHOIRS
     rendered = Path(out) / ("sung" if made else "voice") / name / "vocals.flac"
     if made and kind == "speech":
         mono = sung.spoken(name)
+    elif rendered.exists():
+        mono = mono_of(soundfile.read(str(rendered), dtype="float32")[0])
+    elif made:
+        mono = mono_of(sung.sing(seed, name))
     else:
-        if rendered.exists():
-            audio = soundfile.read(str(rendered), dtype="float32")[0]
-        else:
-            folder = Path(shared_data) / "voices" / name
-            audio = load_audio(next(folder.glob("*.ogg")))
-        mono = (audio[:, 0] + audio[:, 1]) / 2
+        folder = Path(shared_data) / "voices" / name
+        mono = mono_of(load_audio(next(folder.glob("*.ogg"))))
     hop = RATE // 50
     n = len(mono) // hop
     level = np.sqrt(np.square(mono[: n * hop]).reshape(n, hop).mean(axis=1))
@@ -99,9 +100,8 @@ def line(rng, pool, seconds, shift, busy, first=None):
     return out, where
 
 
-def choose(rng, config, split, rap):
-    """A voice of the split, as (name, kind, song.json), weighted towards the larger ones."""
-    pool = [v for v in catalogue(config.shared_data) if v[1] == split]
+def choose(rng, pool, rap):
+    """A voice of the pool, as (name, kind, song.json), weighted towards the larger ones."""
     kind = "speech" if rap else "singing"
     pool = [v for v in pool if v[2] == kind] or pool
     weights = np.array([min(v[3]["seconds"], 250) ** 0.5 for v in pool])
@@ -110,11 +110,12 @@ def choose(rng, config, split, rap):
 
 
 def vocals(rng, config, split, seconds, rap=False):
-    """A finished vocal stem and the facts for song.json, or (None, {}) without voices."""
-    if not config.shared_data:
+    """A finished vocal stem and the facts for song.json, or (None, {}) where the split has no voices."""
+    voices = [v for v in catalogue(config.shared_data) if v[1] == split]
+    if not voices:
         return None, {}
-    name, kind, song = choose(rng, config, split, rap)
-    pool = phrases(config.out, config.shared_data, name, kind)
+    name, kind, song = choose(rng, voices, rap)
+    pool = phrases(config.out, config.shared_data, config.seed, name, kind)
     shift = rng.uniform(-4, 4) if kind == "singing" else rng.uniform(-2, 3)
     busy = rng.uniform(0.75, 0.97) if rap else rng.uniform(0.5, 0.9)
     mono, where = line(rng, pool, seconds, shift, busy)
