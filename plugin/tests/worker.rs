@@ -5,6 +5,7 @@ mod common;
 
 use common::{Act, Bench, Fake, RATE_HZ};
 use mixing_buddy::capture::Flow;
+use mixing_buddy::params::DEFAULT_SENSITIVITY;
 use mixing_buddy::view::{Activity, Command};
 use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
 use mixing_buddy_core::{CancelFlag, PerStem, Stem, Verdict};
@@ -223,7 +224,7 @@ fn what_is_aimed_at_reaches_the_model_and_the_newest_window_is_judged_again() {
     assert_eq!(last.anchor, Some(Stem::Drums));
     assert_eq!(last.stems.map(|stems| stems.bass), Some(false));
     assert!(last.reference.is_some());
-    assert_eq!(last.min_confidence, Some(0.55));
+    assert_eq!(last.min_confidence, Some(DEFAULT_SENSITIVITY));
     assert_eq!(fake.heard(), before, "nothing is heard twice for it");
     bench.session.command(Command::SetAnchor(Some(Stem::Other)));
     assert_eq!(bench.settle().choices.anchor, None, "other is never judged, so it is no anchor");
