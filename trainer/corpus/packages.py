@@ -87,3 +87,9 @@ SPEAKERS = {
     for code in codes.split()
 }
 CHOIRS = {f"choir-{i}": tuple(sorted(SPEAKERS)[(i * 5 + 7 * k) % len(SPEAKERS)] for k in range(6)) for i in range(1, 7)}
+
+
+def singer(name):
+    """Licence and credit of a speaker, or of a choir by its first member."""
+    _, licence, credit = SPEAKERS[CHOIRS[name][0] if name in CHOIRS else name]
+    return licence, credit

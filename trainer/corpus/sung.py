@@ -15,7 +15,7 @@ import soundfile
 
 import dsp
 from common import RATE, db, load_audio, rng_for, write_song
-from packages import CHOIRS, SPEAKERS
+from packages import CHOIRS, SPEAKERS, singer
 
 FRAME_S = 0.005
 SPOKEN_S = 75.0
@@ -29,7 +29,7 @@ def jobs(_config):
 
 def build(job, config):
     name = job["id"]
-    _, licence, credit = SPEAKERS[CHOIRS[name][0] if name in CHOIRS else name]
+    licence, credit = singer(name)
     info = {"artist": name, "licence": licence, "credit": credit, "voice": name, "kind": "singing", "split": "train"}
     write_song(config.out, "sung", name, {"vocals": sing(config.seed, name)}, info)
 
@@ -88,8 +88,8 @@ def syllables(name):
     return found, float(np.median(pitches))
 
 
-def melody(rng, home, seconds):
-    """Phrases of notes as (semitones from `home`, seconds); rests have no pitch."""
+def melody(rng, seconds):
+    """Phrases of notes as (semitones from home, seconds); rests have no pitch."""
     scale, beat = SCALES[int(rng.integers(len(SCALES)))], 60 / rng.uniform(66, 150)
     steps = [octave * 12 + s for octave in (-1, 0, 1) for s in scale]
     at, total = steps.index(0) + int(rng.integers(-1, 3)), 0.0
@@ -100,7 +100,7 @@ def melody(rng, home, seconds):
             length = beat * (rng.choice([1, 2, 3, 4]) if i == count - 1 else rng.choice([0.25, 0.5, 0.5, 0.5, 1, 1, 1.5]))
             length = float(np.clip(length, 0.13, 2.8))
             total += length
-            yield home + steps[at], length
+            yield steps[at], length
         rest = beat * float(rng.choice([1, 1, 2, 3]))
         total += rest
         yield None, rest
@@ -183,7 +183,7 @@ def solo(rng, name, score):
 def sing(seed, name):
     """A speaker's or a choir's solo track, (frames, 2)."""
     rng = rng_for(seed, "sung", name)
-    score = list(melody(rng, 0, SUNG_S))
+    score = list(melody(rng, SUNG_S))
     score.append((None, 0.5))
     if name not in CHOIRS:
         mono = solo(rng, name, score)

@@ -10,7 +10,7 @@ import soundfile
 import dsp
 import sung
 from common import RATE, db, load_audio, mono_of
-from packages import CHOIRS, SPEAKERS
+from packages import CHOIRS, SPEAKERS, singer
 from real import credit_of, voice_split
 
 PHRASE = (1.0, 9.0)
@@ -26,7 +26,7 @@ def catalogue(shared_data):
         kind = "speech" if "speech" in song["kind"] else "singing"
         found.append((path.parent.name, voice_split(path.parent.name), kind, song))
     for name in (*SPEAKERS, *CHOIRS):
-        _, licence, credit = SPEAKERS[CHOIRS[name][0] if name in CHOIRS else name]
+        licence, credit = singer(name)
         song = {"licence": licence, "origin": credit, "licence_note": "", "seconds": sung.SUNG_S / 6}
         found.append((name, "train", "singing", song))
         if name in SPEAKERS:

@@ -35,10 +35,18 @@ pub fn save_tensors(
 /// # Errors
 /// When the file is missing or damaged.
 pub fn load_tensors(path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let (_, head) = safetensors::SafeTensors::read_metadata(&bytes)
+    tensors_of(&read(path)?, path)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// As [`load_tensors`], of a file's bytes; `path` is for messages.
+fn tensors_of(bytes: &[u8], path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
+    let (_, head) = safetensors::SafeTensors::read_metadata(bytes)
         .with_context(|| format!("{} is damaged", path.display()))?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
+    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
         .with_context(|| format!("{} is damaged", path.display()))?;
     Ok((tensors.into_iter().collect(), head.metadata().clone().unwrap_or_default()))
 }
@@ -57,9 +65,9 @@ pub enum Part {
 /// # Errors
 /// As [`load_tensors`], and as [`Bundle::read`].
 pub fn load_part(path: &Path, part: Part) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let bytes = read(path)?;
     if !Bundle::is_one(&bytes) {
-        return load_tensors(path);
+        return tensors_of(&bytes, path);
     }
     let Bundle { info, weights, .. } = Bundle::read(path, &bytes, &Device::Cpu, &CancelFlag::new())?;
     let weights = weights.loaded().into_iter();

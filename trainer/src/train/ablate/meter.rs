@@ -26,11 +26,21 @@ pub fn hear(encoder_file: &Path, songs: &MapCache) -> Result<Vec<HeardFlaw>> {
 
 /// Median absolute error of stem against rest in dB, by stem.
 pub fn errors(heard: &[HeardFlaw], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
-    let of = |stem: Stem| {
+    medians(resamples, |stem| {
         let heard = heard.iter().filter(|flaw| flaw.true_db[stem] > LEAST_LEVEL_DB);
-        let mut errors: Vec<(usize, f64)> = heard
+        heard
             .map(|flaw| (flaw.song, (f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]).abs()))
-            .collect();
+            .collect()
+    })
+}
+
+/// The median of each stem's errors, given as song and size, and its interval over songs; none of a stem without errors.
+pub fn medians(
+    resamples: &SongResamples,
+    errors: impl Fn(Stem) -> Vec<(usize, f64)>,
+) -> BTreeMap<Stem, Cell> {
+    let of = |stem: Stem| {
+        let mut errors = errors(stem);
         errors.sort_by(|a, b| a.1.total_cmp(&b.1));
         let median = |weights: &[f64]| median_absolute(&errors, weights);
         Some((stem, (median(&resamples.plain())?, resamples.interval(median))))

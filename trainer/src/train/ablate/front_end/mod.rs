@@ -5,8 +5,9 @@ mod musicnn;
 mod probe;
 
 use super::Cell;
+use super::meter::medians;
 use crate::data::sources::songs_below;
-use crate::evaluate::{SongResamples, median_absolute};
+use crate::evaluate::SongResamples;
 use crate::progress::progress;
 use crate::songs::{SongFolder, load_song};
 use crate::text::TextSampler;
@@ -149,16 +150,12 @@ pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Re
 
 fn errors(probe: &Probe, mixes: &[Heard], resamples: &SongResamples) -> Result<BTreeMap<Stem, Cell>> {
     let levels = mixes.iter().map(|mix| probe.levels_db(&mix.features)).collect::<Result<Vec<_>>>()?;
-    let of = |stem: Stem| {
+    Ok(medians(resamples, |stem| {
         let off = |(mix, levels): (&Heard, &[f32; STEMS])| {
             (mix.song, f64::from((levels[stem.index()] - mix.true_db[stem.index()]).abs()))
         };
-        let mut errors: Vec<(usize, f64)> = mixes.iter().zip(&levels).map(off).collect();
-        errors.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let median = |weights: &[f64]| median_absolute(&errors, weights);
-        Some((stem, (median(&resamples.plain())?, resamples.interval(median))))
-    };
-    Ok(Stem::ALL.into_iter().filter_map(of).collect())
+        mixes.iter().zip(&levels).map(off).collect()
+    }))
 }
 
 /// Mixes every song of the two splits after the norms, flawed as in the protocol, and lets all front ends hear.
