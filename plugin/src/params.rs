@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// How sure the advisor must be before it speaks, at first: the threshold of the model that ships, to five per cent.
 /// It is a constant, because a project that never touched it must not change with the model.
-pub const DEFAULT_SENSITIVITY: f32 = 0.5;
+pub const DEFAULT_SENSITIVITY: f32 = 0.55;
 
 /// Parameters and saved state of one instance. Shared by audio thread, worker and panel.
 #[derive(Params)]

@@ -2,7 +2,7 @@
 
 Metal (double kick, power-chord walls), rock and punk (straight eighths), house,
 trance and drum and bass (synth bass, side-chain), trap and hip-hop (808 bass),
-funk and indie. Drums are our patterns or those of MMA's "zoom" library (GPL)."""
+funk, indie, dubstep, disco, reggae and others. Drums are our patterns or those of MMA's "zoom" library (GPL)."""
 
 import re
 
@@ -13,7 +13,8 @@ from mma_songs import LIBRARY, compose
 from notes import DRUM_CHANNEL, Note, Tune, read_midi
 from produce import make_song
 
-SONGS = 240
+# Songs, of which those after the first are for training only: the held-out ones stay what they were.
+SONGS, FIRST = 560, 240
 # style, weight, tempo range, produce style, zoom patterns
 STYLES = {
     "metal": (3, (95, 190), "metal", ("mtl", "hrk", "thr")),
@@ -28,6 +29,14 @@ STYLES = {
     "indie": (4, (90, 150), "rock", ("pop", "rock", "beat16", "bald")),
     "pop": (3, (84, 128), "any", ("pop", "rnb", "dance", "beat16", "latin")),
     "blues": (1, (80, 140), "any", ("blues", "shuffle", "country", "cntry")),
+}
+# Further styles, of the songs after the first
+LATER_STYLES = {
+    "dubstep": (3, (134, 146), "growl", ("hiphop", "dnb")),
+    "synthpop": (3, (100, 130), "growl", ("dance", "techno", "pop")),
+    "disco": (2, (106, 124), "any", ("dance", "funk")),
+    "reggae": (2, (66, 90), "any", ("reggae",)),
+    "ballad": (3, (60, 84), "any", ("pop", "rnb", "beat8")),
 }
 # Chords a bar: (semitones above the key, minor?)
 MINOR = ("0m 8 3 10", "0m 10 8 10", "0m 5m 8 7", "0m 0m 8 10", "0m 3 10 5", "0m 1 0m 10", "0m 8 5m 7", "0m 3 8 10")
@@ -56,8 +65,12 @@ def choose(rng, *options):
 
 def kick_pattern(rng, style):
     """Sixteenths of a bar on which the kick falls."""
-    if style in ("house", "trance"):
+    if style in ("house", "trance", "disco"):
         return [0, 4, 8, 12]
+    if style == "dubstep":
+        return choose(rng, [0, 10], [0, 6], [0, 3, 11], [0, 14])
+    if style == "reggae":
+        return choose(rng, [8], [0, 8], [0, 4, 8, 12])
     if style == "metal":
         return choose(rng, list(range(16)), [0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15], [0, 1, 2, 3, 6, 8, 9, 10, 11, 14], list(range(0, 16, 2)), [0, 3, 6, 8, 11, 14], [0, 1, 4, 5, 8, 10, 11, 14])
     if style == "punk":
@@ -72,7 +85,7 @@ def kick_pattern(rng, style):
 
 def own_drums(rng, sketch, style, bars, kicks):
     """A drum part: steady pattern, crash at sections, fill every eighth bar."""
-    snares = {"trap": [8], "punk": choose(rng, [4, 12], [2, 6, 10, 14]), "dnb": [4, 12]}.get(style, [4, 12])
+    snares = {"trap": [8], "punk": choose(rng, [4, 12], [2, 6, 10, 14]), "dnb": [4, 12], "dubstep": [8], "reggae": [8]}.get(style, [4, 12])
     if style == "metal":
         snares = choose(rng, [4, 12], [8], [2, 6, 10, 14], [4, 12])
     snare = CLAP if style in ("house", "trance") else SNARE
@@ -139,7 +152,8 @@ def bass_line(rng, sketch, style, bars, roots, kicks):
         "trance": ("rolling", "offbeat"), "dnb": ("long", "syncopated"), "trap": ("long", "kick_long"),
         "boombap": ("syncopated", "kick_long"), "funk": ("syncopated", "sixteenths_gap", "octave"),
         "indie": ("eighths", "kick", "walk", "octave"), "pop": ("kick_long", "eighths", "syncopated", "long"),
-        "blues": ("walk", "shuffle"),
+        "blues": ("walk", "shuffle"), "dubstep": ("long", "kick_long", "syncopated"), "synthpop": ("eighths", "octave", "offbeat"),
+        "disco": ("octave", "syncopated", "walk"), "reggae": ("syncopated", "kick_long"), "ballad": ("kick_long", "long", "eighths"),
     }[style]  # fmt: skip
     kind = choose(rng, *options)
     gaps = sorted(rng.choice(np.arange(1, 16), 5, replace=False)) if kind in ("syncopated", "sixteenths_gap") else []
@@ -179,11 +193,11 @@ def bass_line(rng, sketch, style, bars, roots, kicks):
 
 def accompaniment(rng, sketch, style, bars, roots, kicks):
     """Guitars, keys, pads and a lead, by style."""
-    guitars = {"metal": "chug", "rock": choose(rng, "power", "strum", "arpeggio"), "punk": "power", "indie": choose(rng, "strum", "arpeggio"), "funk": "skank", "blues": "strum"}
+    guitars = {"metal": "chug", "rock": choose(rng, "power", "strum", "arpeggio"), "punk": "power", "indie": choose(rng, "strum", "arpeggio"), "funk": "skank", "blues": "strum", "disco": "skank", "reggae": "skank"}
     wall = guitars.get(style, choose(rng, None, None, "arpeggio", "strum"))
     dirty = {"metal": 30, "punk": choose(rng, 29, 30), "rock": choose(rng, 29, 30, 27)}.get(style, choose(rng, 25, 27, 28))
     second = choose(rng, None, "pad", "piano", "organ") if wall else choose(rng, "piano", "pad", "organ")
-    plucks = style in ("house", "trance", "dnb", "trap", "pop") and rng.random() < 0.7
+    plucks = style in ("house", "trance", "dnb", "trap", "pop", "synthpop", "dubstep") and rng.random() < 0.7
     program = {"pad": choose(rng, 48, 50, 89, 90, 91), "piano": choose(rng, 0, 1, 4, 5), "organ": choose(rng, 16, 17, 18)}
     stabs = [0] + sorted(int(k) for k in rng.choice(np.arange(2, 16), choose(rng, 1, 2, 3), replace=False))
     pattern = rng.permutation(8) % 4
@@ -230,12 +244,13 @@ def accompaniment(rng, sketch, style, bars, roots, kicks):
 
 
 def jobs(config):
-    names, weights = list(STYLES), np.array([s[0] for s in STYLES.values()], float)
     out = []
     for i in range(SONGS):
+        styles = STYLES if i < FIRST else STYLES | LATER_STYLES
+        names, weights = list(styles), np.array([s[0] for s in styles.values()], float)
         rng = rng_for("beats-job", i, config.seed)
         style = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-        share = share_of("beats", i, config.seed)
+        share = share_of("beats", i, config.seed) if i < FIRST else 1.0
         split = "calib" if share < 0.09 else "test" if share < 0.17 else "train"
         out.append({"source": "beats", "id": f"{style}-{i:04d}", "tune": f"beats-{i:04d}", "style": style, "split": split})
     return out
@@ -245,7 +260,7 @@ def build(job, config):
     rng = rng_for("beats", job["id"], config.seed)
     job["seed"] = config.seed
     style = job["style"]
-    _, (low, high), sound, zoom = STYLES[style]
+    _, (low, high), sound, zoom = (STYLES | LATER_STYLES)[style]
     tempo = int(rng.integers(low, high + 1))
     swing = rng.uniform(0.1, 0.33) if style in ("boombap", "blues", "funk") and rng.random() < 0.6 else 0.0
     sketch = Sketch(tempo, swing)

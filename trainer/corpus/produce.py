@@ -10,7 +10,7 @@ from common import PEAK, RATE, Skip, db, loud_db, loudest, write_song
 from kits import Drummer
 from notes import humanise
 from packages import BANKS, ELECTRONIC, KITS, SF2, TUNES
-from synths import SamplePatch, StringPatch, SynthPatch
+from synths import GrowlPatch, SamplePatch, StringPatch, SynthPatch
 from voices import vocals
 
 # Level of each stem against the rest of the mix, dB RMS: mean of a normal draw
@@ -19,6 +19,7 @@ SPREAD = 3.0
 SILENT = 1e-4
 
 GUITARS = range(24, 32)
+MACHINE_STYLES = ("edm", "trap", "growl")
 # General MIDI's choirs and synthetic voices, and what plays their notes instead: they are recordings of singers, and
 # an accompaniment that sings teaches that singing is accompaniment.
 VOICES = {52: 48, 53: 49, 54: 50, 85: 80, 91: 88}
@@ -84,7 +85,7 @@ def drums(rng, notes, controls, seconds, split, style, credits):
     electronic = [n for n in names if n in ELECTRONIC]
     acoustic = [n for n in names if n not in ELECTRONIC]
     draw = rng.random()
-    is_edm = style in ("edm", "trap")
+    is_edm = style in MACHINE_STYLES
     if draw < (0.6 if is_edm else 0.06):
         flavour = "trap" if style == "trap" else str(rng.choice(["house", "industrial"]))
         swap = electronic if rng.random() < 0.5 else []
@@ -119,7 +120,7 @@ def process_drums(rng, audio, style):
     if rng.random() < 0.35:
         audio = dsp.drive(audio, rng.uniform(-4, 10))
     if rng.random() < 0.8:
-        dry = style in ("edm", "trap")
+        dry = style in MACHINE_STYLES
         length = rng.uniform(0.15, 0.5) if dry else rng.uniform(0.2, 1.4)
         audio = dsp.reverb(audio, rng, length, rng.uniform(-26, -14 if dry else -7), rng.uniform(3500, 9000))
     return audio
@@ -136,7 +137,9 @@ def bass(rng, notes, controls, seconds, split, style, credits):
         patch = SamplePatch(rng)
         credits.kit(patch.kit)
         return patch.play(notes, seconds)
-    if style == "trap" or (style == "edm" and draw < 0.85) or (style == "hiphop" and draw < 0.3):
+    if style == "growl" and draw < 0.7:
+        return GrowlPatch(rng).play(notes, seconds)
+    if style == "trap" or (style in ("edm", "growl") and draw < 0.85) or (style == "hiphop" and draw < 0.3):
         patch = SynthPatch(rng, "sub" if style in ("trap", "hiphop") and draw < 0.85 else "bass")
         return patch.play(notes, seconds)
     if draw < 0.05:
@@ -221,7 +224,7 @@ def guitar(rng, notes, controls, seconds, split, style, credits):
 
 def keys(rng, notes, controls, seconds, split, style, credits):
     notes = humanise(notes, rng, rng.uniform(0.002, 0.01), rng.uniform(3, 10))
-    if style in ("edm", "trap") and rng.random() < 0.6:
+    if style in MACHINE_STYLES and rng.random() < 0.6:
         sustained = np.median([n.end - n.start for n in notes]) > 0.7
         return SynthPatch(rng, "pad" if sustained else "lead").play(notes, seconds)
     bank = pick_bank(rng, split, credits)
@@ -309,7 +312,7 @@ def make_song(config, job, tune, seconds, rng, style, package, artist):
         stems[name] = process(rng, audio, style) if process else audio
     if "drums" not in stems and "bass" not in stems:
         raise Skip("neither drums nor bass")
-    if style == "edm" and rng.random() < 0.7:
+    if style in ("edm", "growl") and rng.random() < 0.7:
         duck(rng, stems, tune.stem("drums"), seconds)
     facts = {}
     wanted = job["vocals"] if job.get("vocals") is not None else rng.random() < (0.75 if split == "train" else 0.85)

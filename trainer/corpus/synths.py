@@ -105,6 +105,42 @@ class SynthPatch:
         return place(notes, seconds, lambda n: self.tone(n.pitch, min(max(n.end - n.start, 0.05), 6)))
 
 
+class GrowlPatch:
+    """Several detuned saws beating against each other, over a sine, behind a filter that wobbles in time: the
+    basses of dubstep, drum and bass and synth-pop, whose middle moves as drums do."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.shape = str(rng.choice(["saw", "saw", "square"]))
+        self.detunes = rng.normal(0, rng.uniform(6, 35), int(rng.integers(2, 7)))
+        self.low, self.high = rng.uniform(120, 400), rng.uniform(800, 6000)
+        # Cycles of the filter a second; none for a steady tone
+        self.wobble = float(rng.choice([0.0, 1.2, 2.3, 3.5, 4.7, 7.0])) * rng.uniform(0.9, 1.1)
+        self.sine = rng.uniform(0.2, 1.5)
+        self.drive = rng.uniform(1, 8)
+        self.spread = rng.uniform(0, 0.8)
+        self.release = rng.uniform(0.01, 0.1)
+
+    def tone(self, pitch, seconds):
+        n = int((seconds + 4 * self.release) * RATE)
+        hz, t = float(hertz(pitch)), np.arange(n) / RATE
+        sides = np.zeros((n, 2))
+        for i, detune in enumerate(self.detunes):
+            side = self.spread * (1 if i % 2 else -1)
+            tone = oscillator(self.shape, hz, n, detune, self.rng.random())
+            sides += tone[:, None] * np.array([1 - side, 1 + side]) / len(self.detunes)
+        dark, bright = lowpass(sides, max(self.low, hz), 2), lowpass(sides, max(self.high, 3 * hz), 2)
+        open_ = 0.5 - 0.5 * np.cos(2 * np.pi * self.wobble * t) if self.wobble else np.exp(-t / 0.4)
+        moving = np.tanh((dark + (bright - dark) * open_[:, None]) * self.drive)
+        sub = np.sin(2 * np.pi * hz * t) * self.sine
+        level = np.minimum(1, t / 0.004) * np.where(t < seconds, 1, np.exp(-(t - seconds) / self.release))
+        level[-64:] *= np.linspace(1, 0, 64)
+        return ((moving + sub[:, None]) * level[:, None]).astype(np.float32)
+
+    def play(self, notes, seconds):
+        return place(notes, seconds, lambda n: self.tone(n.pitch, min(max(n.end - n.start, 0.05), 6)))
+
+
 class StringPatch:
     """Plucked string (Karplus-Strong with pick position, damping and body): bass or guitar."""
 

@@ -1,14 +1,13 @@
 //! The command line as a user meets it: answers, JSON lines, and sentences about bad input.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+#[path = "common/cli.rs"]
+mod cli;
+
+use cli::answer;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap()
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -65,7 +64,7 @@ fn json_lines_are_windows_and_then_the_song() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "tones.wav", 22.0);
     let name = path.to_str().unwrap();
-    let output = run(&["advise", name, "--json"]);
+    let output = answer(&["advise", name, "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines: Vec<Value> = text(&output.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.iter().for_each(|line| check_line(line, name));
@@ -74,7 +73,7 @@ fn json_lines_are_windows_and_then_the_song() {
     assert_eq!(starts, [0.0, 5.0, 10.0, 12.0], "the last window is aligned to the end");
     assert_eq!(lines.iter().filter(|l| l["kind"] == "song").count(), 1);
     assert_eq!(lines.last().unwrap()["kind"], "song");
-    assert_eq!(text(&run(&["advise", name, "--json"]).stdout), text(&output.stdout), "the same twice");
+    assert_eq!(text(&answer(&["advise", name, "--json"]).stdout), text(&output.stdout), "the same twice");
 }
 
 #[test]
@@ -83,7 +82,7 @@ fn any_rate_and_channel_count_is_judged() {
     for (name, rate, channels) in [("narrow.wav", 8_000, 1), ("wide.wav", 192_000, 6)] {
         let path = dir.path().join(name);
         write_wav(&path, rate, channels, 4.0, music);
-        let output = run(&["advise", path.to_str().unwrap(), "--json"]);
+        let output = answer(&["advise", path.to_str().unwrap(), "--json"]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         assert_eq!(text(&output.stdout).lines().count(), 2);
     }
@@ -94,7 +93,7 @@ fn silence_is_no_error_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("silence.wav");
     write_wav(&path, 44_100, 2, 11.0, |_| 0.0);
-    let output = run(&["advise", path.to_str().unwrap(), "--json"]);
+    let output = answer(&["advise", path.to_str().unwrap(), "--json"]);
     assert!(output.status.success());
     assert!(text(&output.stdout).lines().all(|l| l.contains("\"verdict\":\"silence\"")));
 }
@@ -111,7 +110,7 @@ fn bad_files_get_a_sentence_and_the_others_are_judged() {
     std::fs::write(at("cut.wav"), &whole[..whole.len() / 2]).unwrap();
     for name in ["notes.wav", "empty.wav", "short.wav", "nan.wav", "cut.wav", "missing.wav"] {
         let (bad, good) = (at(name), at("good.wav"));
-        let output = run(&["advise", bad.to_str().unwrap(), good.to_str().unwrap(), "--json"]);
+        let output = answer(&["advise", bad.to_str().unwrap(), good.to_str().unwrap(), "--json"]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{name}");
         assert!(said.contains("Error: ") && said.contains(name), "{name}: {said}");
@@ -135,7 +134,7 @@ fn options_that_make_no_sense_are_refused() {
         (vec!["advise", name, "--bundle", name], "no MixingBuddy model"),
         (vec!["evaluate", "--songs", name], "tones.wav"),
     ] {
-        let output = run(&args);
+        let output = answer(&args);
         assert!(!output.status.success(), "{args:?}");
         assert!(text(&output.stderr).contains(word), "{args:?}: {}", text(&output.stderr));
     }
@@ -143,7 +142,7 @@ fn options_that_make_no_sense_are_refused() {
 
 #[test]
 fn the_demo_runs_and_says_what_was_injected() {
-    let output = run(&["advise"]);
+    let output = answer(&["advise"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("Injected: vocals +10.0 dB"));
     assert!(text(&output.stdout).contains("demo: "));

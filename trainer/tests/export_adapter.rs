@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/cli.rs"]
+mod cli;
+
 use candle_core::{Device, Tensor};
+use cli::answer;
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
 use mixing_buddy_trainer::export::{
@@ -13,7 +17,6 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 const IDS: [u32; 9] = [3, 9, 27, 81, 50, 7, 21, 95, 0];
 
@@ -273,10 +276,6 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, (Vec<usize>, Vec
     tensors.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
 }
 
-fn trainer(args: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap()
-}
-
 #[test]
 fn what_comes_back_is_what_went_out_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
@@ -296,7 +295,7 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
             &place("on.safetensors"),
         ],
     ] {
-        let done = trainer(&args);
+        let done = answer(&args);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
     for name in ["back.safetensors", "on.safetensors"] {
@@ -307,9 +306,9 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
             (&weights.decoder, &weights.projector, &weights.lora)
         );
     }
-    let failed = trainer(&["export", &place("run"), "--format", "bundle", "--out", &place("model")]);
+    let failed = answer(&["export", &place("run"), "--format", "bundle", "--out", &place("model")]);
     assert!(String::from_utf8_lossy(&failed.stderr).contains("--encoder"));
-    let failed = trainer(&["export", &place("nowhere"), "--format", "peft", "--out", &place("model")]);
+    let failed = answer(&["export", &place("nowhere"), "--format", "peft", "--out", &place("model")]);
     assert!(String::from_utf8_lossy(&failed.stderr).contains("nowhere"));
 }
 

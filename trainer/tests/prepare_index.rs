@@ -2,24 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/cli.rs"]
+mod cli;
+#[path = "common/runs.rs"]
+mod runs;
 #[path = "common/sounds.rs"]
 mod sounds;
 
+use cli::{answer, run};
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::data::cache::{MapCache, MapHeader};
+use runs::{ADVISOR, Place, tuned};
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
-use std::process::Command;
-
-const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
-
-fn trainer(args: &[&str]) -> Result<(), String> {
-    let done = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap();
-    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
-}
 
 fn import(collection: &Path, layout: &str, index: &str) {
-    trainer(&["data", "import", collection.to_str().unwrap(), "--layout", layout, "--out", index]).unwrap();
+    run(&["data", "import", collection.to_str().unwrap(), "--layout", layout, "--out", index]).unwrap();
 }
 
 /// Name and split of the songs in a cache, by name.
@@ -49,7 +47,7 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
     import(&collection, "musdb", &index);
 
     let prepare = |out: &str, more: &[&str]| {
-        trainer(&[&["prepare", "--index", &index, "--out", out, "--variants", "1"], more].concat())
+        run(&[&["prepare", "--index", &index, "--out", out, "--variants", "1"], more].concat())
     };
     let none = text("none");
     prepare(&none, &["--calib-share", "0"]).unwrap();
@@ -97,8 +95,8 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
     }
     let (index, by_folder, by_index) = (text("index.json"), text("by-folder"), text("by-index"));
     import(&dir.path().join("songs"), "folder", &index);
-    trainer(&["prepare", "--songs", &text("songs"), "--out", &by_folder, "--variants", "0"]).unwrap();
-    trainer(&["prepare", "--index", &index, "--out", &by_index, "--variants", "0", "--calib-share", "0"])
+    run(&["prepare", "--songs", &text("songs"), "--out", &by_folder, "--variants", "0"]).unwrap();
+    run(&["prepare", "--index", &index, "--out", &by_index, "--variants", "0", "--calib-share", "0"])
         .unwrap();
     let maps = |cache: &str| {
         let cache = MapCache::open(Path::new(cache), MapHeader::is_for_training).unwrap();
@@ -119,84 +117,38 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
     assert!(folder == index);
 }
 
-/// Runs so small that they take a second: what is tested is that each hands the next what it needs.
-const ENCODER: &str = "
-steps = 2
-batch = 2
-[encoder]
-hidden = 32
-intermediate = 64
-layers = 1
-heads = 2
-summary = 8
-";
-
-const DECODER: &str = "
-steps = 4
-batch = 2
-projector_inner = 16
-[decoder]
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 1
-num_attention_heads = 2
-num_key_value_heads = 1
-[simulation]
-summary = 8
-";
-
-const ADVISOR: &str = "
-steps = 2
-batch = 2
-mixes = 2
-[lora]
-rank = 4
-alpha = 8.0
-dropout = 0.0
-target_modules = [\"q_proj\", \"down_proj\"]
-[simulation]
-summary = 8
-";
-
 /// What a researcher does with a collection of their own, all the way to a model that advises.
 #[test]
 fn a_collection_becomes_a_model_that_advises() {
-    let dir = tempfile::tempdir().unwrap();
-    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let place = Place::new();
+    let text = |name: &str| place.text(name);
     for seed in 1..=2 {
-        musdb_song(&dir.path().join(format!("musdb/train/Band {seed} - Song")), seed, 21.0);
+        musdb_song(&place.path(&format!("musdb/train/Band {seed} - Song")), seed, 21.0);
     }
-    // Songs that MUSDB18 names for validation: some of them for the advisor, the others for its calibration.
+    // Songs that MUSDB18 names for validation.
     let held_out =
         ["Leaf - Summerghost", "Triviul - Angelsaint", "Actions - One Minute Smile", "Meaxic - Take A Step"];
     for (seed, song) in (3..).zip(held_out) {
-        musdb_song(&dir.path().join("musdb/train").join(song), seed, 21.0);
+        musdb_song(&place.path("musdb/train").join(song), seed, 21.0);
     }
-    import(&dir.path().join("musdb"), "musdb", &text("index.json"));
+    import(&place.path("musdb"), "musdb", &text("index.json"));
     let (index, cache) = (text("index.json"), text("cache"));
-    trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
-        .unwrap();
-    let train = |name: &str, config: &str, more: &[&str]| {
-        let (file, out) = (text(&format!("{name}.toml")), text(name));
-        let what = name.split('-').next().unwrap();
-        std::fs::write(&file, config).unwrap();
-        trainer(&[&["train", what, "--config", &file, "--out", &out], more].concat()).unwrap();
-        text(&format!("{name}/{what}.safetensors"))
-    };
-    let encoder = train("encoder", ENCODER, &["--cache", &cache]);
-    let decoder = train("decoder", DECODER, &["--tokenizer", TOKENIZER]);
-    train("advisor", ADVISOR, &["--cache", &cache, "--encoder", &encoder, "--decoder", &decoder]);
-    let out = text("bundle");
+    run(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"]).unwrap();
+
+    // Some of the held-out songs for the advisor, the others for its calibration.
+    let advisor = ADVISOR.replace("unheard = 0.0", "unheard = 0.5");
+    tuned(&place, &cache, &advisor);
+    let (encoder, out) = (text("run1/encoder.safetensors"), text("bundle"));
     let parts = ["--encoder", &encoder, "--cache", &cache, "--name", "mine", "--out", &out];
-    trainer(&[&["export", &text("advisor"), "--format", "bundle"], &parts[..]].concat()).unwrap();
+    run(&[&["export", &text("run3"), "--format", "bundle"], &parts[..]].concat()).unwrap();
 
     // The bundle itself can be tuned further.
     let mine = text("bundle/mine.mixbuddy");
-    train("advisor-again", ADVISOR, &["--cache", &cache, "--encoder", &mine, "--decoder", &mine]);
+    let parts = ["--cache", &cache, "--encoder", &mine, "--decoder", &mine, "--out", &text("again")];
+    run(&[&["train", "advisor", "--config", &text("advisor.toml")], &parts[..]].concat()).unwrap();
 
     let mix = text("musdb/train/Band 1 - Song/mixture.wav");
-    let advise = ["advise", "--bundle", &mine, "--json", &mix];
-    let said = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(advise).output().unwrap();
+    let said = answer(&["advise", "--bundle", &mine, "--json", &mix]);
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let lines = String::from_utf8(said.stdout).unwrap();
     let song: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
@@ -221,7 +173,7 @@ fn stem_files_are_prepared_like_folders_of_stems() {
     let powers = |name: &str, layout: &str| {
         let (index, cache) = (text(&format!("{name}.json")), text(&format!("{name}-cache")));
         import(&dir.path().join(name), layout, &index);
-        trainer(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
+        run(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
             .unwrap();
         let cache = MapCache::open(Path::new(&cache), MapHeader::is_for_training).unwrap();
         let header = &cache.songs[0].header;
@@ -238,16 +190,16 @@ fn stem_files_are_prepared_like_folders_of_stems() {
 
 #[test]
 fn songs_come_from_a_folder_or_an_index() {
-    let sentence = trainer(&["prepare", "--out", "x"]).unwrap_err();
+    let sentence = run(&["prepare", "--out", "x"]).unwrap_err();
     assert!(sentence.contains("give a folder of songs (--songs) or an index (--index)"), "{sentence}");
     // What is said of an index means nothing for a folder.
     for (option, value) in [("--index", "b"), ("--root", "b"), ("--calib-share", "0.2")] {
-        let sentence = trainer(&["prepare", "--out", "x", "--songs", "a", option, value]).unwrap_err();
+        let sentence = run(&["prepare", "--out", "x", "--songs", "a", option, value]).unwrap_err();
         assert!(
             sentence.contains("'--songs <SONGS>' cannot be used with") && sentence.contains(option),
             "{sentence}"
         );
     }
-    let sentence = trainer(&["prepare", "--out", "x", "--songs", "a", "--trust-index"]).unwrap_err();
+    let sentence = run(&["prepare", "--out", "x", "--songs", "a", "--trust-index"]).unwrap_err();
     assert!(sentence.contains("--trust-index"), "{sentence}");
 }

@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/cli.rs"]
+mod cli;
 #[path = "common/sounds.rs"]
 mod sounds;
 
+use cli::answer;
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::norms::Category;
 use mixing_buddy_trainer::dataset::{ImportOptions, Index, Layout, import};
@@ -15,7 +18,6 @@ use mixing_buddy_trainer::synthesis::{
 use mixing_buddy_trainer::text::{Instructions, TextSampler};
 use sounds::musdb_song;
 use std::path::Path;
-use std::process::{Command, Output};
 
 fn collection(dir: &Path) -> Index {
     musdb_song(&dir.join("train/One"), 1, 30.0);
@@ -170,10 +172,6 @@ fn audio_is_made_again_bit_for_bit() {
     assert!(format!("{:#}", audio::flawed_mix(&index, &wrong).unwrap_err()).contains("no chunk 40"));
 }
 
-fn trainer(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer")).args(args).output().unwrap()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -185,7 +183,7 @@ fn the_commands_work_from_folder_to_lines() {
     musdb_song(&dir.path().join("set/train/One"), 1, 20.0);
     std::fs::create_dir_all(dir.path().join("set/train/Bad")).unwrap();
     let (set, index) = (place("set"), place("index.json"));
-    let done = trainer(&["data", "import", &set, "--layout", "musdb", "--out", &index, "--json"]);
+    let done = answer(&["data", "import", &set, "--layout", "musdb", "--out", &index, "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((summary["songs"].as_u64(), summary["chunks"].as_u64()), (Some(1), Some(2)));
@@ -194,7 +192,7 @@ fn the_commands_work_from_folder_to_lines() {
     let make = |seed: &str, out: &str, more: &[&str]| {
         let mut args = vec!["data", "synthesize", &index, "--count", "50", "--seed", seed, "--out", out];
         args.extend(more);
-        trainer(&args)
+        answer(&args)
     };
     let (a, b, c) = (place("a.jsonl"), place("b.jsonl"), place("c.jsonl"));
     for (seed, out) in [("5", &a), ("5", &b), ("6", &c)] {
@@ -207,7 +205,7 @@ fn the_commands_work_from_folder_to_lines() {
 
     // Wordings that a user edits are used, and checked.
     let words = place("words");
-    assert!(trainer(&["data", "templates", "--out", &words]).status.success());
+    assert!(answer(&["data", "templates", "--out", &words]).status.success());
     let edit = |name: &str, from: &str, to: &str| {
         let path = Path::new(&words).join(name);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -2,95 +2,28 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/cli.rs"]
+mod cli;
+#[path = "common/runs.rs"]
+mod runs;
 #[path = "common/sounds.rs"]
 mod sounds;
 
 use candle_core::Tensor;
+use cli::{run, trainer};
 use mixing_buddy_trainer::train::checkpoint::load_tensors;
 use rand::{Rng, SeedableRng};
+use runs::{ADVISOR, DECODER, ENCODER, Place, TOKENIZER, tuned};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
-
-/// A decoder run so small that a step takes milliseconds. One shard, so that sums are made in one order.
-const DECODER: &str = "
-steps = 60
-batch = 2
-shards = 1
-checkpoint_steps = 4
-projector_inner = 16
-[decoder]
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 1
-num_attention_heads = 2
-num_key_value_heads = 1
-[optimizer]
-learning_rate = 0.003
-warmup_steps = 10
-[simulation]
-summary = 8
-";
-
-const ENCODER: &str = "
-steps = 24
-batch = 2
-shards = 1
-checkpoint_steps = 2
-measure_steps = 1000
-measure_mixes = 12
-[encoder]
-hidden = 32
-intermediate = 64
-layers = 1
-heads = 2
-summary = 8
-dropout = 0.1
-";
-
-fn trainer() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer"));
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
-/// Runs to the end; what it said where it failed.
-fn run(args: &[impl AsRef<OsStr>]) -> Result<(), String> {
-    let done = trainer().args(args).output().unwrap();
-    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
-}
 
 fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
     let of = |tensor: &Tensor| {
         tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect()
     };
     load_tensors(path).unwrap().0.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
-}
-
-/// A folder of files for one test, as paths in text.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Place(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().into()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.text(name)
-    }
 }
 
 /// Starts a run, kills it with SIGKILL at a random moment once it has a checkpoint, resumes it, kills it again, and
@@ -100,7 +33,7 @@ fn run_with_kills(args: &[String], out: &Path, seed: u64) -> usize {
     let mut struck = 0;
     for attempt in 0..3 {
         let mut child = trainer();
-        child.args(args).stderr(Stdio::null());
+        child.args(args).stdout(Stdio::null()).stderr(Stdio::null());
         if attempt > 0 {
             child.arg("--resume");
         }
@@ -211,6 +144,37 @@ fn micro_batches_give_the_weights_of_one_batch_of_their_size() {
 }
 
 #[test]
+fn what_is_kept_of_the_start_is_its_share_of_the_weights() {
+    let place = Place::new();
+    let cache = cache(&place);
+    let short = ENCODER.replace("steps = 24", "steps = 4");
+    encoder_state(&place, &cache, "start", &short);
+    let start = place.path("start/encoder.safetensors");
+    let after = |name: &str, more: &str| {
+        let config = format!("start_from = {start:?}\nseed = 2\n{more}{short}");
+        encoder_state(&place, &cache, name, &config);
+        load_tensors(&place.path(name).join("encoder.safetensors")).unwrap().0
+    };
+    let (new, kept) = (after("new", ""), after("kept", "keep_of_start = 0.25\n"));
+    let start = load_tensors(&start).unwrap().0;
+    let mut moved = 0;
+    for (name, tensor) in &new {
+        let [new, old, kept] = [tensor, &start[name], &kept[name]]
+            .map(|tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        for ((new, old), kept) in new.iter().zip(&old).zip(&kept) {
+            assert!((0.75 * new + 0.25 * old - kept).abs() < 1e-6, "{name}");
+            moved += usize::from(new != old);
+        }
+    }
+    assert!(moved > 1000, "{moved} weights moved");
+
+    let config = place.write("wrong.toml", &format!("keep_of_start = 0.25\n{short}"));
+    let args = ["train", "encoder", "--config", &config, "--cache", &cache, "--out", &place.text("wrong")];
+    let sentence = run(&args).unwrap_err();
+    assert!(sentence.contains("keep_of_start is a share"), "{sentence}");
+}
+
+#[test]
 fn loaders_change_nothing_but_the_time() {
     let place = Place::new();
     let cache = cache(&place);
@@ -288,44 +252,11 @@ fn a_device_that_this_build_does_not_know_is_said_so() {
     assert!(!place.path("run").exists());
 }
 
-/// A tiny encoder, decoder and advisor, trained for a few steps into `run1` to `run3`; returns the cache.
-fn tuned(place: &Place, advisor: &str) -> String {
-    let (encoder, decoder) = (
-        place.write("encoder.toml", &ENCODER.replace("24", "2")),
-        place.write("decoder.toml", &DECODER.replace("60", "4")),
-    );
-    let cache = cache(place);
-    let text = |name: &str| place.text(name);
-    run(&["train", "encoder", "--config", &encoder, "--cache", &cache, "--out", &text("run1")]).unwrap();
-    run(&["train", "decoder", "--config", &decoder, "--tokenizer", TOKENIZER, "--out", &text("run2")])
-        .unwrap();
-    let advisor = place.write("advisor.toml", advisor);
-    let (e, d) = (text("run1/encoder.safetensors"), text("run2/decoder.safetensors"));
-    let files = ["--config", &advisor, "--cache", &cache, "--encoder", &e, "--decoder", &d];
-    run(&[&["train", "advisor"], &files[..], &["--out", &text("run3")]].concat()).unwrap();
-    cache
-}
-
-const ADVISOR: &str = "
-steps = 4
-batch = 2
-shards = 1
-checkpoint_steps = 2
-mixes = 3
-unheard = 0.0
-[lora]
-rank = 4
-alpha = 8.0
-dropout = 0.05
-target_modules = [\"q_proj\", \"down_proj\"]
-[simulation]
-summary = 8
-";
-
 #[test]
 fn a_killed_preference_run_resumes_to_the_same_weights_and_can_be_exported() {
     let place = Place::new();
-    let cache = tuned(&place, ADVISOR);
+    let cache = cache(&place);
+    tuned(&place, &cache, ADVISOR);
     let config = place.write(
         "dpo.toml",
         "steps = 40\nbatch = 2\nshards = 1\ncheckpoint_steps = 2\nmixes = 3\nunheard = 0.0\nvalidation_mixes = 2\n\
@@ -362,6 +293,7 @@ fn qlora_tunes_and_exports_what_it_was_tuned_on() {
     let place = Place::new();
     tuned(
         &place,
+        &cache(&place),
         &ADVISOR.replace("unheard = 0.0", "unheard = 0.0\nvalidation_mixes = 2\nquantize_base = true"),
     );
     let text = |name: &str| place.text(name);

@@ -95,12 +95,8 @@ Of the configuration's keys, these fit a run to the machine:
     Advisor {
         #[command(flatten)]
         run: RunArgs,
-        /// Folder of feature maps
-        #[arg(long)]
-        cache: PathBuf,
-        /// Trained encoder (`encoder.safetensors`, or a bundle's)
-        #[arg(long)]
-        encoder: PathBuf,
+        #[command(flatten)]
+        hearing: HearingArgs,
         /// Pretrained decoder (`decoder.safetensors`, or a bundle's)
         #[arg(long)]
         decoder: PathBuf,
@@ -114,16 +110,23 @@ Of the configuration's keys, these fit a run to the machine:
     Dpo {
         #[command(flatten)]
         run: RunArgs,
-        /// Folder of feature maps
-        #[arg(long)]
-        cache: PathBuf,
-        /// Trained encoder (`encoder.safetensors`, or a bundle's)
-        #[arg(long)]
-        encoder: PathBuf,
+        #[command(flatten)]
+        hearing: HearingArgs,
         /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
         #[arg(long)]
         advisor: PathBuf,
     },
+}
+
+/// What a run hears, and through what.
+#[derive(Args)]
+pub struct HearingArgs {
+    /// Folder of feature maps
+    #[arg(long)]
+    cache: PathBuf,
+    /// Trained encoder (`encoder.safetensors`, or a bundle's)
+    #[arg(long)]
+    encoder: PathBuf,
 }
 
 /// Options of every run.
@@ -256,10 +259,12 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
     match command {
         TrainCommand::Encoder { cache, .. } => train_encoder(&begin, cache),
         TrainCommand::Decoder { tokenizer, .. } => train_decoder(&begin, tokenizer),
-        TrainCommand::Advisor { cache, encoder, decoder, .. } => {
-            train_advisor(&begin, cache, encoder, decoder)
+        TrainCommand::Advisor { hearing, decoder, .. } => {
+            train_advisor(&begin, &hearing.cache, &hearing.encoder, decoder)
         }
-        TrainCommand::Dpo { cache, encoder, advisor, .. } => train_dpo(&begin, cache, encoder, advisor),
+        TrainCommand::Dpo { hearing, advisor, .. } => {
+            train_dpo(&begin, &hearing.cache, &hearing.encoder, advisor)
+        }
     }
 }
 

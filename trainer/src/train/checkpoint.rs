@@ -88,15 +88,16 @@ pub fn load_part(path: &Path, part: Part) -> Result<(BTreeMap<String, Tensor>, H
     Ok((tensors, metadata.into_iter().map(|(key, text)| (key.to_string(), text)).collect()))
 }
 
-/// Gives a run's fresh variables the weights of an earlier one, or of a model bundle.
+/// Gives a run's fresh variables the weights of an earlier one, or of a model bundle; returns these weights.
 ///
 /// # Errors
 /// As [`load_part`], and when a weight is of another shape.
-pub fn start_from(params: &Params, path: &Path, part: Part) -> Result<()> {
-    for (name, tensor) in load_part(path, part)?.0 {
-        params.set(&name, &tensor)?;
+pub fn start_from(params: &Params, path: &Path, part: Part) -> Result<BTreeMap<String, Tensor>> {
+    let weights = load_part(path, part)?.0;
+    for (name, tensor) in &weights {
+        params.set(name, tensor)?;
     }
-    Ok(())
+    Ok(weights)
 }
 
 /// The encoder of a run's `encoder.safetensors` or of a model bundle on `device`, and the features that it hears.
