@@ -30,8 +30,8 @@ STYLES = {
     "pop": (3, (84, 128), "any", ("pop", "rnb", "dance", "beat16", "latin")),
     "blues": (1, (80, 140), "any", ("blues", "shuffle", "country", "cntry")),
 }
-# Further styles, of the songs after the first
-LATER_STYLES = {
+# Those of the songs after the first
+LATER_STYLES = STYLES | {
     "dubstep": (3, (134, 146), "growl", ("hiphop", "dnb")),
     "synthpop": (3, (100, 130), "growl", ("dance", "techno", "pop")),
     "disco": (2, (106, 124), "any", ("dance", "funk")),
@@ -246,7 +246,7 @@ def accompaniment(rng, sketch, style, bars, roots, kicks):
 def jobs(config):
     out = []
     for i in range(SONGS):
-        styles = STYLES if i < FIRST else STYLES | LATER_STYLES
+        styles = STYLES if i < FIRST else LATER_STYLES
         names, weights = list(styles), np.array([s[0] for s in styles.values()], float)
         rng = rng_for("beats-job", i, config.seed)
         style = names[int(rng.choice(len(names), p=weights / weights.sum()))]
@@ -260,7 +260,7 @@ def build(job, config):
     rng = rng_for("beats", job["id"], config.seed)
     job["seed"] = config.seed
     style = job["style"]
-    _, (low, high), sound, zoom = (STYLES | LATER_STYLES)[style]
+    _, (low, high), sound, zoom = LATER_STYLES[style]
     tempo = int(rng.integers(low, high + 1))
     swing = rng.uniform(0.1, 0.33) if style in ("boombap", "blues", "funk") and rng.random() < 0.6 else 0.0
     sketch = Sketch(tempo, swing)

@@ -7,7 +7,7 @@
 mod cli;
 
 use candle_core::{Device, Tensor};
-use cli::answer;
+use cli::{Place, answer};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
 use mixing_buddy_trainer::export::{
@@ -278,11 +278,11 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, (Vec<usize>, Vec
 
 #[test]
 fn what_comes_back_is_what_went_out_bit_for_bit() {
-    let dir = tempfile::tempdir().unwrap();
-    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let dir = Place::new();
+    let place = |name: &str| dir.text(name);
     let weights = random_run(LoraConfig { rank: 4, alpha: 8.0, dropout: 0.05, ..LoraConfig::default() });
-    std::fs::create_dir(dir.path().join("run")).unwrap();
-    save_imported(&weights, &dir.path().join("run/advisor.safetensors")).unwrap();
+    std::fs::create_dir(dir.path("run")).unwrap();
+    save_imported(&weights, &dir.path("run/advisor.safetensors")).unwrap();
     for args in [
         vec!["export", &place("run"), "--format", "peft", "--out", &place("hub")],
         vec!["import-adapter", &place("hub"), "--out", &place("back.safetensors")],
@@ -299,7 +299,7 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
     for name in ["back.safetensors", "on.safetensors"] {
-        let back = AdvisorWeights::load(&dir.path().join(name)).unwrap();
+        let back = AdvisorWeights::load(&dir.path(name)).unwrap();
         assert_eq!(bits(&back.tensors), bits(&weights.tensors));
         assert_eq!(
             (&back.decoder, &back.projector, &back.lora),

@@ -9,10 +9,10 @@ mod runs;
 #[path = "common/sounds.rs"]
 mod sounds;
 
-use cli::{answer, run};
+use cli::{Place, answer, run};
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::data::cache::{MapCache, MapHeader};
-use runs::{ADVISOR, Place, tuned};
+use runs::{ADVISOR, tuned};
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
 
@@ -32,9 +32,9 @@ fn pair(name: &str, split: &str) -> (String, String) {
 
 #[test]
 fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    let collection = dir.path().join("musdb");
+    let dir = Place::new();
+    let text = |name: &str| dir.text(name);
+    let collection = dir.path("musdb");
     for (seed, song) in
         ["train/A Band - One", "train/Leaf - Summerghost", "train/Bad - Song", "test/B Band - Two"]
             .into_iter()
@@ -67,7 +67,7 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
     assert_eq!(windows(&all, "A Band - One"), [0, 0]);
 
     // Moved, it is found again; changed, it is not trusted.
-    let moved = dir.path().join("moved");
+    let moved = dir.path("moved");
     std::fs::rename(&collection, &moved).unwrap();
     let sentence = prepare(&text("gone"), &[]).unwrap_err();
     assert!(sentence.contains("musdb.json cannot be used"), "{sentence}");
@@ -82,9 +82,9 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
 /// The maps of a folder of songs and of its index hold the same, file by file and added up.
 #[test]
 fn an_index_gives_the_maps_that_its_folder_gives() {
-    let dir = tempfile::tempdir().unwrap();
-    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    let song = dir.path().join("songs/My Song");
+    let dir = Place::new();
+    let text = |name: &str| dir.text(name);
+    let song = dir.path("songs/My Song");
     for (name, stem, seed) in [
         ("vocals_lead", Stem::Vocals, 1),
         ("vocals_double", Stem::Vocals, 2),
@@ -94,7 +94,7 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
         write_wav(&song.join(format!("{name}.wav")), &stem_samples(stem, seed, 21.0, RATE_HZ), RATE_HZ);
     }
     let (index, by_folder, by_index) = (text("index.json"), text("by-folder"), text("by-index"));
-    import(&dir.path().join("songs"), "folder", &index);
+    import(&dir.path("songs"), "folder", &index);
     run(&["prepare", "--songs", &text("songs"), "--out", &by_folder, "--variants", "0"]).unwrap();
     run(&["prepare", "--index", &index, "--out", &by_index, "--variants", "0", "--calib-share", "0"])
         .unwrap();
@@ -162,17 +162,17 @@ fn stem_files_are_prepared_like_folders_of_stems() {
     if !has_ffmpeg() {
         return;
     }
-    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    stem_mp4(&dir.path().join("streams/train/Song.stem.mp4"), work.path(), 1, 5);
+    let (dir, work) = (Place::new(), tempfile::tempdir().unwrap());
+    let text = |name: &str| dir.text(name);
+    stem_mp4(&dir.path("streams/train/Song.stem.mp4"), work.path(), 1, 5);
     for stem in Stem::ALL {
-        let to = dir.path().join(format!("files/train/Song/{stem}.wav"));
+        let to = dir.path(&format!("files/train/Song/{stem}.wav"));
         write_wav(&to, &stem_samples(stem, 1, 12.0, 44_100), 44_100);
     }
-    write_wav(&dir.path().join("files/train/Song/mixture.wav"), &mixture(1, 12.0, 44_100), 44_100);
+    write_wav(&dir.path("files/train/Song/mixture.wav"), &mixture(1, 12.0, 44_100), 44_100);
     let powers = |name: &str, layout: &str| {
         let (index, cache) = (text(&format!("{name}.json")), text(&format!("{name}-cache")));
-        import(&dir.path().join(name), layout, &index);
+        import(&dir.path(name), layout, &index);
         run(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"])
             .unwrap();
         let cache = MapCache::open(Path::new(&cache), MapHeader::is_for_training).unwrap();

@@ -8,7 +8,7 @@ mod cli;
 #[path = "common/sounds.rs"]
 mod sounds;
 
-use cli::answer;
+use cli::{Place, answer};
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::norms::Category;
 use mixing_buddy_trainer::dataset::{ImportOptions, Index, Layout, import};
@@ -178,10 +178,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_commands_work_from_folder_to_lines() {
-    let dir = tempfile::tempdir().unwrap();
-    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    musdb_song(&dir.path().join("set/train/One"), 1, 20.0);
-    std::fs::create_dir_all(dir.path().join("set/train/Bad")).unwrap();
+    let dir = Place::new();
+    let place = |name: &str| dir.text(name);
+    musdb_song(&dir.path("set/train/One"), 1, 20.0);
+    std::fs::create_dir_all(dir.path("set/train/Bad")).unwrap();
     let (set, index) = (place("set"), place("index.json"));
     let done = answer(&["data", "import", &set, "--layout", "musdb", "--out", &index, "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
@@ -234,7 +234,7 @@ fn the_commands_work_from_folder_to_lines() {
     assert!(text(&bytes(&b)).contains("old hand"));
     let sentence = text(&make("5", &b, &["--split", "test"]).stderr);
     assert!(sentence.contains("no chunk") && sentence.contains("test"), "{sentence}");
-    std::fs::remove_file(dir.path().join("set/train/One/drums.wav")).unwrap();
+    std::fs::remove_file(dir.path("set/train/One/drums.wav")).unwrap();
     let sentence = text(&make("5", &b, &[]).stderr);
     assert!(sentence.contains("drums.wav") && sentence.contains("index.json"), "{sentence}");
     assert!(make("5", &b, &["--trust-index"]).status.success());

@@ -10,10 +10,10 @@ mod runs;
 mod sounds;
 
 use candle_core::Tensor;
-use cli::{run, trainer};
+use cli::{Place, run, trainer};
 use mixing_buddy_trainer::train::checkpoint::load_tensors;
 use rand::{Rng, SeedableRng};
-use runs::{ADVISOR, DECODER, ENCODER, Place, TOKENIZER, tuned};
+use runs::{ADVISOR, DECODER, ENCODER, TOKENIZER, tuned};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;

@@ -126,6 +126,10 @@ const STEM_COLUMNS: std::ops::Range<usize> = 9..13;
 pub fn train_encoder(begin: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
     let run: EncoderRun = toml::from_str(begin.config).context("the configuration cannot be used")?;
     let split = BatchSplit::new(run.batch, run.shards, run.accumulate)?;
+    ensure!(
+        run.keep_of_start == 0.0 || (run.start_from.is_some() && (0.0..1.0).contains(&run.keep_of_start)),
+        "keep_of_start is a share from 0 to 1 of the weights that start_from names"
+    );
     let folder = RunFolder::open(begin)?;
 
     let train = MapCache::open(cache_dir, MapHeader::is_for_training)?;
@@ -137,10 +141,6 @@ pub fn train_encoder(begin: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
         Some(path) => start_from(&params, path, Part::Encoder)?,
         None => BTreeMap::new(),
     };
-    ensure!(
-        run.keep_of_start == 0.0 || (run.start_from.is_some() && (0.0..1.0).contains(&run.keep_of_start)),
-        "keep_of_start is a share from 0 to 1 of the weights that start_from names"
-    );
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let mut optimizer = AdamW::new(params.vars(), &run.optimizer)?;
     let start = folder.begin(&mut optimizer)?;

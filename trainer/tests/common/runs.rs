@@ -1,10 +1,9 @@
-//! Training runs so small that a step takes milliseconds, and a place to run them in.
+//! Training runs so small that a step takes milliseconds.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use super::cli::run;
-use std::path::PathBuf;
+use super::cli::{Place, run};
 
 pub const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
 
@@ -60,28 +59,6 @@ target_modules = [\"q_proj\", \"down_proj\"]
 [simulation]
 summary = 8
 ";
-
-/// A folder of files for one test, as paths in text.
-pub struct Place(tempfile::TempDir);
-
-impl Place {
-    pub fn new() -> Self {
-        Place(tempfile::tempdir().unwrap())
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().into()
-    }
-
-    pub fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.text(name)
-    }
-}
 
 /// A tiny encoder, decoder and advisor, trained for a few steps into `run1` to `run3`, on the maps in `cache`.
 pub fn tuned(place: &Place, cache: &str, advisor: &str) {
