@@ -80,7 +80,7 @@ impl MixingBuddy {
     }
 
     /// Overhears a block. Audio thread: no allocation, no lock, no system call.
-    pub fn overhear<C: AsRef<[f32]>>(&mut self, channels: &[C], transport: &Transport) {
+    pub fn capture_block<C: AsRef<[f32]>>(&mut self, channels: &[C], transport: &Transport) {
         let Some(tap) = &mut self.tap else { return };
         let info = block_info(transport, self.params.bypass.value(), tap.is_offline());
         tap.block(channels, info);
@@ -161,7 +161,7 @@ impl Plugin for MixingBuddy {
         _aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        self.overhear(buffer.as_slice_immutable(), context.transport());
+        self.capture_block(buffer.as_slice_immutable(), context.transport());
         ProcessStatus::Normal
     }
 

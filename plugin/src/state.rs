@@ -6,7 +6,7 @@
 use crate::panel::{DEFAULT_SIZE_PT, Look};
 use crate::view::{Choices, Mark, Reference};
 use mixing_buddy_core::encoder::Reading;
-use mixing_buddy_core::{Advice, Heard, PerStem};
+use mixing_buddy_core::{Advice, Analysis, PerStem};
 use nice_plug::prelude::{ParamPtr, Params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,8 +62,8 @@ pub struct SavedSong {
 
 impl SavedSong {
     /// As evidence among new windows.
-    pub fn heard(&self) -> Heard {
-        Heard { silent: false, reading: self.reading.clone(), levels_lu: self.levels_lu }
+    pub fn analysis(&self) -> Analysis {
+        Analysis { silent: false, reading: self.reading.clone(), levels_lu: self.levels_lu }
     }
 }
 

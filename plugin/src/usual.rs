@@ -13,7 +13,7 @@ pub const LU_MINUS_RMS_DB: PerStem<f32> = PerStem { vocals: 2.1, drums: 0.4, bas
 /// The band that four chunks in five lie in, in LU against the rest.
 pub fn bands_lu(norms: &NormsSummary) -> PerStem<(f32, f32)> {
     PerStem::from_fn(|stem| {
-        let band = &norms.bands[stem];
+        let band = &norms.usual[stem];
         let offset = LU_MINUS_RMS_DB[stem];
         (band.p10_db as f32 + offset, band.p90_db as f32 + offset)
     })

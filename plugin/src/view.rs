@@ -59,7 +59,7 @@ pub enum Activity {
     /// A window is filling; seconds heard of the ten that it takes.
     Listening {
         /// Seconds of sound in the window so far.
-        heard_s: f32,
+        buffered_s: f32,
     },
     /// The host's transport stands still.
     Paused,

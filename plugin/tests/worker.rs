@@ -25,8 +25,8 @@ fn windows_are_judged_as_they_fill() {
     let mut bench = Bench::new([fake.clone()]);
     assert_eq!(bench.settle().activity, Activity::Waiting);
     let view = bench.listen(6, LOUD);
-    let Activity::Listening { heard_s } = view.activity else { panic!("{:?}", view.activity) };
-    assert!((heard_s - 6.05).abs() < 0.1, "{heard_s}");
+    let Activity::Listening { buffered_s } = view.activity else { panic!("{:?}", view.activity) };
+    assert!((buffered_s - 6.05).abs() < 0.1, "{buffered_s}");
     assert!(view.newest.is_none());
     let view = bench.listen(15, LOUD);
     assert_eq!(bench.starts(), [0.0, 5.0, 10.0]);
@@ -59,7 +59,7 @@ fn no_window_spans_a_stop_a_seek_a_loop_or_a_bypass() {
         bench.seek(0.0);
         bench.listen(8, LOUD);
     }
-    assert_eq!((fake.heard(), bench.starts()), (0, vec![]));
+    assert_eq!((fake.analysis(), bench.starts()), (0, vec![]));
     bench.seek(40.0);
     bench.listen(10, LOUD);
     assert_eq!(bench.starts(), [40.0]);
@@ -89,7 +89,7 @@ fn falling_behind_judges_the_newest_first_and_says_so() {
     }
     bench.play(0.05, LOUD);
     let view = bench.settle();
-    assert_eq!(fake.heard(), 3, "the newest and the few that may wait");
+    assert_eq!(fake.analysis(), 3, "the newest and the few that may wait");
     let starts: Vec<f64> = view.history.iter().map(|mark| mark.start_s).collect();
     assert_eq!(starts, [35.0, 30.0, 25.0], "newest first");
     assert!(view.notices.iter().any(|n| n.text.contains("keep up")), "{:?}", view.notices);
@@ -122,7 +122,7 @@ fn a_bounce_is_queued_and_judged_afterwards_in_order() {
     }
     bench.play(0.05, LOUD);
     bench.session.step();
-    assert_eq!(fake.heard(), 0, "nothing is judged while the host renders");
+    assert_eq!(fake.analysis(), 0, "nothing is judged while the host renders");
     bench.tap.stop();
     std::thread::sleep(Duration::from_millis(60));
     bench.session.step();
@@ -158,8 +158,8 @@ fn a_gpu_that_fails_is_left_for_the_cpu() {
     let mut bench = Bench::new([gpu.clone(), cpu.clone()]);
     let view = bench.listen(21, LOUD);
     assert!(errors(&bench)[0].contains("runs on the CPU now"), "{:?}", errors(&bench));
-    assert_eq!((gpu.heard(), view.model.device.as_str()), (1, "CPU"));
-    assert!(cpu.heard() >= 1);
+    assert_eq!((gpu.analysis(), view.model.device.as_str()), (1, "CPU"));
+    assert!(cpu.analysis() >= 1);
     assert!(bench.wanted.lock().unwrap()[1].cpu_only);
 }
 
@@ -210,7 +210,7 @@ fn what_is_aimed_at_reaches_the_model_and_the_newest_window_is_judged_again() {
     let fake = Fake::new([]);
     let mut bench = Bench::new([fake.clone()]);
     bench.listen(10, LOUD);
-    let before = fake.heard();
+    let before = fake.analysis();
     bench.session.command(Command::SetAnchor(Some(Stem::Drums)));
     bench.session.command(Command::SetStems(Some(PerStem {
         vocals: true,
@@ -225,7 +225,7 @@ fn what_is_aimed_at_reaches_the_model_and_the_newest_window_is_judged_again() {
     assert_eq!(last.stems.map(|stems| stems.bass), Some(false));
     assert!(last.reference.is_some());
     assert_eq!(last.min_confidence, Some(DEFAULT_SENSITIVITY));
-    assert_eq!(fake.heard(), before, "nothing is heard twice for it");
+    assert_eq!(fake.analysis(), before, "nothing is heard twice for it");
     bench.session.command(Command::SetAnchor(Some(Stem::Other)));
     assert_eq!(bench.settle().choices.anchor, None, "other is never judged, so it is no anchor");
 }
@@ -363,10 +363,10 @@ fn samples_that_are_no_numbers_end_in_a_sentence_and_not_in_the_model() {
     bench.listen(5, LOUD);
     bench.play(0.1, f32::NAN);
     bench.listen(8, LOUD);
-    assert_eq!(fake.heard(), 0);
+    assert_eq!(fake.analysis(), 0);
     assert!(errors(&bench)[0].contains("NaN"), "{:?}", errors(&bench));
     bench.listen(8, LOUD);
-    assert!(fake.heard() > 0, "what comes after is judged again");
+    assert!(fake.analysis() > 0, "what comes after is judged again");
 }
 
 #[test]

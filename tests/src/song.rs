@@ -1,9 +1,9 @@
 //! Songs as a host hands them out: stereo at their own sample rate.
 
 use anyhow::{Context, Result, ensure};
+use mixing_buddy_cli::demo::{Demo, flawed_mix};
 use mixing_buddy_core::CancelFlag;
 use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate, decode_file};
-use mixing_buddy_trainer::cli::demo::{Demo, flawed_mix};
 use std::path::Path;
 
 /// Lowest and highest sample rate in Hz that the plugin takes.

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::{CancelFlag, Engine, Request, Stem, Verdict};
 use mixing_buddy_tests::host::{Instance, Library, Transport};
 use mixing_buddy_tests::saved::{State, framed, with_session};
 use mixing_buddy_tests::{bundle, playback, song};
-use mixing_buddy_trainer::SHIPPED_BUNDLE;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,8 +64,8 @@ fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
             demo.right[start..end].to_vec(),
             demo.sample_rate_hz,
         )?;
-        let heard = engine.hear(&pcm, &cancel)?;
-        let direct = engine.answer(&heard, &Request::default(), &cancel)?;
+        let analysis = engine.analyze(&pcm, &cancel)?;
+        let direct = engine.answer(&analysis, &Request::default(), &cancel)?;
         // The plugin keeps its features in half precision, and the sound around a window runs into its first and last
         // frames: that of a soft stem differs by a few tenths of a dB.
         let (ours, theirs) = (&window.advice, &direct);
@@ -210,7 +210,7 @@ fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
 }
 
 #[test]
-fn a_bypassed_or_halted_plugin_hears_nothing() -> Result<()> {
+fn a_bypassed_or_halted_plugin_analyzes_nothing() -> Result<()> {
     let library = library()?;
     let demo = song::demo()?.pcm;
     let rate = f64::from(demo.sample_rate_hz);

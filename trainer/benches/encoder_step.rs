@@ -11,12 +11,12 @@ use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
-use mixing_buddy_trainer::data::Example;
-use mixing_buddy_trainer::data::batch::EncoderPart;
-use mixing_buddy_trainer::data::cache::{MapCache, MapHeader, WindowHeader, pairs_of, write_maps};
-use mixing_buddy_trainer::data::mixer::{MixSettings, Mixer};
-use mixing_buddy_trainer::train::encoder::{EncoderRun, shard_loss};
+use mixing_buddy_trainer::mixing::Example;
+use mixing_buddy_trainer::mixing::batch::EncoderPart;
+use mixing_buddy_trainer::mixing::cache::{MapCache, MapHeader, WindowHeader, pairs_of, write_maps};
+use mixing_buddy_trainer::mixing::mixer::{MixSettings, Mixer};
 use mixing_buddy_trainer::train::optimizer::AdamW;
+use mixing_buddy_trainer::train::runs::encoder::{EncoderRun, shard_loss};
 use mixing_buddy_trainer::train::shards::{BatchSplit, gradients};
 use std::path::Path;
 use std::time::Duration;
@@ -40,12 +40,12 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
 
 /// A mix of four noises, each loudest in its own quarter of the bands.
 fn example(features: &FeatureSettings, seed: u64) -> Example {
-    let cells = features.frames(features.window_samples()) * 2 * features.mels;
+    let cells = features.frames(features.window_samples()) * 2 * features.bands;
     let mut noise = noise(seed);
     let parts: Vec<Vec<f32>> = (0..STEMS)
         .map(|stem| {
             let own =
-                |cell: usize| if cell % features.mels * STEMS / features.mels == stem { 1.0 } else { 0.05 };
+                |cell: usize| if cell % features.bands * STEMS / features.bands == stem { 1.0 } else { 0.05 };
             (0..cells).map(|cell| noise() * own(cell)).collect()
         })
         .collect();
@@ -83,7 +83,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
         let window = |at: usize| WindowHeader {
             start_s: 10.0 * at as f64,
             variant: 0,
-            power: vec![(frames * 2 * features.mels) as f32 / STEMS as f32; STEMS],
+            power: vec![(frames * 2 * features.bands) as f32 / STEMS as f32; STEMS],
             active: vec![true; STEMS],
         };
         let header = MapHeader {

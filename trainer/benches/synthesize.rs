@@ -2,8 +2,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::PerStem;
-use mixing_buddy_trainer::dataset::index::FORMAT;
-use mixing_buddy_trainer::dataset::{Checks, ChunkEntry, Index, Layout, SongEntry, SongFiles};
+use mixing_buddy_trainer::collections::index::FORMAT;
+use mixing_buddy_trainer::collections::{Checks, ChunkEntry, Index, Layout, SongEntry, SongFiles};
 use mixing_buddy_trainer::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use mixing_buddy_trainer::text::{Instructions, TextSampler};
 use std::hint::black_box;

@@ -2,35 +2,31 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`songs`] | reads folders of stems |
-//! | [`data`] | prepares features once, and mixes training examples from them |
-//! | [`dataset`] | imports collections of songs into an index |
+//! | [`protocol`] | the published protocol as types |
+//! | [`collections`] | songs on disk: readers, layouts, the index |
+//! | [`mixing`] | prepares features once, and mixes training examples from them |
+//! | [`weights`] | tensors and files: runs, bundles, adapters |
+//! | [`train`] | the runs: encoder, decoder, advisor; calibration |
+//! | [`oracle`] | what exact levels and the norms allow to know |
+//! | [`evaluation`] | the benchmark: scores, controls, report |
 //! | [`synthesis`] | draws flawed mixes with instructions and answers from an index |
 //! | [`text`] | instruction and answer templates, the tokenizer's corpus |
-//! | [`train`] | the loops: encoder, decoder, advisor, calibration |
-//! | [`evaluate`] | the benchmark: protocol, scores, controls, report |
-//! | [`export`] | adapters and bases for others to load, and back |
-//! | [`advise`] | a song's advice for the terminal |
 //! | [`cli`] | the commands |
-//! | [`progress`] | bars with the time left |
-//! | [`allocator`] | memory for large tensors |
-//! | [`denormals`] | numbers too small to matter |
+//! | [`files`], [`hash`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things that all of these share |
 
 pub mod allocator;
 pub mod cli;
-pub mod data;
-pub mod dataset;
+pub mod collections;
 pub mod denormals;
-pub mod evaluate;
-pub mod export;
+pub mod evaluation;
 pub mod files;
-pub mod norms_fit;
+pub mod hash;
+pub mod mixing;
+pub mod oracle;
 pub mod plotfont;
 pub mod progress;
-pub mod songs;
+pub mod protocol;
 pub mod synthesis;
 pub mod text;
 pub mod train;
-
-/// The shipped compact model.
-pub const SHIPPED_BUNDLE: &[u8] = include_bytes!("../../assets/compact.mixbuddy");
+pub mod weights;

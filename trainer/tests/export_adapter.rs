@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 use cli::{Place, answer};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
 use mixing_buddy_core::nn::{LoraConfig, Params};
-use mixing_buddy_trainer::export::{
+use mixing_buddy_trainer::weights::{
     AdvisorWeights, CardFacts, adapter_shapes, export_peft, import_adapter, save_imported,
 };
 use safetensors::SafeTensors;

@@ -11,7 +11,7 @@ mod sounds;
 
 use cli::{Place, answer, run};
 use mixing_buddy_core::Stem;
-use mixing_buddy_trainer::data::cache::{MapCache, MapHeader};
+use mixing_buddy_trainer::mixing::cache::{MapCache, MapHeader};
 use runs::{ADVISOR, tuned};
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
@@ -202,4 +202,14 @@ fn songs_come_from_a_folder_or_an_index() {
     }
     let sentence = run(&["prepare", "--out", "x", "--songs", "a", "--trust-index"]).unwrap_err();
     assert!(sentence.contains("--trust-index"), "{sentence}");
+}
+
+#[test]
+fn commands_that_moved_or_get_a_file_for_a_folder_say_so() {
+    let place = Place::new();
+    let name = place.write("tones.wav", "no sound");
+    let said = run(&["evaluate", "--songs", &name]).unwrap_err();
+    assert!(said.contains("tones.wav"), "{said}");
+    let said = run(&["advise", "song.wav", "--json"]).unwrap_err();
+    assert!(said.contains("mixing-buddy advise"), "{said}");
 }

@@ -1,8 +1,8 @@
 //! Questions in wordings that the model was never trained on.
 
+use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::encoder::StemReading;
-use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request};
-use mixing_buddy_trainer::SHIPPED_BUNDLE;
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
 use mixing_buddy_trainer::text::Templates;
 use std::path::Path;
 
@@ -19,20 +19,20 @@ fn held_out_wordings_are_understood() {
         summary: vec![0.0; engine.info().projector.summary],
     };
     let reading = PerStem { vocals: stem(-5.0), drums: stem(-6.0), bass: stem(-6.0), other: stem(-5.0) };
-    let heard = Heard { silent: false, reading, levels_lu: PerStem::default() };
-    let reference = engine.reference_of(std::slice::from_ref(&heard));
+    let analysis = Analysis { silent: false, reading, levels_lu: PerStem::default() };
+    let reference = engine.reference_of(std::slice::from_ref(&analysis));
     let templates = Templates::shipped().unwrap();
     let (mut right, mut total, mut missed) = (0, 0, Vec::new());
     for (intent, wordings) in templates.heldout() {
         for wording in wordings {
             assert!(templates.is_heldout(wording));
             let request = Request { question: wording.clone(), reference, ..Request::default() };
-            let spoken = engine.speak(&heard, &request, &CancelFlag::new()).unwrap();
+            let generated = engine.generate(&analysis, &request, &CancelFlag::new()).unwrap();
             total += 1;
-            if spoken.intent() == *intent {
+            if generated.intent() == *intent {
                 right += 1;
             } else {
-                missed.push(format!("'{wording}' taken for {}", spoken.intent().name()));
+                missed.push(format!("'{wording}' taken for {}", generated.intent().name()));
             }
         }
     }

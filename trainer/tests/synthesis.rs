@@ -10,8 +10,8 @@ mod sounds;
 
 use cli::{Place, answer};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::norms::Category;
-use mixing_buddy_trainer::dataset::{ImportOptions, Index, Layout, import};
+use mixing_buddy_trainer::collections::{ImportOptions, Index, Layout, import};
+use mixing_buddy_trainer::protocol::Category;
 use mixing_buddy_trainer::synthesis::{
     PromptKind, SampleLine, Synthesis, SynthesisSettings, Synthesizer, audio, read_lines, synthesize,
 };
@@ -63,7 +63,7 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
         let part = share(&|line| line.kind == kind);
         assert!((part - expected).abs() < 0.03, "{kind:?}: {part}");
     }
-    for stem in Stem::BLAMED {
+    for stem in Stem::TARGETS {
         assert!((share(&|line| line.target == stem) - 1.0 / 3.0).abs() < 0.03);
     }
     for line in &samples {
@@ -82,7 +82,7 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
         }
         assert!(!line.answer.contains(['{', '<', '|']) && !line.instruction.contains(['{', '<']), "{line:?}");
         let size = format!("{} dB", (line.gain_db.abs() * 2.0).round() / 2.0);
-        let is_blamed = match line.asked {
+        let is_target = match line.asked {
             // Asked about one stem, the answer is about that stem, whatever else is off.
             Some(asked) if asked != Stem::Other => {
                 assert!(line.answer.to_lowercase().contains(asked.name()), "{line:?}");
@@ -90,8 +90,8 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
             }
             _ => line.gain_db != 0.0,
         };
-        assert_eq!(line.answer.contains(&size) && line.gain_db != 0.0, is_blamed, "{line:?}");
-        if is_blamed {
+        assert_eq!(line.answer.contains(&size) && line.gain_db != 0.0, is_target, "{line:?}");
+        if is_target {
             assert!(line.answer.to_lowercase().contains(line.target.name()), "{line:?}");
         }
         // The gain is in the level that the line states.
@@ -155,7 +155,7 @@ fn audio_is_made_again_bit_for_bit() {
     let mut references = 0;
     for line in &samples {
         let mix = audio::flawed_mix(&index, line).unwrap();
-        let level = mixing_buddy_trainer::evaluate::protocol::rms_dbfs(&[&mix.left, &mix.right]);
+        let level = mixing_buddy_trainer::protocol::rms_dbfs(&[&mix.left, &mix.right]);
         assert!((level - line.levels_dbfs.mixture).abs() < 0.011, "{level} {line:?}");
         assert_eq!(read(format!("{:06}.wav", line.id)), bits(mix));
         if let Some(reference) = audio::reference_mix(&index, line).unwrap() {

@@ -100,7 +100,7 @@ fn every_answer_fits_agrees_and_renders() {
     let (mut total, mut count, mut longest) = (0, 0, 0);
     for intent in Intent::ALL {
         for verdict in Special::VERDICTS {
-            for stem in Stem::BLAMED.into_iter().filter(|stem| intent.may_blame(*stem)) {
+            for stem in Stem::TARGETS.into_iter().filter(|stem| intent.may_target(*stem)) {
                 let decision = decision(intent, verdict, stem);
                 let mut distinct = HashSet::new();
                 for draw in 0..300 {
@@ -143,7 +143,7 @@ fn openings_leave_room_for_the_sentence() {
         let mut longest = (0, String::new());
         for draw in 0..DRAWS {
             let verdict = Special::VERDICTS[draw % Special::VERDICTS.len()];
-            let decision = decision(intent, verdict, Stem::BLAMED[draw % 3]);
+            let decision = decision(intent, verdict, Stem::TARGETS[draw % 3]);
             let sentence = sampler.answer_text(&decision, false, &everything, &mut rng).expect("it draws");
             let length = tokenizer.encode_sentence(&sentence).expect("text encodes").len();
             longest = longest.max((length, sentence));

@@ -11,7 +11,7 @@ mod sounds;
 
 use candle_core::Tensor;
 use cli::{Place, run, trainer};
-use mixing_buddy_trainer::train::checkpoint::load_tensors;
+use mixing_buddy_trainer::weights::load_tensors;
 use rand::{Rng, SeedableRng};
 use runs::{ADVISOR, DECODER, ENCODER, TOKENIZER, tuned};
 use std::collections::BTreeMap;

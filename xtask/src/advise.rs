@@ -1,12 +1,13 @@
-//! `cargo xtask advise`: the trainer's `advise`.
+//! `cargo xtask advise`: the command line's `advise`.
 
 use crate::Result;
-use crate::cargo::{cargo, finish};
+use crate::cargo::{build_workspace, finish, target};
+use std::process::Command;
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask advise [FILE...] [OPTIONS]
 
-Advice without the plugin. Everything is passed to `mixing-buddy-trainer advise`.
+Advice without the plugin. Builds the command line and passes everything on to `mixing-buddy advise`.
 
 Examples:
   cargo xtask advise
@@ -16,9 +17,10 @@ Examples:
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let args = args.strip_prefix(&["--".to_string()]).unwrap_or(args);
-    let here = std::env::current_dir().map_err(|error| format!("The current folder is unknown: {error}."))?;
-    // Files are named from where the user stands, so cargo is not sent to the workspace's folder.
-    let mut command = cargo(&["run", "--quiet", "--release", "--package", "mixing-buddy-trainer"]);
-    command.current_dir(here).args(["--", "advise"]).args(args);
+    build_workspace(false, &["--quiet".into()])?;
+    // Started in the user's folder, so that files are named from where the user stands.
+    let mut command =
+        Command::new(target().join("release").join(format!("mixing-buddy{}", std::env::consts::EXE_SUFFIX)));
+    command.arg("advise").args(args);
     finish(command, "advise")
 }

@@ -12,7 +12,7 @@ Builds the plugin, loads its CLAP into a small host, plays a song through it as 
 advice that the plugin gave: window by window, then for the song. Without a file it plays the demo song, with an error
 mixed in.
 
-  --json  One JSON object a line, as `mixing-buddy-trainer advise --json` prints them
+  --json  One JSON object a line, as `mixing-buddy advise --json` prints them
 
 Examples:
   cargo xtask listen

@@ -18,7 +18,7 @@ Commands:
   bundle   Builds the plugin: VST3 and CLAP in target/bundled
   install  Builds it and puts it into your plugin folders
   listen   Plays a song, or the demo, through the built plugin and prints its advice
-  advise   The same advice without the plugin, from the trainer's command line
+  advise   The same advice without the plugin, from the command line
   shot     Takes pictures of the panel's states into target/shots
   test     Gets what the tests need, then runs all of them
 

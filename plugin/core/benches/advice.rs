@@ -29,15 +29,16 @@ fn advice(criterion: &mut Criterion) {
     let cancel = CancelFlag::new();
     let load = || Engine::from_bytes(Path::new("compact"), BUNDLE, &cancel).unwrap();
     let (engine, pcm, request) = (load(), window(), Request::default());
-    let heard = engine.hear(&pcm, &cancel).unwrap();
+    let analysis = engine.analyze(&pcm, &cancel).unwrap();
     let mut extractor = FeatureExtractor::new(&FeatureSettings::default());
 
     let mut group = criterion.benchmark_group("one window");
     group.sample_size(20);
-    group
-        .bench_function("features alone", |b| b.iter(|| extractor.mel_power(&pcm.left, &pcm.right).unwrap()));
+    group.bench_function("features alone", |b| {
+        b.iter(|| extractor.band_power(&pcm.left, &pcm.right).unwrap())
+    });
     group.bench_function("features and encoder", |b| {
-        b.iter(|| engine.hear(black_box(&pcm), &cancel).unwrap())
+        b.iter(|| engine.analyze(black_box(&pcm), &cancel).unwrap())
     });
     group.bench_function("whole advice", |b| {
         b.iter(|| engine.advise(black_box(&pcm), &request, &cancel).unwrap())
@@ -45,11 +46,12 @@ fn advice(criterion: &mut Criterion) {
     group.finish();
 
     // Tokens of the answer to this very window, intent to end, branches of the decision included.
-    let spoken = engine.speak(&heard, &request, &cancel).unwrap();
+    let generated = engine.generate(&analysis, &request, &cancel).unwrap();
     let mut group = criterion.benchmark_group("language model");
-    group.sample_size(20).throughput(Throughput::Elements(spoken.tokens as u64));
-    group
-        .bench_function("answer", |b| b.iter(|| engine.speak(black_box(&heard), &request, &cancel).unwrap()));
+    group.sample_size(20).throughput(Throughput::Elements(generated.tokens as u64));
+    group.bench_function("answer", |b| {
+        b.iter(|| engine.generate(black_box(&analysis), &request, &cancel).unwrap())
+    });
     group.finish();
 
     let mut group = criterion.benchmark_group("bundle");

@@ -23,6 +23,9 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
+/// The shipped compact model, `assets/compact.mixbuddy`.
+pub static SHIPPED_BUNDLE: &[u8] = include_bytes!("../../../assets/compact.mixbuddy");
+
 const MAGIC: &[u8; 8] = b"MIXBUDDY";
 /// Version of the file format that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 1;

@@ -2,15 +2,17 @@
 
 use crate::advice::{Advice, BestAnswer, Verdict};
 use crate::audio::{StereoPcm, resample};
-use crate::bundle::{Bundle, BundleInfo};
+use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
-use crate::decoder::{Decoder, Outcomes, Projector, ReferenceBalance, Speaker, Spoken, SpokenRequest};
+use crate::decoder::{
+    Decoder, Generated, GenerationRequest, Generator, Outcomes, Projector, ReferenceBalance,
+};
 use crate::encoder::{
     Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings,
     readings,
 };
 use crate::error::{Error, Result};
-use crate::features::{FeatureExtractor, FeatureSettings, MelPower, encoder_input, k_weight_power};
+use crate::features::{BandPower, FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
 use crate::language::{AdviceTokenizer, Intent, render};
 use crate::norms::NormsSummary;
 use crate::stem::{PerStem, Stem};
@@ -37,7 +39,7 @@ pub struct Request {
 
 /// What was heard in a window, or in several pooled: numbers only, no sound.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
+pub struct Analysis {
     /// There was nothing to judge.
     pub silent: bool,
     /// Levels, certainty and presence of each stem (unweighted RMS against the rest).
@@ -46,7 +48,7 @@ pub struct Heard {
     pub levels_lu: PerStem<Option<f32>>,
 }
 
-impl Heard {
+impl Analysis {
     /// Level of a stem against the rest in dB, unweighted RMS; none where absent.
     pub fn level_db(&self, stem: Stem) -> Option<f32> {
         (!self.silent && self.reading[stem].is_present()).then_some(self.reading[stem].level_db)
@@ -74,6 +76,17 @@ impl Engine {
     pub fn load(path: &Path, cancel: &CancelFlag) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         Self::from_bytes(path, &bytes, cancel)
+    }
+
+    /// Loads the bundle at `path`, or the shipped compact model where there is none.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn open(path: Option<&Path>, cancel: &CancelFlag) -> Result<Self> {
+        match path {
+            Some(path) => Self::load(path, cancel),
+            None => Self::from_bytes(Path::new("compact.mixbuddy"), SHIPPED_BUNDLE, cancel),
+        }
     }
 
     /// Loads a bundle from memory; `name` is for messages.
@@ -148,7 +161,7 @@ impl Engine {
     ///
     /// # Errors
     /// When it is too short or too long, holds what is not a number, or when cancelled.
-    pub fn hear(&self, pcm: &StereoPcm, cancel: &CancelFlag) -> Result<Heard> {
+    pub fn analyze(&self, pcm: &StereoPcm, cancel: &CancelFlag) -> Result<Analysis> {
         let features = &self.info.features;
         let seconds = pcm.duration_s() as f32;
         if !(FeatureSettings::SHORTEST_S - 0.01..=FeatureSettings::WINDOW_S + 0.1).contains(&seconds) {
@@ -163,27 +176,27 @@ impl Engine {
             &resampled
         };
         cancel.check()?;
-        let power = FeatureExtractor::new(features).mel_power(&pcm.left, &pcm.right)?;
+        let power = FeatureExtractor::new(features).band_power(&pcm.left, &pcm.right)?;
         cancel.check()?;
-        self.hear_power(&power, cancel)
+        self.analyze_power(&power, cancel)
     }
 
     /// Hears a window of which the features are known already, at least one patch long.
     ///
     /// # Errors
     /// When the features are of another kind than the model's, or when cancelled.
-    pub fn hear_power(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
+    pub fn analyze_power(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
         let features = &self.info.features;
-        let values = power.frames * power.mels;
-        if power.mels != features.mels
+        let values = power.frames * power.bands;
+        if power.bands != features.bands
             || power.frames == 0
             || !power.frames.is_multiple_of(features.patch_frames)
             || power.mid.len() != values
             || power.side.len() != values
         {
-            let (frames, mels) = (power.frames, power.mels);
+            let (frames, bands) = (power.frames, power.bands);
             return Err(Error::Samples(format!(
-                "{frames} frames of {mels} bands are no window of this model"
+                "{frames} frames of {bands} bands are no window of this model"
             )));
         }
         // Sums over the maps are sums over samples of mid² + side², which is the mean of both channels' powers.
@@ -217,15 +230,15 @@ impl Engine {
             let level = k_levels[stem.index()];
             (reading[stem].is_present() && level.is_finite()).then_some(level)
         });
-        Ok(Heard { silent: false, reading, levels_lu })
+        Ok(Analysis { silent: false, reading, levels_lu })
     }
 
     /// What silence sounds like.
-    fn silence(&self) -> Heard {
-        Heard { silent: true, reading: self.nothing_heard(0.0), levels_lu: PerStem::default() }
+    fn silence(&self) -> Analysis {
+        Analysis { silent: true, reading: self.no_reading(0.0), levels_lu: PerStem::default() }
     }
 
-    fn nothing_heard(&self, presence: f32) -> Reading {
+    fn no_reading(&self, presence: f32) -> Reading {
         PerStem::from_fn(|_| StemReading {
             level_db: -5.0,
             error_db: 20.0,
@@ -235,27 +248,27 @@ impl Engine {
     }
 
     /// A reading that knows nothing: the control that shows what the words alone give away.
-    pub fn without_audio(&self) -> Heard {
-        Heard { silent: false, reading: self.nothing_heard(1.0), levels_lu: PerStem::default() }
+    pub fn without_audio(&self) -> Analysis {
+        Analysis { silent: false, reading: self.no_reading(1.0), levels_lu: PerStem::default() }
     }
 
     /// A reading of levels that are known, stem against rest in dB (RMS), as a meter would give it that hardly errs: the
     /// control that shows what the language model makes of a perfect meter.
-    pub fn with_exact_levels(&self, rest_levels_db: &PerStem<f64>) -> Heard {
+    pub fn with_exact_levels(&self, rest_levels_db: &PerStem<f64>) -> Analysis {
         let reading = PerStem::from_fn(|stem| StemReading {
             level_db: rest_levels_db[stem] as f32,
             error_db: 0.5,
             presence: 1.0,
             summary: vec![0.0; self.info.projector.summary],
         });
-        Heard { silent: false, reading, levels_lu: PerStem::default() }
+        Analysis { silent: false, reading, levels_lu: PerStem::default() }
     }
 
     /// The evidence of several windows as one. None where there is no window.
-    pub fn pool(&self, heard: &[Heard]) -> Option<Heard> {
-        let audible: Vec<&Heard> = heard.iter().filter(|h| !h.silent).collect();
+    pub fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
+        let audible: Vec<&Analysis> = analysis.iter().filter(|h| !h.silent).collect();
         if audible.is_empty() {
-            return heard.first().map(|_| self.silence());
+            return analysis.first().map(|_| self.silence());
         }
         let windows: Vec<Reading> = audible.iter().map(|h| h.reading.clone()).collect();
         let reading = pool_readings(&windows)?;
@@ -264,12 +277,12 @@ impl Engine {
             let mean = levels.iter().sum::<f32>() / levels.len().max(1) as f32;
             (reading[stem].is_present() && !levels.is_empty()).then_some(mean)
         });
-        Some(Heard { silent: false, reading, levels_lu })
+        Some(Analysis { silent: false, reading, levels_lu })
     }
 
     /// The balance of windows that are right, to compare others with. None where nothing was heard.
-    pub fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
-        let audible = heard.iter().filter(|heard| !heard.silent).map(|heard| &heard.reading);
+    pub fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
+        let audible = analysis.iter().filter(|analysis| !analysis.silent).map(|analysis| &analysis.reading);
         let reference = ReferenceBalance::mean_of(audible);
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
@@ -278,42 +291,42 @@ impl Engine {
     ///
     /// # Errors
     /// When cancelled or the model fails.
-    pub fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
-        if heard.silent {
+    pub fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        if analysis.silent {
             return Ok(silent_advice());
         }
-        let spoken = self.speak(heard, request, cancel)?;
-        let confidence = self.confidence(&spoken.outcomes, request.reference.is_some());
+        let generated = self.generate(analysis, request, cancel)?;
+        let confidence = self.confidence(&generated.outcomes, request.reference.is_some());
         let threshold = request.min_confidence.unwrap_or(self.threshold());
-        compose(&spoken, heard, confidence, confidence >= threshold)
+        compose(&generated, analysis, confidence, confidence >= threshold)
     }
 
     /// The answer as the language model wrote it, with the raw probabilities: what calibration is fitted to.
     ///
     /// # Errors
     /// When cancelled or the model fails.
-    pub fn speak(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Spoken> {
-        let speaker = Speaker {
+    pub fn generate(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Generated> {
+        let generator = Generator {
             decoder: &self.decoder,
             projector: &self.projector,
             tokenizer: &self.tokenizer,
             device: &self.device,
         };
-        let asked = SpokenRequest {
+        let asked = GenerationRequest {
             question: &request.question,
             stems: request.stems,
             anchor: request.anchor,
             reference: request.reference,
         };
-        speaker.speak(&heard.reading, &asked, cancel)
+        generator.generate(&analysis.reading, &asked, cancel)
     }
 
     /// Hears a window and answers.
     ///
     /// # Errors
-    /// As [`Engine::hear`] and [`Engine::answer`].
+    /// As [`Engine::analyze`] and [`Engine::answer`].
     pub fn advise(&self, pcm: &StereoPcm, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
-        self.answer(&self.hear(pcm, cancel)?, request, cancel)
+        self.answer(&self.analyze(pcm, cancel)?, request, cancel)
     }
 
     fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
@@ -353,13 +366,13 @@ fn silent_advice() -> Advice {
 }
 
 /// Advice from what was said.
-fn compose(spoken: &Spoken, heard: &Heard, confidence: f32, speaks: bool) -> Result<Advice> {
-    let decision = &spoken.answer.decision;
+fn compose(generated: &Generated, analysis: &Analysis, confidence: f32, confident: bool) -> Result<Advice> {
+    let decision = &generated.answer.decision;
     let error = decision.error;
     let gain_db = error.map(|error| error.mending_gain_db());
     let best = BestAnswer { verdict: decision.verdict(), stem: error.map(|error| error.stem), gain_db };
-    let said = render(&spoken.answer.sentence, decision.slot_stem(), gain_db)?;
-    let text = if speaks {
+    let said = render(&generated.answer.sentence, decision.slot_stem(), gain_db)?;
+    let text = if confident {
         said
     } else {
         let lean = match error {
@@ -375,13 +388,13 @@ fn compose(spoken: &Spoken, heard: &Heard, confidence: f32, speaks: bool) -> Res
         _ => text,
     };
     Ok(Advice {
-        verdict: if speaks { best.verdict } else { Verdict::Abstain },
-        stem: best.stem.filter(|_| speaks),
-        gain_db: gain_db.filter(|_| speaks),
-        gain_db_sd: error.filter(|_| speaks).map(|_| spoken.gain_sd_db),
+        verdict: if confident { best.verdict } else { Verdict::Abstain },
+        stem: best.stem.filter(|_| confident),
+        gain_db: gain_db.filter(|_| confident),
+        gain_db_sd: error.filter(|_| confident).map(|_| generated.gain_sd_db),
         confidence,
         best,
-        levels_lu: heard.levels_lu,
+        levels_lu: analysis.levels_lu,
         text,
     })
 }

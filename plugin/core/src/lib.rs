@@ -33,7 +33,7 @@ pub mod stem;
 
 pub use advice::{Advice, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
-pub use engine::{Engine, Heard, Request};
+pub use engine::{Analysis, Engine, Request};
 
 pub use error::{Error, Result};
 pub use stem::{Direction, PerStem, Stem};

@@ -24,7 +24,7 @@ impl Stem {
     pub const ALL: [Stem; 4] = [Stem::Vocals, Stem::Drums, Stem::Bass, Stem::Other];
 
     /// The classes that advice may name, as in the published protocol.
-    pub const BLAMED: [Stem; 3] = [Stem::Vocals, Stem::Drums, Stem::Bass];
+    pub const TARGETS: [Stem; 3] = [Stem::Vocals, Stem::Drums, Stem::Bass];
 
     /// Position in arrays held one value a stem.
     pub const fn index(self) -> usize {

@@ -41,13 +41,13 @@ fn silence_is_silence_and_bad_windows_are_refused() {
     let cancel = CancelFlag::new();
     let quiet = StereoPcm::silence(320_000, 32_000);
     assert_eq!(engine().advise(&quiet, &Request::default(), &cancel).unwrap().verdict, Verdict::Silence);
-    assert!(engine().hear(&music(1.0, 1.0), &cancel).unwrap_err().to_string().contains("1.0 s long"));
+    assert!(engine().analyze(&music(1.0, 1.0), &cancel).unwrap_err().to_string().contains("1.0 s long"));
     let mut broken = music(5.0, 1.0);
     broken.left[100] = f32::NAN;
-    assert!(engine().hear(&broken, &cancel).is_err());
+    assert!(engine().analyze(&broken, &cancel).is_err());
     let cancelled = CancelFlag::new();
     cancelled.cancel();
-    assert!(matches!(engine().hear(&music(5.0, 1.0), &cancelled), Err(Error::Cancelled)));
+    assert!(matches!(engine().analyze(&music(5.0, 1.0), &cancelled), Err(Error::Cancelled)));
 }
 
 #[test]

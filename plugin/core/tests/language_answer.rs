@@ -24,7 +24,7 @@ fn all_decisions() -> Vec<Decision> {
     let mut decisions = Vec::new();
     for intent in Intent::ALL {
         decisions.push(Decision { intent, error: None });
-        for stem in Stem::BLAMED.into_iter().filter(|stem| intent.may_blame(*stem)) {
+        for stem in Stem::TARGETS.into_iter().filter(|stem| intent.may_target(*stem)) {
             for direction in Direction::ALL {
                 for step in 0..19 {
                     let size_db = 3.0 + 0.5 * step as f32;

@@ -26,9 +26,9 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
             ui.spacing_mut().item_spacing.y = 5.0;
             sentence(ui, colours, &headline);
             evidence(ui, colours, &headline);
-            if let (Activity::Listening { heard_s }, None) = (&view.activity, &view.newest) {
+            if let (Activity::Listening { buffered_s }, None) = (&view.activity, &view.newest) {
                 let (rect, _) = ui.allocate_exact_size(vec2(width.min(320.0), 4.0), Sense::hover());
-                bar(ui, rect, (heard_s / 10.0).clamp(0.0, 1.0), colours.band, colours.good);
+                bar(ui, rect, (buffered_s / 10.0).clamp(0.0, 1.0), colours.band, colours.good);
             }
         });
         if let Some((gain_db, sd_db)) = headline.gain_db {

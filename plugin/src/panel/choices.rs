@@ -41,9 +41,9 @@ fn anchor(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Contro
 
 fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Controls) {
     widgets::section_with_buttons(ui, colours, "In the mix", &["As heard"], |ui| {
-        let as_heard = view.choices.stems.is_none();
-        let button = ui.add(Button::new("As heard").selected(as_heard));
-        if button.on_hover_text("Those that are heard").clicked() && !as_heard {
+        let as_detected = view.choices.stems.is_none();
+        let button = ui.add(Button::new("As heard").selected(as_detected));
+        if button.on_hover_text("Those that are heard").clicked() && !as_detected {
             controls.send(Command::SetStems(None));
         }
     });

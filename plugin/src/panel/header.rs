@@ -60,7 +60,7 @@ pub(super) fn show(
 /// A lamp, the state in words, and how much of a window has been heard.
 fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
     let (lamp, part) = match &view.activity {
-        Activity::Listening { heard_s } => (colours.good, Some((heard_s / 10.0).clamp(0.0, 1.0))),
+        Activity::Listening { buffered_s } => (colours.good, Some((buffered_s / 10.0).clamp(0.0, 1.0))),
         Activity::CatchingUp { .. } => (colours.accent, None),
         Activity::Loading => (colours.accent, None),
         Activity::NoModel => (colours.error, None),

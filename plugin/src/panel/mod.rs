@@ -126,7 +126,7 @@ fn columns(
 ) {
     let gap = 24.0;
     if ui.available_width() < TWO_COLUMNS_FROM_PT - 24.0 {
-        heard(ui, colours, view, state, controls);
+        results(ui, colours, view, state, controls);
         ui.add_space(10.0);
         aim::show(ui, colours, view, state, controls);
         choices::show(ui, colours, view, params, controls);
@@ -140,7 +140,7 @@ fn columns(
                 ui.set_width(width);
                 ui.spacing_mut().item_spacing.x = 6.0;
                 if is_left {
-                    heard(ui, colours, view, state, controls);
+                    results(ui, colours, view, state, controls);
                 } else {
                     aim::show(ui, colours, view, state, controls);
                     choices::show(ui, colours, view, params, controls);
@@ -150,7 +150,7 @@ fn columns(
     });
 }
 
-fn heard(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
+fn results(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     levels::show(ui, colours, view, song::selected(view, state.selected));
     ui.add_space(4.0);
     song::show(ui, colours, view, state, controls);

@@ -84,7 +84,7 @@ impl Geometry {
 /// Draws the timeline and lets a mark be chosen with pointer or arrow keys.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], selected: &mut Option<u64>) {
     let marks = newest_at_each_place(history);
-    let lanes_height = LANE_PT * Stem::BLAMED.len() as f32;
+    let lanes_height = LANE_PT * Stem::TARGETS.len() as f32;
     let size = vec2(ui.available_width(), lanes_height + AXIS_PT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let lanes = Rect::from_min_max(
@@ -173,7 +173,7 @@ fn nearest<'a>(geometry: &Geometry, marks: &[&'a Mark], at: Pos2) -> Option<&'a 
 fn ground(ui: &Ui, colours: &Palette, geometry: &Geometry) {
     let painter = ui.painter();
     painter.rect_filled(geometry.lanes, CornerRadius::same(4), colours.well);
-    for stem in Stem::BLAMED {
+    for stem in Stem::TARGETS {
         let y = geometry.lane(stem);
         painter.hline(geometry.lanes.x_range(), y, (1.0, colours.line));
         let at = pos2(geometry.lanes.left() - NAMES_PT, y);
@@ -220,7 +220,7 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
     let painter = ui.painter();
     match (mark.advice.verdict, mark.advice.stem, mark.advice.verdict.direction()) {
         (Verdict::NoError, ..) => {
-            for stem in Stem::BLAMED {
+            for stem in Stem::TARGETS {
                 let y = geometry.lane(stem);
                 painter.hline(span.shrink(0.5), y, (3.0, colours.good.gamma_multiply(opacity)));
             }
@@ -238,7 +238,7 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
         }
         // Nothing was said: a small ring on each lane, for "listened, and could not tell".
         _ => {
-            for stem in Stem::BLAMED {
+            for stem in Stem::TARGETS {
                 let stroke = Stroke::new(1.0, colours.dim.gamma_multiply(opacity));
                 painter.circle(pos2(x, geometry.lane(stem)), 1.75, colours.well, stroke);
             }

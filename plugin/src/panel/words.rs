@@ -52,8 +52,8 @@ pub fn headline(view: &View) -> Headline {
         }
         (Activity::Waiting, None) => quiet("Ready", "Press play. Advice comes after ten seconds of sound."),
         (Activity::Paused, None) => quiet("Paused", "Press play. Advice comes after ten seconds of sound."),
-        (Activity::Listening { heard_s }, None) => {
-            quiet(&listening(*heard_s), "Advice comes with ten seconds of sound.")
+        (Activity::Listening { buffered_s }, None) => {
+            quiet(&listening(*buffered_s), "Advice comes with ten seconds of sound.")
         }
     }
 }
@@ -113,8 +113,11 @@ pub fn said(advice: &Advice) -> String {
 }
 
 /// "Listening… 6 s".
-pub fn listening(heard_s: f32) -> String {
-    format!("Listening… {} s", if heard_s.is_finite() { heard_s.clamp(0.0, 10.0).floor() as i32 } else { 0 })
+pub fn listening(buffered_s: f32) -> String {
+    format!(
+        "Listening… {} s",
+        if buffered_s.is_finite() { buffered_s.clamp(0.0, 10.0).floor() as i32 } else { 0 }
+    )
 }
 
 /// What the plugin is doing, for the corner of the header.
@@ -123,7 +126,7 @@ pub fn activity(view: &View) -> String {
         Activity::Loading => "Loading the model…".to_string(),
         Activity::NoModel => "No model".to_string(),
         Activity::Waiting => "Ready".to_string(),
-        Activity::Listening { heard_s } => listening(*heard_s),
+        Activity::Listening { buffered_s } => listening(*buffered_s),
         Activity::Paused => "Paused".to_string(),
         Activity::Bypassed => "Bypassed".to_string(),
         Activity::CatchingUp { left } => format!("{left} left"),
@@ -132,15 +135,15 @@ pub fn activity(view: &View) -> String {
 
 /// "Can't tell", and why where it can be seen: stems that belong to the song and were not heard in the window.
 fn cannot_tell(view: &View, advice: &Advice) -> String {
-    let heard = |stem: Stem| advice.levels_lu[stem].is_some();
-    let missing: Vec<Stem> = if Stem::BLAMED.into_iter().any(heard) {
+    let present = |stem: Stem| advice.levels_lu[stem].is_some();
+    let missing: Vec<Stem> = if Stem::TARGETS.into_iter().any(present) {
         let belongs = |stem: Stem| match &view.choices.stems {
             Some(stems) => stems[stem],
             None => view.history.iter().any(|mark| mark.advice.levels_lu[stem].is_some()),
         };
-        Stem::BLAMED.into_iter().filter(|&stem| !heard(stem) && belongs(stem)).collect()
+        Stem::TARGETS.into_iter().filter(|&stem| !present(stem) && belongs(stem)).collect()
     } else {
-        Stem::BLAMED.to_vec()
+        Stem::TARGETS.to_vec()
     };
     match missing.as_slice() {
         [] => "Can't tell".to_string(),

@@ -2,8 +2,8 @@
 
 use crate::usual;
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::features::{FeatureSettings, MelPower};
-use mixing_buddy_core::{Advice, CancelFlag, Engine, Heard, PerStem, Request, Result};
+use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, PerStem, Request, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ pub trait Advisor: Send + Sync {
     ///
     /// # Errors
     /// When the model fails or is cancelled.
-    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard>;
+    fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis>;
     /// Answers about what was heard.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
-    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
+    fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
     /// Several windows as one.
-    fn pool(&self, heard: &[Heard]) -> Option<Heard>;
+    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis>;
     /// The balance of windows that are right.
-    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance>;
+    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance>;
 }
 
 impl Advisor for Engine {
@@ -56,20 +56,20 @@ impl Advisor for Engine {
         usual::bands_lu(self.norms())
     }
 
-    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
-        self.hear_power(power, cancel)
+    fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
+        self.analyze_power(power, cancel)
     }
 
-    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
-        Engine::answer(self, heard, request, cancel)
+    fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+        Engine::answer(self, analysis, request, cancel)
     }
 
-    fn pool(&self, heard: &[Heard]) -> Option<Heard> {
-        Engine::pool(self, heard)
+    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
+        Engine::pool(self, analysis)
     }
 
-    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
-        Engine::reference_of(self, heard)
+    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
+        Engine::reference_of(self, analysis)
     }
 }
 

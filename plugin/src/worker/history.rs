@@ -1,7 +1,7 @@
 //! Judged windows by their place in the song: the newest verdict at each place, and what was heard there.
 
 use crate::view::Mark;
-use mixing_buddy_core::{Advice, Heard};
+use mixing_buddy_core::{Advice, Analysis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const AGREEING_OF: usize = 5;
 struct Entry {
     mark: Arc<Mark>,
     /// None for marks that came with the project: numbers of the sound are not saved a window.
-    heard: Option<Heard>,
+    analysis: Option<Analysis>,
 }
 
 /// The song so far.
@@ -32,17 +32,17 @@ impl History {
         for mark in marks.into_iter().take(MOST_MARKS) {
             if mark.start_s.is_finite() && mark.end_s.is_finite() {
                 history.next_order = history.next_order.max(mark.order.saturating_add(1));
-                history.places.insert(place(mark.start_s), Entry { mark: Arc::new(mark), heard: None });
+                history.places.insert(place(mark.start_s), Entry { mark: Arc::new(mark), analysis: None });
             }
         }
         history
     }
 
     /// Adds a judged window, which replaces the one at its place.
-    pub fn insert(&mut self, start_s: f64, end_s: f64, advice: Advice, heard: Heard) -> Arc<Mark> {
+    pub fn insert(&mut self, start_s: f64, end_s: f64, advice: Advice, analysis: Analysis) -> Arc<Mark> {
         let mark = Arc::new(Mark { start_s, end_s, order: self.next_order, current: true, advice });
         self.next_order += 1;
-        self.places.insert(place(start_s), Entry { mark: mark.clone(), heard: Some(heard) });
+        self.places.insert(place(start_s), Entry { mark: mark.clone(), analysis: Some(analysis) });
         while self.places.len() > MOST_MARKS {
             let Some(oldest) =
                 self.places.iter().min_by_key(|(_, entry)| entry.mark.order).map(|(at, _)| *at)
@@ -74,12 +74,12 @@ impl History {
     }
 
     /// What was heard in the newest windows since the last "Start over", newest first, with their marks.
-    pub fn recent(&self, count: usize) -> Vec<(Arc<Mark>, &Heard)> {
-        let mut recent: Vec<(Arc<Mark>, &Heard)> = self
+    pub fn recent(&self, count: usize) -> Vec<(Arc<Mark>, &Analysis)> {
+        let mut recent: Vec<(Arc<Mark>, &Analysis)> = self
             .places
             .values()
             .filter(|entry| entry.mark.current)
-            .filter_map(|entry| Some((entry.mark.clone(), entry.heard.as_ref()?)))
+            .filter_map(|entry| Some((entry.mark.clone(), entry.analysis.as_ref()?)))
             .collect();
         recent.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.order));
         recent.truncate(count);
@@ -96,18 +96,18 @@ impl History {
     }
 
     /// Everything heard since the last "Start over".
-    pub fn evidence(&self) -> Vec<Heard> {
+    pub fn evidence(&self) -> Vec<Analysis> {
         self.places
             .values()
             .filter(|entry| entry.mark.current)
-            .filter_map(|entry| entry.heard.clone())
+            .filter_map(|entry| entry.analysis.clone())
             .collect()
     }
 
     /// The mix was changed: what was heard counts no longer.
     pub fn start_over(&mut self) {
         for entry in self.places.values_mut() {
-            entry.heard = None;
+            entry.analysis = None;
             if entry.mark.current {
                 entry.mark = Arc::new(Mark { current: false, ..(*entry.mark).clone() });
             }

@@ -4,14 +4,14 @@
 //! | --- | --- |
 //! | [`session`] | what an instance knows and does, step by step |
 //! | [`advisor`] | what is needed of a model; [`models`] shares one copy among all instances |
-//! | [`listener`] | captured sound to windows of features; [`windows`] holds and queues them |
+//! | [`framer`] | captured sound to windows of features; [`windows`] holds and queues them |
 //! | [`history`] | judged windows by place |
 //! | [`reference`](mod@reference) | measures a file in small steps |
 //! | [`platform`] | priority, and keeping the library in memory |
 
 pub mod advisor;
+pub mod framer;
 pub mod history;
-pub mod listener;
 pub mod models;
 pub mod platform;
 pub mod reference;

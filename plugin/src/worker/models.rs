@@ -1,13 +1,11 @@
 //! One copy of a model for all instances of the process: shared, weakly held, loaded by whichever worker comes first.
 
 use super::advisor::{Advisor, ModelSource, Wanted};
+use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::engine::best_device;
 use mixing_buddy_core::{CancelFlag, Engine, Error, Result};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-
-/// The weights that ship.
-static BUILT_IN: &[u8] = include_bytes!("../../../assets/compact.mixbuddy");
 
 /// Models in use or being loaded. Locked for moments only, never while loading.
 static MODELS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
@@ -58,7 +56,7 @@ fn load(wanted: &Wanted, cancel: &CancelFlag) -> Result<Engine> {
         Engine::from_bytes(name, bytes, cancel)
     };
     match &wanted.path {
-        None => from_bytes(Path::new("compact (built in)"), BUILT_IN),
+        None => from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE),
         Some(path) => {
             let bytes = std::fs::read(path).map_err(Error::io(path))?;
             from_bytes(path, &bytes)
@@ -103,7 +101,7 @@ mod tests {
     #[test]
     fn the_first_sensitivity_is_the_built_in_models_own() {
         // Not the shared copy, whose users the other test counts.
-        let model = Engine::from_bytes("built-in".as_ref(), BUILT_IN, &CancelFlag::new()).unwrap();
+        let model = Engine::from_bytes("built-in".as_ref(), SHIPPED_BUNDLE, &CancelFlag::new()).unwrap();
         let off = model.threshold() - crate::params::DEFAULT_SENSITIVITY;
         assert!(off.abs() <= 0.025, "the model speaks from {}", model.threshold());
     }

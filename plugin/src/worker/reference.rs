@@ -3,8 +3,8 @@
 use super::advisor::Advisor;
 use crate::view::Reference;
 use mixing_buddy_core::audio::ModelRateStream;
-use mixing_buddy_core::features::{FeatureSettings, FeatureStream, MelPower};
-use mixing_buddy_core::{CancelFlag, Error, Heard, PerStem, Result, Stem};
+use mixing_buddy_core::features::{BandPower, FeatureSettings, FeatureStream};
+use mixing_buddy_core::{Analysis, CancelFlag, Error, PerStem, Result, Stem};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ pub struct ReferenceJob {
     /// From one window to the next, in samples.
     spacing: u64,
     rows: Vec<f32>,
-    heard: Vec<Heard>,
+    analysis: Vec<Analysis>,
     left: Vec<f32>,
     right: Vec<f32>,
 }
@@ -63,7 +63,7 @@ impl ReferenceJob {
             window_start: 0,
             spacing: (spacing_s * f64::from(settings.sample_rate_hz)) as u64,
             rows: Vec::new(),
-            heard: Vec::new(),
+            analysis: Vec::new(),
             left: Vec::new(),
             right: Vec::new(),
             settings: settings.clone(),
@@ -88,7 +88,7 @@ impl ReferenceJob {
                 return Err(too_long(&self.path));
             }
             if self.take_chunk() {
-                self.hear(advisor, cancel)?;
+                self.analyze(advisor, cancel)?;
                 break;
             }
         }
@@ -110,17 +110,17 @@ impl ReferenceJob {
         self.settings.frames(self.settings.window_samples())
     }
 
-    fn hear(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<()> {
-        let mels = self.settings.mels;
-        let patches = self.rows.len() / (2 * mels) / self.settings.patch_frames;
+    fn analyze(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<()> {
+        let bands = self.settings.bands;
+        let patches = self.rows.len() / (2 * bands) / self.settings.patch_frames;
         let frames = (patches * self.settings.patch_frames).min(self.window_frames());
         let (mut mid, mut side) = (Vec::new(), Vec::new());
-        for row in self.rows.chunks_exact(2 * mels).take(frames) {
-            mid.extend_from_slice(&row[..mels]);
-            side.extend_from_slice(&row[mels..]);
+        for row in self.rows.chunks_exact(2 * bands).take(frames) {
+            mid.extend_from_slice(&row[..bands]);
+            side.extend_from_slice(&row[bands..]);
         }
-        let heard = advisor.hear(&MelPower { frames, mels, mid, side }, cancel)?;
-        self.heard.push(heard);
+        let analysis = advisor.analyze(&BandPower { frames, bands, mid, side }, cancel)?;
+        self.analysis.push(analysis);
         self.rows.clear();
         self.features.restart();
         // What was decoded beyond this window is gone, so the next one begins after it at the earliest.
@@ -134,12 +134,12 @@ impl ReferenceJob {
         let frames = self.rows.len() / self.features.row_values();
         let left_s = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
         if left_s >= FeatureSettings::SHORTEST_S {
-            self.hear(advisor, cancel)?;
-        } else if self.heard.is_empty() {
+            self.analyze(advisor, cancel)?;
+        } else if self.analysis.is_empty() {
             return Err(Error::audio(&self.path, "is shorter than three seconds, which says too little"));
         }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
-        reference_of(advisor, name, &self.heard)
+        reference_of(advisor, name, &self.analysis)
             .ok_or_else(|| Error::audio(&self.path, "holds no vocals, drums or bass that could be heard"))
     }
 }
@@ -149,8 +149,8 @@ fn too_long(path: &Path) -> Error {
 }
 
 /// The balance of windows that are right; none where nothing was heard in them.
-pub fn reference_of(advisor: &dyn Advisor, name: String, heard: &[Heard]) -> Option<Reference> {
-    let audible: Vec<Heard> = heard.iter().filter(|window| !window.silent).cloned().collect();
+pub fn reference_of(advisor: &dyn Advisor, name: String, analysis: &[Analysis]) -> Option<Reference> {
+    let audible: Vec<Analysis> = analysis.iter().filter(|window| !window.silent).cloned().collect();
     let balance = advisor.reference_of(&audible)?;
     let levels_lu = PerStem::from_fn(|stem: Stem| {
         let levels: Vec<f32> = audible.iter().filter_map(|window| window.levels_lu[stem]).collect();

@@ -1,7 +1,7 @@
 //! Windows of features in compact form, and the queue in which they wait to be judged.
 
 use half::f16;
-use mixing_buddy_core::features::{FeatureSettings, MelPower};
+use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -62,16 +62,16 @@ impl Window {
     }
 
     /// The features as the model takes them.
-    pub fn power(&self, settings: &FeatureSettings) -> MelPower {
-        let mels = settings.mels;
+    pub fn power(&self, settings: &FeatureSettings) -> BandPower {
+        let bands = settings.bands;
         let values: usize = self.slabs.iter().map(|slab| slab.values.len()).sum();
-        let frames = values / (2 * mels);
-        let (mut mid, mut side) = (Vec::with_capacity(frames * mels), Vec::with_capacity(frames * mels));
-        for row in self.slabs.iter().flat_map(|slab| slab.values.chunks_exact(2 * mels)) {
-            mid.extend(row[..mels].iter().map(|value| value.to_f32().exp2()));
-            side.extend(row[mels..].iter().map(|value| value.to_f32().exp2()));
+        let frames = values / (2 * bands);
+        let (mut mid, mut side) = (Vec::with_capacity(frames * bands), Vec::with_capacity(frames * bands));
+        for row in self.slabs.iter().flat_map(|slab| slab.values.chunks_exact(2 * bands)) {
+            mid.extend(row[..bands].iter().map(|value| value.to_f32().exp2()));
+            side.extend(row[bands..].iter().map(|value| value.to_f32().exp2()));
         }
-        MelPower { frames, mels, mid, side }
+        BandPower { frames, bands, mid, side }
     }
 }
 

@@ -9,9 +9,9 @@ use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
 use mixing_buddy::worker::session::{Next, Parts, Session};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
-use mixing_buddy_core::features::{FeatureSettings, MelPower};
+use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::{
-    Advice, BestAnswer, CancelFlag, Error, Heard, PerStem, Request, Result, Stem, Verdict,
+    Advice, Analysis, BestAnswer, CancelFlag, Error, PerStem, Request, Result, Stem, Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ pub struct Fake {
     pub settings: FeatureSettings,
     pub device: &'static str,
     pub script: Mutex<VecDeque<Act>>,
-    pub heard: AtomicUsize,
+    pub analysis: AtomicUsize,
     pub answered: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
 }
@@ -53,7 +53,7 @@ impl Fake {
                 sample_rate_hz: RATE_HZ,
                 fft_samples: 256,
                 hop_samples: 160,
-                mels: 12,
+                bands: 12,
                 lowest_hz: 60.0,
                 highest_hz: 3_900.0,
                 patch_frames: 5,
@@ -61,14 +61,14 @@ impl Fake {
             },
             device,
             script: Mutex::new(script.into_iter().collect()),
-            heard: AtomicUsize::new(0),
+            analysis: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             requests: Mutex::default(),
         })
     }
 
-    pub fn heard(&self) -> usize {
-        self.heard.load(Ordering::SeqCst)
+    pub fn analysis(&self) -> usize {
+        self.analysis.load(Ordering::SeqCst)
     }
 }
 
@@ -93,8 +93,8 @@ impl Advisor for Fake {
         PerStem::from_fn(|_| (-9.0, -3.0))
     }
 
-    fn hear(&self, power: &MelPower, cancel: &CancelFlag) -> Result<Heard> {
-        self.heard.fetch_add(1, Ordering::SeqCst);
+    fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
+        self.analysis.fetch_add(1, Ordering::SeqCst);
         let act = self.script.lock().unwrap().pop_front();
         match act {
             Some(Act::Fail) => return Err(Error::Format("out of memory".into())),
@@ -112,18 +112,18 @@ impl Advisor for Fake {
         let level_db =
             (10.0 * (total / (power.frames * self.settings.hop_samples) as f64 + 1e-12).log10()) as f32;
         let stem = StemReading { level_db, error_db: 1.0, presence: 1.0, summary: vec![0.5; 4] };
-        Ok(Heard {
+        Ok(Analysis {
             silent: level_db < -90.0,
             reading: PerStem::from_fn(|_| stem.clone()),
             levels_lu: PerStem::from_fn(|_| Some(level_db)),
         })
     }
 
-    fn answer(&self, heard: &Heard, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
+    fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
         cancel.check()?;
         self.answered.fetch_add(1, Ordering::SeqCst);
         self.requests.lock().unwrap().push(request.clone());
-        let level_db = heard.reading.vocals.level_db;
+        let level_db = analysis.reading.vocals.level_db;
         let (verdict, stem, gain_db) = if level_db > -20.0 {
             (Verdict::Loud, Some(Stem::Vocals), Some(-4.0))
         } else {
@@ -136,17 +136,17 @@ impl Advisor for Fake {
             gain_db_sd: gain_db.map(|_| 1.0),
             confidence: 0.8,
             best: BestAnswer { verdict, stem, gain_db },
-            levels_lu: heard.levels_lu,
+            levels_lu: analysis.levels_lu,
             text: format!("Heard at {level_db:.0} dB. {}", request.question),
         })
     }
 
-    fn pool(&self, heard: &[Heard]) -> Option<Heard> {
-        heard.last().cloned()
+    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
+        analysis.last().cloned()
     }
 
-    fn reference_of(&self, heard: &[Heard]) -> Option<ReferenceBalance> {
-        heard.last().map(|heard| ReferenceBalance { level_db: heard.levels_lu })
+    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
+        analysis.last().map(|analysis| ReferenceBalance { level_db: analysis.levels_lu })
     }
 }
 

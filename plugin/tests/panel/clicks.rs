@@ -155,7 +155,7 @@ fn chooses_anchor_stems_and_hop() {
 }
 
 #[test]
-fn says_again_that_stems_are_as_heard() {
+fn sets_the_stems_back_to_those_detected() {
     let harness = after_click(scenes::reference(), "As heard");
     assert_eq!(harness.state().sent(), [Command::SetStems(None)]);
 }
@@ -306,7 +306,7 @@ fn no_value_makes_the_panel_fall_over() {
         history.push(mark.clone());
         scene.view.history = std::sync::Arc::new(history);
         scene.view.newest = Some(mark);
-        scene.view.activity = mixing_buddy::view::Activity::Listening { heard_s: value };
+        scene.view.activity = mixing_buddy::view::Activity::Listening { buffered_s: value };
         scene.view.levels_lu = PerStem::from_fn(|_| Some(value));
         scene.view.usual_lu = PerStem::from_fn(|_| (value, value));
         scene.view.reference_progress = Some(value);

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use mixing_buddy_cli::lines::{Kind, json_line, song_text, window_text};
 use mixing_buddy_tests::host::Library;
 use mixing_buddy_tests::{playback, song};
-use mixing_buddy_trainer::cli::lines::{Kind, json_line, song_text, window_text};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

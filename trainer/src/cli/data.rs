@@ -1,6 +1,6 @@
 //! `data`: from a collection of songs to an index, and from there to training samples.
 
-use crate::dataset::{ImportOptions, Index, Layout, import};
+use crate::collections::{ImportOptions, Index, Layout, import};
 use crate::files;
 use crate::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use crate::text::{Instructions, Templates, TextSampler, templates::TEMPLATE_FILES};

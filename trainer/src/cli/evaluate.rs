@@ -1,16 +1,16 @@
 //! `evaluate`: the benchmark on a folder of songs.
 
-use super::advise::open_engine;
-use crate::evaluate::plot::plot_report;
-use crate::evaluate::{Advisor, Answered, NormsSource, Protocol, Question, Settings, SongAudio, evaluate};
-use crate::songs::{find_songs, load_song};
+use crate::collections::{find_songs, load_song};
+use crate::evaluation::plot::plot_report;
+use crate::evaluation::{Advisor, Answered, NormsSource, Question, Settings, evaluate};
+use crate::protocol::{Protocol, SongAudio};
 use anyhow::Result;
 use clap::Args;
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::Balance;
-use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request};
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
 use std::path::PathBuf;
 
 /// Options of `evaluate`.
@@ -50,12 +50,12 @@ struct EngineAdvisor {
 }
 
 /// Level reported where a stem is not heard, in dB against the rest.
-const UNHEARD_DB: f64 = -40.0;
+const ABSENT_LEVEL_DB: f64 = -40.0;
 
 impl EngineAdvisor {
-    fn ask(&self, heard: &Heard, question: &Question) -> Result<Answered> {
+    fn ask(&self, analysis: &Analysis, question: &Question) -> Result<Answered> {
         let reference = question.reference_db.map(|levels| ReferenceBalance {
-            level_db: levels.map(|level| (*level > UNHEARD_DB).then_some(*level as f32)),
+            level_db: levels.map(|level| (*level > ABSENT_LEVEL_DB).then_some(*level as f32)),
         });
         let request = Request {
             question: DEFAULT_QUESTION.into(),
@@ -63,24 +63,24 @@ impl EngineAdvisor {
             reference,
             ..Request::default()
         };
-        let advice = self.engine.answer(heard, &request, &self.cancel)?;
+        let advice = self.engine.answer(analysis, &request, &self.cancel)?;
         Ok(Answered { best: Some(advice.best), confidence: f64::from(advice.confidence) })
     }
 }
 
 impl Advisor for EngineAdvisor {
-    type Heard = Heard;
+    type Analysis = Analysis;
 
-    fn hear(&mut self, mix: &StereoPcm) -> Result<Heard> {
-        Ok(self.engine.hear(mix, &self.cancel)?)
+    fn analyze(&mut self, mix: &StereoPcm) -> Result<Analysis> {
+        Ok(self.engine.analyze(mix, &self.cancel)?)
     }
 
-    fn meter_db(&self, heard: &Heard) -> PerStem<f64> {
-        PerStem::from_fn(|stem| f64::from(heard.reading[stem].level_db).max(UNHEARD_DB))
+    fn meter_db(&self, analysis: &Analysis) -> PerStem<f64> {
+        PerStem::from_fn(|stem| f64::from(analysis.reading[stem].level_db).max(ABSENT_LEVEL_DB))
     }
 
-    fn answer(&mut self, heard: &Heard, question: &Question) -> Result<Answered> {
-        self.ask(heard, question)
+    fn answer(&mut self, analysis: &Analysis, question: &Question) -> Result<Answered> {
+        self.ask(analysis, question)
     }
 
     fn answer_without_audio(&mut self, question: &Question) -> Result<Answered> {
@@ -99,7 +99,7 @@ impl Advisor for EngineAdvisor {
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let mut advisor =
-        EngineAdvisor { engine: open_engine(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
+        EngineAdvisor { engine: Engine::open(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
     let norms = NormsSource::open(args.norms.as_deref())?;
     let mut left_out = Vec::new();
     let songs = find_songs(&args.songs)?;
@@ -114,7 +114,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
             eprint!(
                 "\r{} songs, {} windows, {} answers ",
-                progress.songs_done, progress.windows_heard, progress.samples_answered
+                progress.songs_done, progress.windows_analyzed, progress.samples_answered
             );
             Ok(())
         })?;

@@ -1,7 +1,7 @@
 //! `export` and `import-adapter`: weights out to others' programs, and back.
 
-use crate::export::{AdvisorWeights, CardFacts, export_peft, import_adapter, run_file, save_imported};
 use crate::train::calibrate::build_bundle;
+use crate::weights::{AdvisorWeights, CardFacts, export_peft, import_adapter, run_file, save_imported};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

@@ -1,11 +1,8 @@
 //! The commands, one file each.
 
-mod advise;
 mod data;
-pub mod demo;
 mod evaluate;
 mod export;
-pub mod lines;
 mod training;
 
 use anyhow::Result;
@@ -21,8 +18,12 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Says window by window, and for the song as a whole, whether its balance is right
-    Advise(advise::AdviseArgs),
+    /// Moved: `mixing-buddy advise`
+    #[command(hide = true, disable_help_flag = true)]
+    Advise {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        args: Vec<String>,
+    },
     /// Runs the benchmark on a folder of songs with stems
     Evaluate(evaluate::EvaluateArgs),
     /// Imports collections of songs and makes training samples of them
@@ -53,7 +54,9 @@ enum Command {
 /// Whatever the command fails with, as a sentence that names file and cause.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
-        Command::Advise(args) => advise::run(&args),
+        Command::Advise { .. } => anyhow::bail!(
+            "`advise` moved to the command line for engineers: run `mixing-buddy advise`, or `cargo xtask advise` here"
+        ),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),

@@ -1,16 +1,16 @@
 //! Commands that make weights.
 
 use super::data::IndexOptions;
-use crate::data::prepare::{PrepareOptions, prepare};
-use crate::data::sources::{songs_below, songs_of_index};
+use crate::collections::sources::{songs_below, songs_of_index};
+use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::text::{TextSampler, train_tokenizer};
-use crate::train::advisor::train_advisor;
 use crate::train::calibrate::build_bundle;
-use crate::train::decoder::train_decoder;
 use crate::train::device::open_device;
-use crate::train::dpo::train_dpo;
-use crate::train::encoder::train_encoder;
 use crate::train::run::RunStart;
+use crate::train::runs::advisor::train_advisor;
+use crate::train::runs::decoder::train_decoder;
+use crate::train::runs::dpo::train_dpo;
+use crate::train::runs::encoder::train_encoder;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
@@ -96,7 +96,7 @@ Of the configuration's keys, these fit a run to the machine:
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
-        hearing: HearingArgs,
+        reader: CacheArgs,
         /// Pretrained decoder (`decoder.safetensors`, or a bundle's)
         #[arg(long)]
         decoder: PathBuf,
@@ -111,7 +111,7 @@ Of the configuration's keys, these fit a run to the machine:
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
-        hearing: HearingArgs,
+        reader: CacheArgs,
         /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
         #[arg(long)]
         advisor: PathBuf,
@@ -120,7 +120,7 @@ Of the configuration's keys, these fit a run to the machine:
 
 /// What a run hears, and through what.
 #[derive(Args)]
-pub struct HearingArgs {
+pub struct CacheArgs {
     /// Folder of feature maps
     #[arg(long)]
     cache: PathBuf,
@@ -259,11 +259,11 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
     match command {
         TrainCommand::Encoder { cache, .. } => train_encoder(&begin, cache),
         TrainCommand::Decoder { tokenizer, .. } => train_decoder(&begin, tokenizer),
-        TrainCommand::Advisor { hearing, decoder, .. } => {
-            train_advisor(&begin, &hearing.cache, &hearing.encoder, decoder)
+        TrainCommand::Advisor { reader, decoder, .. } => {
+            train_advisor(&begin, &reader.cache, &reader.encoder, decoder)
         }
-        TrainCommand::Dpo { hearing, advisor, .. } => {
-            train_dpo(&begin, &hearing.cache, &hearing.encoder, advisor)
+        TrainCommand::Dpo { reader, advisor, .. } => {
+            train_dpo(&begin, &reader.cache, &reader.encoder, advisor)
         }
     }
 }
@@ -293,7 +293,7 @@ pub(super) fn tokenizer(args: &TokenizerArgs) -> Result<()> {
 }
 
 pub(super) fn norms(args: &NormsArgs) -> Result<()> {
-    crate::norms_fit::fit_norms(&args.csv, &args.out, args.seed)?;
+    crate::oracle::fit::fit_norms(&args.csv, &args.out, args.seed)?;
     eprintln!("{} is written", args.out.display());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The audio of samples, made again from their lines: bit for bit the same on every occasion.
 
 use super::line::SampleLine;
-use crate::dataset::{Chunk, Index, SongEntry, SongReader};
+use crate::collections::{Chunk, Index, SongEntry, SongReader};
 use crate::files;
 use crate::progress::progress;
 use anyhow::{Context, Result, ensure};

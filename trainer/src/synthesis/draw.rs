@@ -2,11 +2,11 @@
 
 use super::line::{LineLevels, PromptKind, SampleLine};
 use super::settings::SynthesisSettings;
-use crate::dataset::{ChunkEntry, Index, SongEntry};
+use crate::collections::{ChunkEntry, Index, SongEntry};
+use crate::protocol::Category;
 use crate::text::{Instructions, TextSampler};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::language::{Decision, Intent, StemError, render};
-use mixing_buddy_core::norms::Category;
 use mixing_buddy_core::{PerStem, Stem};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -100,7 +100,7 @@ impl<'a> Synthesizer<'a> {
                 }
             }
         });
-        let candidates: Vec<Stem> = Stem::BLAMED.into_iter().filter(|stem| present[*stem]).collect();
+        let candidates: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| present[*stem]).collect();
         let target = *candidates.choose(&mut rng).context("no stem of the chunk may be blamed")?;
         let others: Vec<Stem> = candidates.iter().copied().filter(|stem| *stem != target).collect();
         let category = self.category(&mut rng);
@@ -202,7 +202,7 @@ impl<'a> Synthesizer<'a> {
             Category::VeryQuiet | Category::VeryLoud => 9.0,
             _ => 4.5,
         };
-        let error = category.direction().filter(|_| intent.may_blame(target)).map(|direction| StemError {
+        let error = category.direction().filter(|_| intent.may_target(target)).map(|direction| StemError {
             stem: target,
             direction,
             size_db,

@@ -1,6 +1,6 @@
 //! One training sample, as a line of JSON.
 
-use mixing_buddy_core::norms::Category;
+use crate::protocol::Category;
 use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
 //! What is drawn how often, as in a TOML file.
 
-use crate::dataset::ChunkEntry;
-use crate::evaluate::protocol::ACTIVE_SHARE;
+use crate::collections::ChunkEntry;
+use crate::protocol::ACTIVE_SHARE;
+use crate::protocol::Category;
+use crate::protocol::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
 use anyhow::{Context, Result, ensure};
-use mixing_buddy_core::norms::Category;
-use mixing_buddy_core::norms::chunks::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
 use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -57,7 +57,7 @@ impl GateSettings {
         let is_enough = if self.all_stems {
             count == Stem::ALL.len()
         } else {
-            count >= 2 && Stem::BLAMED.into_iter().any(|stem| present[stem])
+            count >= 2 && Stem::TARGETS.into_iter().any(|stem| present[stem])
         };
         (chunk.mix_dbfs > self.mixture_dbfs && is_enough).then_some(present)
     }

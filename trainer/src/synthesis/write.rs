@@ -3,7 +3,7 @@
 use super::audio::AudioWriter;
 use super::draw::Synthesizer;
 use super::line::SampleLine;
-use crate::dataset::Index;
+use crate::collections::Index;
 use crate::files;
 use crate::progress::progress;
 use anyhow::{Context, Result};

@@ -205,7 +205,7 @@ fn tokenizer_corpus(sampler: &TextSampler) -> Result<Vec<String>> {
 
 /// A decision with this intent: right, or one of the stems that may be blamed, either way, 3 to 12 dB.
 pub fn random_decision(intent: Intent, rng: &mut impl Rng) -> Result<Decision> {
-    let stems: Vec<Stem> = Stem::BLAMED.into_iter().filter(|stem| intent.may_blame(*stem)).collect();
+    let stems: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| intent.may_target(*stem)).collect();
     let error = match (rng.random_bool(0.2), stems.choose(rng), Direction::ALL.choose(rng)) {
         (false, Some(stem), Some(direction)) => {
             Some(StemError { stem: *stem, direction: *direction, size_db: rng.random_range(3.0..12.0) })

@@ -1,24 +1,21 @@
 //! Puts encoder and decoder into one bundle and fits its calibration on held-out licensed songs.
 
-use super::checkpoint::{Part, load_part, load_tensors};
-use super::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
-use super::heard::songs_for_calibration;
+use super::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
+use super::examples::readings::songs_for_calibration;
 use crate::files;
+use crate::weights::{Part, TOKENIZER, field, load_part, load_tensors};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
 use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::NormsSummary;
-use mixing_buddy_core::{CancelFlag, Engine, Heard, PerStem, Request, Stem};
-use serde::de::DeserializeOwned;
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request, Stem};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The shipped norms and tokenizer go into every bundle.
-pub(crate) const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
 /// Confidence is worth speaking from where three of four such answers are right.
-const SPEAKING_PRECISION: f64 = 0.75;
+const ADVICE_PRECISION: f64 = 0.75;
 
 /// Builds a bundle of trained weights, calibrated on the `calib` songs of `cache`, and writes it beside and renamed.
 ///
@@ -53,36 +50,27 @@ pub fn build_bundle(
     let norms = NormsSummary::shipped();
     let songs = songs_for_calibration(cache)?;
 
-    let listener = Encoder::new(
+    let encoder = Encoder::new(
         &mixing_buddy_core::nn::Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu),
         &info.encoder,
         &info.features,
     )?;
     let questions = general_questions(0.6, 0.5);
-    let heard = hear_flawed(&listener, &info.features, &songs, &questions, Windows::Drawn(600), 77)
+    let readings = read_flaws(&encoder, &info.features, &songs, &questions, Windows::Drawn(600), 77)
         .context("the `calib` songs cannot be measured with")?;
-    fit_meter(&heard, &mut info.calibration);
+    fit_meter(&readings, &mut info.calibration);
 
     let engine =
         Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
-    fit_confidence(&engine, &heard, &mut info.calibration)?;
+    fit_confidence(&engine, &readings, &mut info.calibration)?;
     files::replace(out, Bundle::write(&info, TOKENIZER, norms, &weights)?)?;
     Ok(info.calibration)
 }
 
-pub(crate) fn field<T: DeserializeOwned>(
-    metadata: &std::collections::HashMap<String, String>,
-    key: &str,
-    path: &Path,
-) -> Result<T> {
-    let text = metadata.get(key).with_context(|| format!("{} does not state its '{key}'", path.display()))?;
-    serde_json::from_str(text).with_context(|| format!("{}: its '{key}' cannot be read", path.display()))
-}
-
 /// The meter's spread a stem: what the rule that stands beside the language model takes its errors to be.
-fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
-    for (stem, slot) in Stem::BLAMED.into_iter().zip(&mut calibration.meter_sd_db) {
-        let errors: Vec<f64> = heard
+fn fit_meter(readings: &[FlawReading], calibration: &mut Calibration) {
+    for (stem, slot) in Stem::TARGETS.into_iter().zip(&mut calibration.meter_sd_db) {
+        let errors: Vec<f64> = readings
             .iter()
             .filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0)
             .map(|flaw| f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem])
@@ -96,22 +84,23 @@ fn fit_meter(heard: &[HeardFlaw], calibration: &mut Calibration) {
 }
 
 /// Temperatures by the log-likelihood of "the best answer is right"; the threshold by precision.
-fn fit_confidence(engine: &Engine, heard: &[HeardFlaw], calibration: &mut Calibration) -> Result<()> {
-    let mut spoken = Vec::new();
-    for flaw in heard {
-        let heard = Heard { silent: false, reading: flaw.reading.clone(), levels_lu: PerStem::default() };
+fn fit_confidence(engine: &Engine, readings: &[FlawReading], calibration: &mut Calibration) -> Result<()> {
+    let mut generated = Vec::new();
+    for flaw in readings {
+        let readings =
+            Analysis { silent: false, reading: flaw.reading.clone(), levels_lu: PerStem::default() };
         let request = Request {
             question: DEFAULT_QUESTION.into(),
             anchor: flaw.anchor,
             reference: flaw.reference,
             ..Request::default()
         };
-        let outcomes = engine.speak(&heard, &request, &CancelFlag::new())?.outcomes;
-        spoken.push((outcomes, outcomes.best().0 == flaw.error, flaw.reference.is_some()));
+        let outcomes = engine.generate(&readings, &request, &CancelFlag::new())?.outcomes;
+        generated.push((outcomes, outcomes.best().0 == flaw.error, flaw.reference.is_some()));
     }
     let fit = |with_reference: bool| {
         let loss = |temperature: f32| -> f64 {
-            spoken
+            generated
                 .iter()
                 .filter(|(_, _, reference)| *reference == with_reference)
                 .map(|(outcomes, right, _)| {
@@ -125,7 +114,7 @@ fn fit_confidence(engine: &Engine, heard: &[HeardFlaw], calibration: &mut Calibr
     };
     calibration.temperature = fit(false);
     calibration.reference_temperature = fit(true);
-    let mut confident: Vec<(f32, bool)> = spoken
+    let mut confident: Vec<(f32, bool)> = generated
         .iter()
         .map(|(outcomes, right, reference)| {
             let t = if *reference { calibration.reference_temperature } else { calibration.temperature };
@@ -136,7 +125,7 @@ fn fit_confidence(engine: &Engine, heard: &[HeardFlaw], calibration: &mut Calibr
     let (mut right, mut threshold) = (0, 0.9);
     for (count, (confidence, is_right)) in confident.iter().enumerate() {
         right += usize::from(*is_right);
-        if right as f64 >= SPEAKING_PRECISION * (count + 1) as f64 {
+        if right as f64 >= ADVICE_PRECISION * (count + 1) as f64 {
             threshold = *confidence;
         }
     }

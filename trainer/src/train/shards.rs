@@ -45,18 +45,18 @@ impl BatchSplit {
     }
 
     /// Examples of one part.
-    pub fn examples_a_part(&self) -> usize {
+    pub fn examples_per_part(&self) -> usize {
         self.examples
     }
 
     /// Parts of one step.
-    pub fn parts_a_step(&self) -> usize {
+    pub fn parts_per_step(&self) -> usize {
         self.shards * self.rounds
     }
 
     /// Number of a step's part among the parts of all steps.
     pub fn number(&self, step: usize, part: usize) -> u64 {
-        (step * self.parts_a_step() + part) as u64
+        (step * self.parts_per_step() + part) as u64
     }
 
     /// Numbers of the parts of these steps.
@@ -102,7 +102,7 @@ pub fn gradients(
     split: BatchSplit,
     part: impl Fn(usize) -> Result<ShardOutcome> + Sync,
 ) -> PartResult {
-    let count = split.parts_a_step();
+    let count = split.parts_per_step();
     let run = |index: usize| -> PartResult {
         let outcome = part(index)?;
         let loss = outcome.loss.to_scalar::<f32>()?;
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn parts_and_examples_are_numbered_through_all_steps() {
         let split = BatchSplit::new(6, 2, 3).unwrap();
-        assert_eq!((split.parts_a_step(), split.examples_a_part()), (6, 3));
+        assert_eq!((split.parts_per_step(), split.examples_per_part()), (6, 3));
         assert_eq!(split.number(2, 5), 17);
         assert_eq!(split.numbers(1..3), 6..18);
         assert_eq!(split.examples(17), 51..54);

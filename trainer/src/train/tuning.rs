@@ -1,8 +1,8 @@
 //! A decoder whose adapter is tuned, and the projector with it, over a frozen base.
 
-use super::checkpoint::save_tensors;
+use super::examples::sequences::LanguageModel;
 use super::optimizer::AdamW;
-use super::sequences::SpeakingModel;
+use crate::weights::save_tensors;
 use anyhow::{Context, Result};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor, Var};
@@ -65,7 +65,7 @@ impl TunedModel {
     }
 
     /// The model as it speaks while it learns.
-    pub fn speaking<'a>(&'a self, tokenizer: &'a AdviceTokenizer) -> SpeakingModel<'a> {
+    pub fn language_model<'a>(&'a self, tokenizer: &'a AdviceTokenizer) -> LanguageModel<'a> {
         (&self.decoder, &self.projector, tokenizer)
     }
 

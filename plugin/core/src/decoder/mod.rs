@@ -4,14 +4,14 @@
 //! the operations come from [`crate::nn`], which chooses by what the weights are.
 
 mod config;
+mod generate;
 mod projector;
-mod speak;
 
 pub use config::DecoderConfig;
+pub use generate::{Generated, GenerationRequest, Generator, Outcomes};
 pub use projector::{
     Projector, ProjectorConfig, ReferenceBalance, SHIPPED_TOKENS_PER_STEM, audio_features, reference_features,
 };
-pub use speak::{Outcomes, Speaker, Spoken, SpokenRequest};
 
 use crate::error::Result;
 use crate::nn::block::{Block, KeyValueCache, RotaryTable, causal_mask};

@@ -37,8 +37,8 @@ impl ReferenceBalance {
     /// The mean of several windows' levels, each stem over the windows in which it was heard.
     pub fn mean_of<'a>(readings: impl Iterator<Item = &'a Reading> + Clone) -> Self {
         let level_db = PerStem::from_fn(|stem| {
-            let heard = readings.clone().map(|reading| &reading[stem]).filter(|stem| stem.is_present());
-            let (sum, count) = heard.fold((0.0, 0), |(sum, count), stem| (sum + stem.level_db, count + 1));
+            let present = readings.clone().map(|reading| &reading[stem]).filter(|stem| stem.is_present());
+            let (sum, count) = present.fold((0.0, 0), |(sum, count), stem| (sum + stem.level_db, count + 1));
             (count > 0).then(|| sum / count as f32)
         });
         ReferenceBalance { level_db }

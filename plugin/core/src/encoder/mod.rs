@@ -13,7 +13,7 @@ pub use reading::{PRESENCE_THRESHOLD, Reading, StemReading, pool_readings, readi
 
 use crate::cancel::CancelFlag;
 use crate::error::Result;
-use crate::features::{FeatureSettings, MelPower};
+use crate::features::{BandPower, FeatureSettings};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
 use crate::nn::{DropoutStream, Init, Linear, Params, ops};
 use candle_core::{D, Device, Tensor};
@@ -221,14 +221,14 @@ pub fn levels_against_rest_db(energies: &Tensor) -> candle_core::Result<Tensor> 
 }
 
 /// Mel power in the encoder's patch layout, scaled to a mean of one a cell (mid plus side).
-pub fn patch_power(power: &MelPower) -> Vec<f32> {
-    let (frames, mels) = (power.frames, power.mels);
+pub fn patch_power(power: &BandPower) -> Vec<f32> {
+    let (frames, bands) = (power.frames, power.bands);
     let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
-    let scale = ((frames * mels) as f64 / total.max(1e-30)) as f32;
-    let mut patches = Vec::with_capacity(2 * frames * mels);
+    let scale = ((frames * bands) as f64 / total.max(1e-30)) as f32;
+    let mut patches = Vec::with_capacity(2 * frames * bands);
     for frame in 0..frames {
         for map in [&power.mid, &power.side] {
-            patches.extend(map[frame * mels..(frame + 1) * mels].iter().map(|p| p.max(0.0) * scale));
+            patches.extend(map[frame * bands..(frame + 1) * bands].iter().map(|p| p.max(0.0) * scale));
         }
     }
     patches

@@ -1,17 +1,17 @@
 //! Mid/side log-mel features: what the encoder hears.
 //!
 //! A window of stereo sound at [`MODEL_RATE_HZ`](crate::audio::MODEL_RATE_HZ) becomes two maps of mel-band power,
-//! mid `(L + R) / 2` and side `(L - R) / 2`, `[frames, mels]` each. The bands share out every bin's power
-//! completely (see [`MelBank`]), so sums over a map are powers of the sound itself. [`encoder_input`] takes the
+//! mid `(L + R) / 2` and side `(L - R) / 2`, `[frames, bands]` each. The bands share out every bin's power
+//! completely (see [`BandBank`]), so sums over a map are powers of the sound itself. [`encoder_input`] takes the
 //! logarithm relative to the window's own mean power: the model's input does not depend on absolute level.
 
+mod bands;
 mod kweight;
-mod mel;
 mod stft;
 mod stream;
 
+pub use bands::BandBank;
 pub use kweight::k_weight_power;
-pub use mel::MelBank;
 pub use stft::Stft;
 pub use stream::FeatureStream;
 
@@ -31,8 +31,9 @@ pub struct FeatureSettings {
     /// How the bands are spaced.
     #[serde(default = "BandScale::of_old_bundles")]
     pub scale: BandScale,
-    /// Number of mel bands.
-    pub mels: usize,
+    /// Number of bands. Called `mels` in files, since the first models spaced them on the mel scale.
+    #[serde(rename = "mels")]
+    pub bands: usize,
     /// Centre of the lowest band in Hz.
     pub lowest_hz: f32,
     /// Centre of the highest band in Hz.
@@ -82,7 +83,7 @@ impl Default for FeatureSettings {
             fft_samples: 4096,
             hop_samples: 640,
             scale: BandScale::ErbRate,
-            mels: 80,
+            bands: 80,
             lowest_hz: 30.0,
             highest_hz: 15_500.0,
             patch_frames: 5,
@@ -98,7 +99,7 @@ impl FeatureSettings {
 
     /// Values of one patch: frames × mels × (mid, side).
     pub fn patch_values(&self) -> usize {
-        self.patch_frames * self.mels * 2
+        self.patch_frames * self.bands * 2
     }
 
     /// Samples of a full window.
@@ -112,38 +113,38 @@ impl FeatureSettings {
     }
 }
 
-/// Mel-band power of the mid and side channel, `[frames, mels]` each, row-major.
+/// Band power of the mid and side channel, `[frames, bands]` each, row-major.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MelPower {
+pub struct BandPower {
     /// Number of frames, a whole number of patches.
     pub frames: usize,
-    /// Number of mel bands.
-    pub mels: usize,
+    /// Number of bands.
+    pub bands: usize,
     /// Power of `(L + R) / 2`.
     pub mid: Vec<f32>,
     /// Power of `(L - R) / 2`.
     pub side: Vec<f32>,
 }
 
-/// Turns sound into [`MelPower`]. Holds the planned transform: make one and keep it.
+/// Turns sound into [`BandPower`]. Holds the planned transform: make one and keep it.
 pub struct FeatureExtractor {
     settings: FeatureSettings,
-    bank: MelBank,
+    bank: BandBank,
     stft: Stft,
 }
 
 impl FeatureExtractor {
-    /// Plans the transform and the mel bands.
+    /// Plans the transform and the bands.
     pub fn new(settings: &FeatureSettings) -> Self {
         FeatureExtractor {
-            bank: MelBank::new(settings),
+            bank: BandBank::new(settings),
             stft: Stft::new(settings.fft_samples, settings.hop_samples),
             settings: settings.clone(),
         }
     }
 
     /// The mel bands in use.
-    pub fn bank(&self) -> &MelBank {
+    pub fn bank(&self) -> &BandBank {
         &self.bank
     }
 
@@ -156,7 +157,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// When the channels differ in length, when a sample is not finite, or when the window is shorter than a patch.
-    pub fn mel_power(&mut self, left: &[f32], right: &[f32]) -> Result<MelPower> {
+    pub fn band_power(&mut self, left: &[f32], right: &[f32]) -> Result<BandPower> {
         if left.len() != right.len() {
             return Err(Error::Samples(format!(
                 "its channels differ in length ({} and {} samples)",
@@ -174,9 +175,9 @@ impl FeatureExtractor {
         }
         let mid: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l + r)).collect();
         let side: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l - r)).collect();
-        Ok(MelPower {
+        Ok(BandPower {
             frames,
-            mels: self.settings.mels,
+            bands: self.settings.bands,
             mid: self.channel_power(&mid, frames),
             side: self.channel_power(&side, frames),
         })
@@ -192,11 +193,11 @@ impl FeatureExtractor {
     }
 
     fn channel_power(&mut self, samples: &[f32], frames: usize) -> Vec<f32> {
-        let mels = self.settings.mels;
-        let mut power = vec![0.0; frames * mels];
+        let bands = self.settings.bands;
+        let mut power = vec![0.0; frames * bands];
         let bank = &self.bank;
         self.stft.for_each_frame(samples, frames, |frame, spectrum| {
-            bank.pool(spectrum, |bin| bin.norm_sqr(), &mut power[frame * mels..(frame + 1) * mels]);
+            bank.pool(spectrum, |bin| bin.norm_sqr(), &mut power[frame * bands..(frame + 1) * bands]);
         });
         power
     }
@@ -209,16 +210,16 @@ const RELATIVE_FLOOR: f32 = 1e-7;
 ///
 /// Each cell is `log10(power / mean + floor)`, shifted and scaled to about unit size. The mean is that of mid plus
 /// side over the window, so any gain on the sound cancels.
-pub fn encoder_input(power: &MelPower, settings: &FeatureSettings) -> Vec<f32> {
-    let cells = power.frames * power.mels;
+pub fn encoder_input(power: &BandPower, settings: &FeatureSettings) -> Vec<f32> {
+    let cells = power.frames * power.bands;
     let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
     let mean = (total / cells.max(1) as f64).max(1e-30) as f32;
-    let (frames, mels) = (power.frames, power.mels);
+    let (frames, bands) = (power.frames, power.bands);
     let mut input = Vec::with_capacity(2 * cells);
     debug_assert_eq!(frames % settings.patch_frames, 0);
     for frame in 0..frames {
         for map in [&power.mid, &power.side] {
-            let row = &map[frame * mels..(frame + 1) * mels];
+            let row = &map[frame * bands..(frame + 1) * bands];
             input.extend(row.iter().map(|&p| ((p.max(0.0) / mean + RELATIVE_FLOOR).log10() + 2.0) / 1.5));
         }
     }
@@ -240,7 +241,7 @@ mod tests {
     fn map_sums_are_powers_of_the_sound() {
         let settings = FeatureSettings::default();
         let (left, right) = (noise(10.0, 1), noise(10.0, 2));
-        let power = FeatureExtractor::new(&settings).mel_power(&left, &right).unwrap();
+        let power = FeatureExtractor::new(&settings).band_power(&left, &right).unwrap();
         let of_maps: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
         let of_samples: f64 = left.iter().chain(&right).map(|&x| f64::from(x) * f64::from(x) / 2.0).sum();
         let ratio_db = 10.0 * (of_maps / of_samples).log10();
@@ -253,18 +254,18 @@ mod tests {
         let settings = FeatureSettings::default();
         let mut extractor = FeatureExtractor::new(&settings);
         let (left, right) = (noise(4.0, 3), noise(4.0, 4));
-        let loud = encoder_input(&extractor.mel_power(&left, &right).unwrap(), &settings);
+        let loud = encoder_input(&extractor.band_power(&left, &right).unwrap(), &settings);
         let scale = |x: &[f32]| x.iter().map(|v| v * 0.003).collect::<Vec<_>>();
-        let soft = encoder_input(&extractor.mel_power(&scale(&left), &scale(&right)).unwrap(), &settings);
+        let soft = encoder_input(&extractor.band_power(&scale(&left), &scale(&right)).unwrap(), &settings);
         let worst = loud.iter().zip(&soft).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-3, "{worst}");
     }
 
     #[test]
-    fn refuses_what_cannot_be_heard() {
+    fn refuses_what_cannot_be_analyzed() {
         let mut extractor = FeatureExtractor::new(&FeatureSettings::default());
         let sentence =
-            |l: &[f32], r: &[f32], e: &mut FeatureExtractor| e.mel_power(l, r).unwrap_err().to_string();
+            |l: &[f32], r: &[f32], e: &mut FeatureExtractor| e.band_power(l, r).unwrap_err().to_string();
         assert!(sentence(&[0.0; 10], &[0.0; 9], &mut extractor).contains("differ in length"));
         assert!(sentence(&[0.0; 10], &[0.0; 10], &mut extractor).contains("too few"));
         let mut bad = vec![0.0; 64_000];
@@ -278,9 +279,9 @@ mod tests {
         fn any_finite_window_gives_finite_bounded_input(seed in 0u64..1000, gain in -8.0f32..3.0, hops in 8usize..200) {
             let settings = FeatureSettings::default();
             let samples: Vec<f32> = noise(hops as f32 * 0.02, seed).iter().map(|x| x * 10f32.powf(gain)).collect();
-            let power = FeatureExtractor::new(&settings).mel_power(&samples, &samples).unwrap();
+            let power = FeatureExtractor::new(&settings).band_power(&samples, &samples).unwrap();
             let input = encoder_input(&power, &settings);
-            prop_assert_eq!(input.len(), power.frames * settings.mels * 2);
+            prop_assert_eq!(input.len(), power.frames * settings.bands * 2);
             prop_assert!(input.iter().all(|v| v.is_finite() && v.abs() < 10.0));
         }
     }

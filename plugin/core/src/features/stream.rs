@@ -2,7 +2,7 @@
 
 use super::{FeatureExtractor, FeatureSettings};
 
-/// Turns a stream of sound at the model's rate into the frames that [`FeatureExtractor::mel_power`] gives for the
+/// Turns a stream of sound at the model's rate into the frames that [`FeatureExtractor::band_power`] gives for the
 /// whole of it: same transform, same bands, in memory that does not grow.
 pub struct FeatureStream {
     extractor: FeatureExtractor,
@@ -21,7 +21,7 @@ impl FeatureStream {
         FeatureStream {
             extractor: FeatureExtractor::new(settings),
             next_start: -((settings.fft_samples / 2) as isize),
-            row: vec![0.0; 2 * settings.mels],
+            row: vec![0.0; 2 * settings.bands],
             settings: settings.clone(),
             mid: Vec::new(),
             side: Vec::new(),
@@ -64,7 +64,7 @@ impl FeatureStream {
     }
 
     fn frame(&mut self, visit: &mut impl FnMut(&[f32])) {
-        let (mid, side) = self.row.split_at_mut(self.settings.mels);
+        let (mid, side) = self.row.split_at_mut(self.settings.bands);
         self.extractor.frame_power(&self.mid, self.next_start, mid);
         self.extractor.frame_power(&self.side, self.next_start, side);
         self.next_start += self.settings.hop_samples as isize;
@@ -84,7 +84,7 @@ mod tests {
         let length = 3 * settings.sample_rate_hz as usize + 123;
         let left: Vec<f32> = (0..length).map(|_| rng.random_range(-0.5..0.5)).collect();
         let right: Vec<f32> = (0..length).map(|_| rng.random_range(-0.5..0.5)).collect();
-        let whole = FeatureExtractor::new(&settings).mel_power(&left, &right).unwrap();
+        let whole = FeatureExtractor::new(&settings).band_power(&left, &right).unwrap();
         let mut stream = FeatureStream::new(&settings);
         for _ in 0..2 {
             let mut rows: Vec<Vec<f32>> = Vec::new();
@@ -97,9 +97,9 @@ mod tests {
             stream.finish(|row| rows.push(row.to_vec()));
             assert!(rows.len() >= whole.frames, "{} frames of {}", rows.len(), whole.frames);
             for (frame, row) in rows.iter().enumerate().take(whole.frames) {
-                let cells = frame * settings.mels..(frame + 1) * settings.mels;
-                assert_eq!(row[..settings.mels], whole.mid[cells.clone()], "mid, frame {frame}");
-                assert_eq!(row[settings.mels..], whole.side[cells], "side, frame {frame}");
+                let cells = frame * settings.bands..(frame + 1) * settings.bands;
+                assert_eq!(row[..settings.bands], whole.mid[cells.clone()], "mid, frame {frame}");
+                assert_eq!(row[settings.bands..], whole.side[cells], "side, frame {frame}");
             }
         }
     }

@@ -56,7 +56,7 @@ impl Intent {
     }
 
     /// Whether an answer to this question may blame `stem`.
-    pub fn may_blame(self, stem: Stem) -> bool {
+    pub fn may_target(self, stem: Stem) -> bool {
         stem != Stem::Other && self.asked_stem().is_none_or(|asked| asked == stem)
     }
 }
@@ -93,7 +93,7 @@ impl Decision {
     /// stem may not be blamed in an answer to this question.
     pub fn new(intent: Intent, error: Option<StemError>) -> Result<Decision> {
         let Some(error) = error else { return Ok(Decision { intent, error: None }) };
-        if !intent.may_blame(error.stem) {
+        if !intent.may_target(error.stem) {
             return Err(Error::Format(format!(
                 "an answer to a question about {} may not blame the {}",
                 intent.name(),

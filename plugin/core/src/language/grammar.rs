@@ -87,10 +87,10 @@ impl<'a> Grammar<'a> {
         match self.state {
             State::Intent => Intent::ALL.map(Special::Intent).to_vec(),
             State::Stem => {
-                let blamed = Stem::BLAMED
+                let targets = Stem::TARGETS
                     .into_iter()
-                    .filter(|stem| self.allowed[*stem] && self.intent.is_some_and(|i| i.may_blame(*stem)));
-                [Special::NoStem].into_iter().chain(blamed.map(Special::Stem)).collect()
+                    .filter(|stem| self.allowed[*stem] && self.intent.is_some_and(|i| i.may_target(*stem)));
+                [Special::NoStem].into_iter().chain(targets.map(Special::Stem)).collect()
             }
             State::Direction => Direction::ALL.map(Special::Direction).to_vec(),
             State::Gain => (0..GAIN_TOKENS as u8).map(Special::Gain).collect(),
@@ -120,7 +120,7 @@ impl<'a> Grammar<'a> {
     pub fn is_allowed(&self, id: u32) -> bool {
         match self.tokenizer.special_of(id) {
             Some(special) => self.allowed_specials().contains(&special),
-            None => self.allows_text() && self.tokenizer.is_sayable(id),
+            None => self.allows_text() && self.tokenizer.is_text(id),
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Grammar<'a> {
     pub fn allowed_ids(&self) -> Vec<u32> {
         let specials = self.allowed_specials().into_iter().map(|special| self.tokenizer.special(special));
         if self.allows_text() {
-            specials.chain(self.tokenizer.sayable_ids()).collect()
+            specials.chain(self.tokenizer.text_ids()).collect()
         } else {
             specials.collect()
         }
@@ -143,7 +143,7 @@ impl<'a> Grammar<'a> {
         let text = self.allows_text();
         for (id, logit) in logits.iter_mut().enumerate() {
             let id = id as u32;
-            let open = specials.contains(&id) || (text && self.tokenizer.is_sayable(id));
+            let open = specials.contains(&id) || (text && self.tokenizer.is_text(id));
             if !open {
                 *logit = f32::NEG_INFINITY;
             }

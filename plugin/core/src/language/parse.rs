@@ -2,7 +2,7 @@
 
 use super::answer::{Decision, MAX_TEXT_TOKENS, StemError};
 use super::special::Special;
-use super::tokenizer::{AdviceTokenizer, is_sayable};
+use super::tokenizer::{AdviceTokenizer, is_text};
 use crate::advice::Verdict;
 use crate::error::{Error, Result};
 use crate::stem::Stem;
@@ -43,7 +43,7 @@ pub fn parse_answer(tokenizer: &AdviceTokenizer, ids: &[u32]) -> Result<ParsedAn
                 run.clear();
             }
             pieces.push(Piece::Special(special));
-        } else if tokenizer.is_sayable(id) {
+        } else if tokenizer.is_text(id) {
             run.push(id);
         } else {
             return Err(wrong(format!("token {id} may not stand in an answer")));
@@ -77,7 +77,7 @@ pub fn parse_answer_text(text: &str) -> Result<ParsedAnswer> {
             continue;
         }
         let plain = &rest[..rest.find('<').unwrap_or(rest.len())];
-        if !is_sayable(plain) {
+        if !is_text(plain) {
             let shown: String = rest.chars().take(40).collect();
             return Err(wrong(format!("'{shown}' holds what may not stand in an answer")));
         }

@@ -17,7 +17,7 @@ pub struct AdviceTokenizer {
     /// Every added token, ours or the base tokenizer's own, such as `<|im_start|>`: never made from text.
     reserved: HashSet<u32>,
     /// Whether a token may stand in a sentence, one entry an id.
-    sayable: Vec<bool>,
+    text_ids: Vec<bool>,
 }
 
 impl AdviceTokenizer {
@@ -54,18 +54,18 @@ impl AdviceTokenizer {
             tokenizer.get_added_tokens_decoder().into_keys().chain(special_of.keys().copied()).collect();
 
         let size = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
-        let mut sayable = vec![false; size];
-        for (id, entry) in sayable.iter_mut().enumerate() {
+        let mut text_ids = vec![false; size];
+        for (id, entry) in text_ids.iter_mut().enumerate() {
             let id = id as u32;
             *entry =
-                !reserved.contains(&id) && tokenizer.decode(&[id], false).is_ok_and(|text| is_sayable(&text));
+                !reserved.contains(&id) && tokenizer.decode(&[id], false).is_ok_and(|text| is_text(&text));
         }
-        Ok(AdviceTokenizer { tokenizer, id_of, special_of, reserved, sayable })
+        Ok(AdviceTokenizer { tokenizer, id_of, special_of, reserved, text_ids })
     }
 
     /// One more than the largest id: the least number of rows of an embedding.
     pub fn vocabulary_size(&self) -> usize {
-        self.sayable.len()
+        self.text_ids.len()
     }
 
     /// The id of a special token.
@@ -81,13 +81,13 @@ impl AdviceTokenizer {
 
     /// Whether a text token may stand in a sentence: printable ASCII, no digits (figures come from slots), none of
     /// the signs that special tokens are written with.
-    pub fn is_sayable(&self, id: u32) -> bool {
-        self.sayable.get(id as usize).copied().unwrap_or(false)
+    pub fn is_text(&self, id: u32) -> bool {
+        self.text_ids.get(id as usize).copied().unwrap_or(false)
     }
 
-    /// The ids of all tokens that [`is_sayable`](Self::is_sayable), in order.
-    pub fn sayable_ids(&self) -> impl Iterator<Item = u32> + '_ {
-        self.sayable.iter().enumerate().filter(|(_, sayable)| **sayable).map(|(id, _)| id as u32)
+    /// The ids of all tokens that [`is_text`](Self::is_text), in order.
+    pub fn text_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.text_ids.iter().enumerate().filter(|(_, text_ids)| **text_ids).map(|(id, _)| id as u32)
     }
 
     /// Encodes text as text: what looks like a special token becomes ordinary tokens.
@@ -148,8 +148,8 @@ impl std::fmt::Debug for AdviceTokenizer {
     }
 }
 
-/// Whether text may stand in a sentence: see [`AdviceTokenizer::is_sayable`].
-pub(super) fn is_sayable(text: &str) -> bool {
+/// Whether text may stand in a sentence: see [`AdviceTokenizer::is_text`].
+pub(super) fn is_text(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|sign| {
             (sign == ' ' || sign.is_ascii_graphic())

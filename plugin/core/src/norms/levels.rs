@@ -48,12 +48,12 @@ pub fn levels_from_rest_levels(rest_levels_db: Balance) -> Option<PerStem<f64>> 
 }
 
 /// Power ratio of a level in dB.
-pub(crate) fn decibels_to_power(decibels: f64) -> f64 {
+pub fn decibels_to_power(decibels: f64) -> f64 {
     (decibels * (std::f64::consts::LN_10 / 10.0)).exp()
 }
 
 /// Level in dB of a power ratio.
-pub(crate) fn power_to_decibels(power: f64) -> f64 {
+pub fn power_to_decibels(power: f64) -> f64 {
     10.0 * power.log10()
 }
 

@@ -3,7 +3,6 @@
 //! It is fitted by the trainer (`norms_fit`) to levels that were published beside a preprint's code. It is a summary
 //! and never a copy: a few hundred numbers for thousands, no song can be told from it.
 
-use super::density::{BalanceDensity, PreparedMixture};
 use super::levels::{Balance, shares_from_rest_levels};
 use super::matrix3::{self, Matrix3};
 use crate::error::{Error, Result};
@@ -42,7 +41,8 @@ pub struct NormsSummary {
     /// Mean covariance in dB² of a song's chunks around their song's mean (vocals, drums, bass).
     pub within_song_covariance_db2: Matrix3,
     /// Usual stem-minus-rest level of each stem.
-    pub bands: PerStem<Band>,
+    #[serde(rename = "bands")]
+    pub usual: PerStem<UsualLevel>,
 }
 
 /// One Gaussian of the mixture.
@@ -58,7 +58,7 @@ pub struct Component {
 
 /// Usual level of a stem against the rest of the mix (RMS, dB).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Band {
+pub struct UsualLevel {
     /// Mean.
     pub mean_db: f64,
     /// Standard deviation over all chunks.
@@ -129,24 +129,6 @@ impl NormsSummary {
             return fault("the kernel has no width");
         }
         Ok(())
-    }
-
-    /// The density with the kernel and a meter's error of `extra_sd_db` a stem added, ready for many questions.
-    pub fn density(&self, extra_sd_db: Balance) -> BalanceDensity {
-        let kernel = self.kernel_bandwidth_db * self.kernel_bandwidth_db;
-        let prepared = PreparedMixture::new(self.components.iter().map(|component| {
-            let covariance =
-                matrix3::add_diagonal(&component.covariance_db2, extra_sd_db.map(|sd| kernel + sd * sd));
-            (component.weight, component.mean_db, covariance)
-        }));
-        // Covariances are checked on reading, and a sum with a non-negative diagonal stays positive definite.
-        BalanceDensity::Mixture(prepared.expect("a positive definite covariance"))
-    }
-
-    /// Logarithm of the density at one balance, with the kernel and a meter's error of `extra_sd_db` a stem.
-    /// For many questions prepare a [`density`](Self::density) once.
-    pub fn log_density(&self, levels_db: Balance, extra_sd_db: Balance) -> f64 {
-        self.density(extra_sd_db).log_density(levels_db)
     }
 
     /// Mean and covariance of the whole mixture, without the kernel.

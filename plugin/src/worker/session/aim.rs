@@ -5,7 +5,7 @@ use crate::report;
 use crate::view::Reference;
 use crate::worker::advisor::Advisor;
 use crate::worker::reference::{ReferenceJob, Step, reference_of};
-use mixing_buddy_core::{Error, Heard};
+use mixing_buddy_core::{Analysis, Error};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ impl Session {
             return;
         };
         let name = format!("Pinned at {}", report::clock(newest.start_s));
-        let heard: Vec<Heard> = recent.iter().map(|(_, heard)| (*heard).clone()).collect();
-        match reference_of(&**advisor, name, &heard) {
+        let analysis: Vec<Analysis> = recent.iter().map(|(_, analysis)| (*analysis).clone()).collect();
+        match reference_of(&**advisor, name, &analysis) {
             Some(reference) => self.set_reference(Some(reference)),
             None => self.say(false, "Nothing was heard in the last windows that could be pinned.".into()),
         }

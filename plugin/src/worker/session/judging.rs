@@ -6,7 +6,7 @@ use crate::view::{Answered, SongSummary};
 use crate::worker::advisor::Advisor;
 use crate::worker::history::MOST_MARKS;
 use crate::worker::windows::Window;
-use mixing_buddy_core::{Error, Heard, Request};
+use mixing_buddy_core::{Analysis, Error, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -71,15 +71,15 @@ impl Session {
         let cancel = self.parts.cancel.clone();
         let request = self.request(String::new());
         let judged = attempt(|| {
-            let heard = advisor.hear(&window.power(advisor.features()), &cancel)?;
-            let advice = advisor.answer(&heard, &request, &cancel)?;
-            Ok((heard, advice))
+            let analysis = advisor.analyze(&window.power(advisor.features()), &cancel)?;
+            let advice = advisor.answer(&analysis, &request, &cancel)?;
+            Ok((analysis, advice))
         });
         match judged {
-            Ok((heard, advice)) => {
-                self.view.levels_lu = heard.levels_lu;
+            Ok((analysis, advice)) => {
+                self.view.levels_lu = analysis.levels_lu;
                 self.view.model.window_ms = Some(started.elapsed().as_secs_f32() * 1000.0);
-                self.history.insert(window.start_s, window.end_s, advice, heard);
+                self.history.insert(window.start_s, window.end_s, advice, analysis);
                 self.song_due = true;
                 self.windows_since_song += 1;
                 self.history_changed();
@@ -89,9 +89,11 @@ impl Session {
     }
 
     pub(super) fn judge_newest_again(&mut self, advisor: &dyn Advisor) {
-        let Some(heard) = self.history.recent(1).first().map(|(_, heard)| (*heard).clone()) else { return };
+        let Some(analysis) = self.history.recent(1).first().map(|(_, analysis)| (*analysis).clone()) else {
+            return;
+        };
         let (request, cancel) = (self.request(String::new()), self.parts.cancel.clone());
-        match attempt(|| advisor.answer(&heard, &request, &cancel)) {
+        match attempt(|| advisor.answer(&analysis, &request, &cancel)) {
             Ok(advice) => {
                 self.history.replace_newest(advice);
                 self.history_changed();
@@ -105,9 +107,9 @@ impl Session {
         self.windows_since_song = 0;
         let evidence = self.song_evidence();
         let windows = evidence.len();
-        let Some(heard) = advisor.pool(&evidence) else { return };
+        let Some(analysis) = advisor.pool(&evidence) else { return };
         let (request, cancel) = (self.request(String::new()), self.parts.cancel.clone());
-        match attempt(|| advisor.answer(&heard, &request, &cancel)) {
+        match attempt(|| advisor.answer(&analysis, &request, &cancel)) {
             Ok(advice) => {
                 self.view.song = Some(Arc::new(SongSummary { advice, windows }));
                 self.is_dirty = true;
@@ -118,25 +120,25 @@ impl Session {
     }
 
     /// What was heard since the last "Start over", before the project was loaded and since.
-    pub(super) fn song_evidence(&self) -> Vec<Heard> {
+    pub(super) fn song_evidence(&self) -> Vec<Analysis> {
         let earlier = self.earlier_song.iter().flat_map(|song| {
             // As many copies as there were windows, so that old and new weigh the same.
-            std::iter::repeat_n(song.heard(), song.windows.min(MOST_MARKS))
+            std::iter::repeat_n(song.analysis(), song.windows.min(MOST_MARKS))
         });
         earlier.chain(self.history.evidence()).collect()
     }
 
     pub(super) fn answer(&mut self, advisor: &dyn Advisor, question: String) {
-        let last: Vec<Heard> =
-            self.history.recent(LAST_WINDOWS).into_iter().map(|(_, heard)| heard.clone()).collect();
+        let last: Vec<Analysis> =
+            self.history.recent(LAST_WINDOWS).into_iter().map(|(_, analysis)| analysis.clone()).collect();
         self.is_dirty = true;
-        let Some(heard) = advisor.pool(&last) else {
+        let Some(analysis) = advisor.pool(&last) else {
             self.view.answer = None;
             self.say(false, "Play some of the song first: there is nothing to answer from yet.".into());
             return;
         };
         let (request, cancel) = (self.request(question.clone()), self.parts.cancel.clone());
-        match attempt(|| advisor.answer(&heard, &request, &cancel)) {
+        match attempt(|| advisor.answer(&analysis, &request, &cancel)) {
             Ok(advice) => self.view.answer = Some(Answered { question, advice: Some(advice) }),
             Err(error) => {
                 self.view.answer = None;

@@ -2,13 +2,13 @@
 //! so that tests drive it with a fake model in milliseconds.
 
 mod aim;
-mod hearing;
 mod judging;
+mod listening;
 mod showing;
 
 use super::advisor::{Advisor, ModelSource, Wanted};
+use super::framer::Framer;
 use super::history::History;
-use super::listener::Listener;
 use super::reference::ReferenceJob;
 use super::windows::Queue;
 use crate::capture::{Flow, TapReader};
@@ -52,7 +52,7 @@ pub struct Session {
     wanted: Wanted,
     model: Model,
     reader: Option<TapReader>,
-    listener: Option<Listener>,
+    framer: Option<Framer>,
     left: Vec<f32>,
     right: Vec<f32>,
     flow: Option<Flow>,
@@ -99,7 +99,7 @@ impl Session {
             wanted: Wanted::default(),
             model: Model::Wanted,
             reader: None,
-            listener: None,
+            framer: None,
             left: Vec::new(),
             right: Vec::new(),
             flow: None,

@@ -4,7 +4,7 @@ use super::{Model, Session};
 use crate::capture::Flow;
 use crate::state::{Saved, SavedSong};
 use crate::view::{Activity, Notice};
-use crate::worker::listener::Listener;
+use crate::worker::framer::Framer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,8 +54,8 @@ impl Session {
             None | Some(Flow::Stopped | Flow::Paused) => Activity::Paused,
             Some(Flow::Bypassed) => Activity::Bypassed,
             Some(Flow::Playing) => {
-                let heard_s = self.listener.as_ref().map_or(0.0, Listener::heard_s);
-                Activity::Listening { heard_s: heard_s.min(10.0) }
+                let buffered_s = self.framer.as_ref().map_or(0.0, Framer::buffered_s);
+                Activity::Listening { buffered_s: buffered_s.min(10.0) }
             }
         }
     }
@@ -85,11 +85,11 @@ impl Session {
     pub(super) fn save(&mut self) {
         let song = match (&self.view.song, &self.model) {
             (Some(summary), Model::Ready(advisor)) => {
-                advisor.pool(&self.song_evidence()).map(|heard| SavedSong {
+                advisor.pool(&self.song_evidence()).map(|analysis| SavedSong {
                     advice: summary.advice.clone(),
                     windows: summary.windows,
-                    reading: heard.reading,
-                    levels_lu: heard.levels_lu,
+                    reading: analysis.reading,
+                    levels_lu: analysis.levels_lu,
                 })
             }
             (Some(_), _) => self.earlier_song.clone(),

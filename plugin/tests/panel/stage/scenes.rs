@@ -101,7 +101,7 @@ fn usual() -> PerStem<(f32, f32)> {
     PerStem { vocals: (-8.6, -1.4), drums: (-10.2, -2.6), bass: (-12.4, -4.2), other: (-5.8, 3.1) }
 }
 
-fn heard() -> PerStem<Option<f32>> {
+fn levels() -> PerStem<Option<f32>> {
     PerStem { vocals: Some(1.9), drums: Some(-5.1), bass: Some(-8.3), other: Some(-4.0) }
 }
 
@@ -127,7 +127,7 @@ pub fn off(stem: Stem, gain_db: f32, confidence: f32, text: &str) -> Advice {
         gain_db_sd: Some(1.3),
         confidence,
         best: BestAnswer { verdict, stem: Some(stem), gain_db: Some(gain_db) },
-        levels_lu: heard(),
+        levels_lu: levels(),
         text: text.to_string(),
     }
 }
@@ -140,7 +140,7 @@ fn plain(verdict: Verdict, confidence: f32, text: &str) -> Advice {
         gain_db_sd: None,
         confidence,
         best: BestAnswer { verdict, stem: None, gain_db: None },
-        levels_lu: heard(),
+        levels_lu: levels(),
         text: text.to_string(),
     }
 }
@@ -194,7 +194,7 @@ fn playing() -> View {
     let history = history();
     View {
         revision: 7,
-        activity: Activity::Listening { heard_s: 6.4 },
+        activity: Activity::Listening { buffered_s: 6.4 },
         newest: history.last().cloned(),
         agreement: (4, 5),
         song: Some(Arc::new(SongSummary {
@@ -207,7 +207,7 @@ fn playing() -> View {
             windows: 28,
         })),
         history: Arc::new(history),
-        levels_lu: heard(),
+        levels_lu: levels(),
         usual_lu: usual(),
         can_pin: true,
         model: model(),
@@ -249,7 +249,7 @@ pub fn waiting() -> Scene {
 }
 
 pub fn listening() -> Scene {
-    Scene::new("listening", before_the_first_window(Activity::Listening { heard_s: 6.4 }))
+    Scene::new("listening", before_the_first_window(Activity::Listening { buffered_s: 6.4 }))
 }
 
 pub fn advice() -> Scene {

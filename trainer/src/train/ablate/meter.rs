@@ -1,10 +1,10 @@
 //! How well an encoder measures songs that it has not heard.
 
 use super::Cell;
-use crate::data::cache::MapCache;
-use crate::evaluate::{SongResamples, median_absolute};
-use crate::train::checkpoint::load_encoder;
-use crate::train::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
+use crate::evaluation::{SongResamples, median_absolute};
+use crate::mixing::cache::MapCache;
+use crate::train::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
+use crate::weights::load_encoder;
 use anyhow::Result;
 use candle_core::Device;
 use mixing_buddy_core::Stem;
@@ -17,18 +17,18 @@ const LEAST_LEVEL_DB: f64 = -25.0;
 /// Mixes of unheard songs through the encoder of a file.
 ///
 /// # Errors
-/// When the file cannot be used, or as [`hear_flawed`].
-pub fn hear(encoder_file: &Path, songs: &MapCache) -> Result<Vec<HeardFlaw>> {
+/// When the file cannot be used, or as [`read_flaws`].
+pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<Vec<FlawReading>> {
     let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
     let windows = Windows::OfEach(super::MIXES_A_SONG);
-    hear_flawed(&encoder, &features, songs, &general_questions(0.5, 0.0), windows, 20)
+    read_flaws(&encoder, &features, songs, &general_questions(0.5, 0.0), windows, 20)
 }
 
 /// Median absolute error of stem against rest in dB, by stem.
-pub fn errors(heard: &[HeardFlaw], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
+pub fn errors(readings: &[FlawReading], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
     medians(resamples, |stem| {
-        let heard = heard.iter().filter(|flaw| flaw.true_db[stem] > LEAST_LEVEL_DB);
-        heard
+        let readings = readings.iter().filter(|flaw| flaw.true_db[stem] > LEAST_LEVEL_DB);
+        readings
             .map(|flaw| (flaw.song, (f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]).abs()))
             .collect()
     })

@@ -8,13 +8,13 @@ mod right;
 pub use front_end::{FrontEndPlan, ProbePlan};
 pub use right::Named;
 
-use super::advisor::{AdvisorRun, train_advisor};
-use super::encoder::{EncoderRun, train_encoder};
-use super::flaws::HeardFlaw;
+use super::examples::flaws::FlawReading;
 use super::run::RunStart;
-use crate::data::cache::MapCache;
-use crate::evaluate::{Interval, SongResamples};
+use super::runs::advisor::{AdvisorRun, train_advisor};
+use super::runs::encoder::{EncoderRun, train_encoder};
+use crate::evaluation::{Interval, SongResamples};
 use crate::files;
+use crate::mixing::cache::MapCache;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use mixing_buddy_core::Stem;
@@ -170,9 +170,9 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
             .with_context(|| format!("nothing of the split '{split}' can be measured with"))
     };
     // Advisors share their encoder, so that the songs are heard once for all.
-    let heard = match &base {
+    let readings = match &base {
         Base::Encoder(_) | Base::Probe(_) => None,
-        Base::Advisor { encoder_file, .. } => Some(right::hear(encoder_file, &songs_of(&plan.cache)?)?),
+        Base::Advisor { encoder_file, .. } => Some(right::read(encoder_file, &songs_of(&plan.cache)?)?),
     };
     let mut table = Vec::new();
     for (variant, config) in plan.variants.iter().zip(&configs) {
@@ -181,18 +181,18 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
         let resume = folder.join("last.safetensors").exists();
         let begin = RunStart { config, out: &folder, resume, device: &Device::Cpu };
         eprintln!("{}", variant.name);
-        let (measured, songs, mixes) = match (&base, &heard) {
-            (Base::Advisor { encoder_file, decoder_file, .. }, Some(heard)) => {
+        let (measured, songs, mixes) = match (&base, &readings) {
+            (Base::Advisor { encoder_file, decoder_file, .. }, Some(readings)) => {
                 train_advisor(&begin, cache, encoder_file, decoder_file)?;
-                let (resamples, songs, mixes) = of_songs(heard.iter().flat_map(|(_, flaws)| flaws));
-                let shares = right::shares(&folder.join("advisor.safetensors"), heard, &resamples)?;
+                let (resamples, songs, mixes) = of_songs(readings.iter().flat_map(|(_, flaws)| flaws));
+                let shares = right::shares(&folder.join("advisor.safetensors"), readings, &resamples)?;
                 (Measured::Right(shares), songs, mixes)
             }
             _ => {
                 train_encoder(&begin, cache)?;
-                let heard = meter::hear(&folder.join("encoder.safetensors"), &songs_of(cache)?)?;
-                let (resamples, songs, mixes) = of_songs(heard.iter());
-                (Measured::Meter(meter::errors(&heard, &resamples)), songs, mixes)
+                let readings = meter::read(&folder.join("encoder.safetensors"), &songs_of(cache)?)?;
+                let (resamples, songs, mixes) = of_songs(readings.iter());
+                (Measured::Meter(meter::errors(&readings, &resamples)), songs, mixes)
             }
         };
         table.push(VariantFigures { name: variant.name.clone(), measured, songs, mixes });
@@ -236,8 +236,8 @@ fn compare_front_ends(
 }
 
 /// Resamples of the songs that were heard; how many songs and mixes there are.
-fn of_songs<'a>(heard: impl Iterator<Item = &'a HeardFlaw>) -> (SongResamples, usize, usize) {
-    let songs: Vec<usize> = heard.map(|flaw| flaw.song).collect();
+fn of_songs<'a>(readings: impl Iterator<Item = &'a FlawReading>) -> (SongResamples, usize, usize) {
+    let songs: Vec<usize> = readings.map(|flaw| flaw.song).collect();
     let (mixes, known) = (songs.len(), songs.into_iter().collect::<BTreeSet<_>>());
     (SongResamples::among(&known, 1000, 1), known.len(), mixes)
 }

@@ -1,16 +1,16 @@
 //! How often an advisor is right about songs that it has not heard.
 
 use super::Cell;
-use crate::data::cache::MapCache;
-use crate::evaluate::SongResamples;
-use crate::export::AdvisorWeights;
-use crate::train::calibrate::TOKENIZER;
-use crate::train::checkpoint::load_encoder;
-use crate::train::flaws::{HeardFlaw, Windows, general_questions, hear_flawed};
+use crate::evaluation::SongResamples;
+use crate::mixing::cache::MapCache;
+use crate::train::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
+use crate::weights::AdvisorWeights;
+use crate::weights::TOKENIZER;
+use crate::weights::load_encoder;
 use anyhow::Result;
 use candle_core::Device;
 use mixing_buddy_core::CancelFlag;
-use mixing_buddy_core::decoder::{Decoder, Projector, Speaker, SpokenRequest};
+use mixing_buddy_core::decoder::{Decoder, GenerationRequest, Generator, Projector};
 use mixing_buddy_core::language::{AdviceTokenizer, DEFAULT_QUESTION};
 use mixing_buddy_core::nn::Params;
 use serde::Serialize;
@@ -44,21 +44,21 @@ impl Named {
 }
 
 /// Mixes of unheard songs as every variant gets them.
-pub type HeardAll = Vec<(Named, Vec<HeardFlaw>)>;
+pub type NamedFlaws = Vec<(Named, Vec<FlawReading>)>;
 
 /// Hears the mixes once, with the encoder of a file.
 ///
 /// # Errors
-/// When the file cannot be used, or as [`hear_flawed`].
-pub fn hear(encoder_file: &Path, songs: &MapCache) -> Result<HeardAll> {
+/// When the file cannot be used, or as [`read_flaws`].
+pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<NamedFlaws> {
     let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
     let windows = Windows::OfEach(super::MIXES_A_SONG);
-    let hear = |named: Named| {
+    let read = |named: Named| {
         let questions =
             general_questions(f64::from(named == Named::Anchor), f64::from(named == Named::Reference));
-        Ok((named, hear_flawed(&encoder, &features, songs, &questions, windows, 20)?))
+        Ok((named, read_flaws(&encoder, &features, songs, &questions, windows, 20)?))
     };
-    Named::ALL.into_iter().map(hear).collect()
+    Named::ALL.into_iter().map(read).collect()
 }
 
 /// Share of answers with the right stem and direction, or that rightly say nothing is off.
@@ -67,29 +67,29 @@ pub fn hear(encoder_file: &Path, songs: &MapCache) -> Result<HeardAll> {
 /// When the weights cannot be used, or as tensor operations.
 pub fn shares(
     advisor_file: &Path,
-    heard: &HeardAll,
+    readings: &NamedFlaws,
     resamples: &SongResamples,
 ) -> Result<BTreeMap<Named, Cell>> {
     let weights = AdvisorWeights::load(advisor_file)?;
     let device = Device::Cpu;
     let params = Params::load(weights.tensors, BTreeMap::new(), &device);
-    let speaker = Speaker {
+    let generator = Generator {
         decoder: &Decoder::new(&params.pp("decoder"), &weights.decoder, Some(&weights.lora))?,
         projector: &Projector::new(&params.pp("projector"), &weights.projector)?,
         tokenizer: &AdviceTokenizer::from_bytes(TOKENIZER)?,
         device: &device,
     };
     let mut shares = BTreeMap::new();
-    for (named, flaws) in heard {
+    for (named, flaws) in readings {
         let mut answers: Vec<(usize, bool)> = Vec::with_capacity(flaws.len());
         for flaw in flaws {
-            let request = SpokenRequest {
+            let request = GenerationRequest {
                 question: DEFAULT_QUESTION,
                 stems: None,
                 anchor: flaw.anchor,
                 reference: flaw.reference,
             };
-            let outcomes = speaker.outcomes(&flaw.reading, &request, &CancelFlag::new())?;
+            let outcomes = generator.outcomes(&flaw.reading, &request, &CancelFlag::new())?;
             answers.push((flaw.song, outcomes.best().0 == flaw.error));
         }
         let share = |weights: &[f64]| {

@@ -6,14 +6,14 @@ mod probe;
 
 use super::Cell;
 use super::meter::medians;
-use crate::data::sources::songs_below;
-use crate::evaluate::SongResamples;
+use crate::collections::sources::songs_below;
+use crate::collections::{SongFolder, load_song};
+use crate::evaluation::SongResamples;
 use crate::progress::progress;
-use crate::songs::{SongFolder, load_song};
 use crate::text::TextSampler;
-use crate::train::checkpoint::load_encoder;
-use crate::train::flaws::general_questions;
-use crate::train::simulate::{SimulationSettings, Simulator};
+use crate::train::examples::flaws::general_questions;
+use crate::train::examples::simulate::{SimulationSettings, Simulator};
+use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::audio::StereoPcm;
@@ -23,7 +23,7 @@ use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::{CancelFlag, PerStem, Stem};
 use musicnn::MusicNn;
-use probe::{Heard, Probe};
+use probe::{Probe, ProbeWindow};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde::Deserialize;
@@ -40,7 +40,8 @@ pub struct ProbePlan {
     #[serde(default)]
     pub seed: u64,
     /// Mixes drawn of each song, from windows in which all four stems play.
-    pub mixes_a_song: usize,
+    #[serde(alias = "mixes_a_song")]
+    pub mixes_per_song: usize,
     /// Hidden units of the small network.
     pub hidden: usize,
     /// Steps that it is trained for.
@@ -91,15 +92,15 @@ impl FrontEnd {
             FrontEnd::MusicNn(net) => net.features(mix),
             FrontEnd::Bands(extractor) => {
                 let settings = FeatureSettings::default();
-                let power = extractor.mel_power(&mix.left, &mix.right)?;
-                let rows = 2 * settings.mels;
+                let power = extractor.band_power(&mix.left, &mix.right)?;
+                let rows = 2 * settings.bands;
                 let input = encoder_input(&power, &settings);
                 let input = Tensor::from_vec(input, (power.frames, rows), &Device::Cpu)?;
                 let spread = input.var(0)?.sqrt()?;
                 Ok(Tensor::cat(&[input.mean(0)?, spread], 0)?.to_vec1()?)
             }
             FrontEnd::Ours { extractor, encoder, features } => {
-                let power = extractor.mel_power(&mix.left, &mix.right)?;
+                let power = extractor.band_power(&mix.left, &mix.right)?;
                 let tokens = power.frames / features.patch_frames;
                 let input = encoder_input(&power, features);
                 let input = Tensor::from_vec(input, (1, tokens, features.patch_values()), &Device::Cpu)?;
@@ -111,7 +112,7 @@ impl FrontEnd {
 }
 
 /// What all front ends heard of one split: for each front end, its mixes.
-type HeardBySplit = BTreeMap<String, Vec<Vec<Heard>>>;
+type WindowsBySplit = BTreeMap<String, Vec<Vec<ProbeWindow>>>;
 
 /// The figures of each front end: median absolute error of stem against rest in dB, by stem; songs and mixes measured on.
 pub struct Compared {
@@ -128,13 +129,16 @@ pub struct Compared {
 /// # Errors
 /// When a number of the plan is 0, a song or weights cannot be read, or a split has no window in which all four stems play.
 pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Result<Compared> {
-    let least = plan.mixes_a_song.min(plan.hidden).min(plan.steps).min(plan.batch);
-    ensure!(least > 0, "mixes_a_song, hidden, steps and batch of a comparison of front ends are at least 1");
+    let least = plan.mixes_per_song.min(plan.hidden).min(plan.steps).min(plan.batch);
+    ensure!(
+        least > 0,
+        "mixes_per_song, hidden, steps and batch of a comparison of front ends are at least 1"
+    );
     let mut opened = front_ends.iter().map(FrontEnd::open).collect::<Result<Vec<_>>>()?;
-    let heard = hear(plan, &mut opened, split)?;
+    let windows = mix_windows(plan, &mut opened, split)?;
     let of = |split: &str| {
-        let heard = heard.get(split).filter(|heard| heard.iter().all(|mixes| !mixes.is_empty()));
-        heard.with_context(|| {
+        let windows = windows.get(split).filter(|windows| windows.iter().all(|mixes| !mixes.is_empty()));
+        windows.with_context(|| {
             format!("no song of the split '{split}' has a window in which all four stems play")
         })
     };
@@ -148,10 +152,10 @@ pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Re
     Ok(Compared { errors: errors.collect::<Result<_>>()?, songs: songs.len(), mixes: unknown[0].len() })
 }
 
-fn errors(probe: &Probe, mixes: &[Heard], resamples: &SongResamples) -> Result<BTreeMap<Stem, Cell>> {
+fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Result<BTreeMap<Stem, Cell>> {
     let levels = mixes.iter().map(|mix| probe.levels_db(&mix.features)).collect::<Result<Vec<_>>>()?;
     Ok(medians(resamples, |stem| {
-        let off = |(mix, levels): (&Heard, &[f32; STEMS])| {
+        let off = |(mix, levels): (&ProbeWindow, &[f32; STEMS])| {
             (mix.song, f64::from((levels[stem.index()] - mix.true_db[stem.index()]).abs()))
         };
         mixes.iter().zip(&levels).map(off).collect()
@@ -159,12 +163,12 @@ fn errors(probe: &Probe, mixes: &[Heard], resamples: &SongResamples) -> Result<B
 }
 
 /// Mixes every song of the two splits after the norms, flawed as in the protocol, and lets all front ends hear.
-fn hear(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &str) -> Result<HeardBySplit> {
+fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &str) -> Result<WindowsBySplit> {
     let songs = songs_below(&plan.songs)?;
     let (questions, sampler, simulation) =
         (general_questions(0.0, 0.0), TextSampler::shipped()?, SimulationSettings::default());
     let simulator = Simulator::new(&simulation, &questions, NormsSummary::shipped(), &sampler);
-    let mut heard = HeardBySplit::new();
+    let mut by_split = WindowsBySplit::new();
     let wanted: Vec<_> =
         songs.iter().enumerate().filter(|(_, song)| song.split == "train" || song.split == split).collect();
     let bar = progress("songs", wanted.len(), 0);
@@ -179,21 +183,21 @@ fn hear(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &str) -> Result<He
         let windows = full_windows(dir)?;
         let mut rng =
             SmallRng::seed_from_u64(plan.seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let to = heard
+        let to = by_split
             .entry(source.split.clone())
             .or_insert_with(|| front_ends.iter().map(|_| Vec::new()).collect());
-        for window in windows.iter().cycle().take(if windows.is_empty() { 0 } else { plan.mixes_a_song }) {
+        for window in windows.iter().cycle().take(if windows.is_empty() { 0 } else { plan.mixes_per_song }) {
             let levels_db = simulator.flawed(None, &mut rng).levels_db;
             let mix = window.mix(&levels_db)?;
             let truth = all_rest_levels_from_levels(&levels_db);
             for (front_end, to) in front_ends.iter_mut().zip(&mut *to) {
                 let true_db = std::array::from_fn(|at| truth[Stem::ALL[at]] as f32);
-                to.push(Heard { song: number, features: front_end.features(&mix)?, true_db });
+                to.push(ProbeWindow { song: number, features: front_end.features(&mix)?, true_db });
             }
         }
     }
     bar.finish_and_clear();
-    Ok(heard)
+    Ok(by_split)
 }
 
 /// Ten seconds of a song's stems, and the level of each.

@@ -149,11 +149,11 @@ fn mel_bank() -> Vec<Vec<(usize, f32)>> {
     let to_hz = |mel: f64| if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * step).exp() };
     let top = 15.0 + (f64::from(RATE_HZ / 2) / 1000.0).ln() / step;
     let edges: Vec<f64> = (0..MELS + 2).map(|at| to_hz(top * at as f64 / (MELS + 1) as f64)).collect();
-    let hz_a_bin = f64::from(RATE_HZ) / FFT_SAMPLES as f64;
+    let hz_per_bin = f64::from(RATE_HZ) / FFT_SAMPLES as f64;
     let triangle = |edges: &[f64]| {
         let (low, centre, high) = (edges[0], edges[1], edges[2]);
         let weight = |bin: usize| {
-            let hz = bin as f64 * hz_a_bin;
+            let hz = bin as f64 * hz_per_bin;
             ((hz - low) / (centre - low)).min((high - hz) / (high - centre)).max(0.0) * 2.0 / (high - low)
         };
         (0..=FFT_SAMPLES / 2)
@@ -234,13 +234,13 @@ mod tests {
     fn bands_have_equal_area_and_a_tone_falls_into_its_own() {
         let bank = mel_bank();
         assert_eq!(bank.len(), MELS);
-        let hz_a_bin = RATE_HZ as f32 / FFT_SAMPLES as f32;
+        let hz_per_bin = RATE_HZ as f32 / FFT_SAMPLES as f32;
         for band in &bank[60..] {
-            let area: f32 = band.iter().map(|(_, weight)| weight * hz_a_bin).sum();
+            let area: f32 = band.iter().map(|(_, weight)| weight * hz_per_bin).sum();
             assert!((area - 1.0).abs() < 0.1, "{area}");
         }
         let loudest = |hz: f32| {
-            let bin = (hz / hz_a_bin).round() as usize;
+            let bin = (hz / hz_per_bin).round() as usize;
             let of =
                 |band: &Vec<(usize, f32)>| band.iter().find(|(at, _)| *at == bin).map_or(0.0, |(_, w)| *w);
             (0..MELS).max_by(|a, b| of(&bank[*a]).total_cmp(&of(&bank[*b]))).unwrap()

@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 /// What a probe learns from, and is measured with: a mix's features and the level of each stem against the rest in dB.
-pub struct Heard {
+pub struct ProbeWindow {
     /// Number of the song.
     pub song: usize,
     /// What the front end says.
@@ -40,7 +40,12 @@ impl Probe {
     ///
     /// # Errors
     /// As tensor operations.
-    pub fn train(mixes: &[Heard], hidden: usize, (steps, batch): (usize, usize), seed: u64) -> Result<Self> {
+    pub fn train(
+        mixes: &[ProbeWindow],
+        hidden: usize,
+        (steps, batch): (usize, usize),
+        seed: u64,
+    ) -> Result<Self> {
         let width = mixes.first().map_or(0, |mix| mix.features.len());
         let (mean, scale) = spread(mixes, width);
         let device = Device::Cpu;
@@ -105,7 +110,7 @@ impl Probe {
 }
 
 /// Mean of each feature, and one over its standard deviation.
-fn spread(mixes: &[Heard], width: usize) -> (Vec<f32>, Vec<f32>) {
+fn spread(mixes: &[ProbeWindow], width: usize) -> (Vec<f32>, Vec<f32>) {
     let count = mixes.len().max(1) as f32;
     let mut mean = vec![0.0; width];
     mixes.iter().for_each(|mix| mean.iter_mut().zip(&mix.features).for_each(|(sum, x)| *sum += x / count));
@@ -126,7 +131,7 @@ mod tests {
     #[test]
     fn a_probe_learns_what_is_in_the_features_and_nothing_else() {
         let mut rng = SmallRng::seed_from_u64(1);
-        let mut mixes = |count: usize| -> Vec<Heard> {
+        let mut mixes = |count: usize| -> Vec<ProbeWindow> {
             (0..count)
                 .map(|song| {
                     let features: Vec<f32> = (0..12).map(|_| rng.random_range(-1.0..1.0)).collect();
@@ -136,14 +141,15 @@ mod tests {
                         3.0 * features[2] - 4.0,
                         rng.random_range(-8.0..8.0),
                     ];
-                    Heard { song, features, true_db }
+                    ProbeWindow { song, features, true_db }
                 })
                 .collect()
         };
         let (known, unknown) = (mixes(600), mixes(100));
         let probe = Probe::train(&known, 32, (600, 32), 3).unwrap();
         let error = |stem: usize| {
-            let off = |mix: &Heard| (probe.levels_db(&mix.features).unwrap()[stem] - mix.true_db[stem]).abs();
+            let off =
+                |mix: &ProbeWindow| (probe.levels_db(&mix.features).unwrap()[stem] - mix.true_db[stem]).abs();
             unknown.iter().map(off).sum::<f32>() / unknown.len() as f32
         };
         assert!(error(0) < 1.5 && error(1) < 1.2 && error(2) < 1.0, "{} {} {}", error(0), error(1), error(2));

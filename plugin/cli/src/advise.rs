@@ -1,0 +1,125 @@
+//! `advise`: a song's advice, window by window and as a whole.
+
+use crate::demo::flawed_mix;
+use crate::lines::{Kind, json_line, song_text, window_text};
+use crate::print_line;
+use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, Request, Stem};
+use std::path::{Path, PathBuf};
+
+/// Options of `advise`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  mixing-buddy advise\n  mixing-buddy advise song.wav\n  \
+    mixing-buddy advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
+    mixing-buddy advise mix.wav --reference reference.mp3 --json")]
+pub struct AdviseArgs {
+    /// Songs; without one, the demo song is judged
+    files: Vec<PathBuf>,
+    /// A track whose balance is right
+    #[arg(long)]
+    reference: Option<PathBuf>,
+    /// A stem that is right: vocals, drums or bass
+    #[arg(long)]
+    anchor: Option<Stem>,
+    /// A question in your own words
+    #[arg(long)]
+    prompt: Option<String>,
+    /// Seconds from one window to the next
+    #[arg(long, default_value_t = 5.0)]
+    hop: f32,
+    /// JSON lines on standard output
+    #[arg(long)]
+    json: bool,
+    /// Another model than the shipped one
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+}
+
+/// Judges the files, or the demo song.
+///
+/// # Errors
+/// When an option makes no sense, the model cannot be loaded, or a file cannot be judged; the other files still are.
+pub fn run(args: &AdviseArgs) -> Result<()> {
+    ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
+    ensure!(
+        args.anchor != Some(Stem::Other),
+        "--anchor must be vocals, drums or bass: 'other' is never judged"
+    );
+    let cancel = CancelFlag::new();
+    let engine = Engine::open(args.bundle.as_deref(), &cancel)?;
+    let reference =
+        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?;
+    let request = Request {
+        question: args.prompt.clone().unwrap_or_else(|| DEFAULT_QUESTION.into()),
+        anchor: args.anchor,
+        reference,
+        ..Request::default()
+    };
+    if args.files.is_empty() {
+        return advise_demo(&engine, args, &request, &cancel);
+    }
+    let mut failures = Vec::new();
+    for file in &args.files {
+        if let Err(error) = advise_file(&engine, file, args, &request, &cancel) {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        [only] => bail!("{only}"),
+        several => bail!("{} files could not be judged:\n  {}", several.len(), several.join("\n  ")),
+    }
+}
+
+/// Advises on the demo's flawed mix and says what was injected.
+fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
+    let (demo, mix) = flawed_mix(cancel)?;
+    eprintln!("{}", demo.introduction());
+    let windows = analyze_windows(engine, &mix, args.hop, cancel)?;
+    let advice = report(engine, "demo", &windows, args, request, cancel)?;
+    eprintln!("{}", demo.outcome(&advice.best));
+    Ok(())
+}
+
+fn advise_file(
+    engine: &Engine,
+    path: &Path,
+    args: &AdviseArgs,
+    request: &Request,
+    cancel: &CancelFlag,
+) -> Result<()> {
+    let windows = analyze_file(engine, path, args.hop, cancel)?;
+    report(engine, &path.display().to_string(), &windows, args, request, cancel).map(|_| ())
+}
+
+/// Says what there is to say of each window, then of the song; returns the latter.
+fn report(
+    engine: &Engine,
+    name: &str,
+    windows: &[Window],
+    args: &AdviseArgs,
+    request: &Request,
+    cancel: &CancelFlag,
+) -> Result<Advice> {
+    for window in windows {
+        let advice = engine.answer(&window.analysis, request, cancel)?;
+        if args.json {
+            print_line(&json_line(name, Kind::Window, window.start_s, window.end_s, &advice).to_string());
+        } else {
+            print_line(&window_text(window.start_s, window.end_s, &advice));
+        }
+    }
+    let analysis: Vec<Analysis> = windows.iter().map(|window| window.analysis.clone()).collect();
+    let pooled = engine.pool(&analysis).context("the song has no window")?;
+    let advice = engine.answer(&pooled, request, cancel)?;
+    let end_s = windows.last().map_or(0.0, |window| window.end_s);
+    if args.json {
+        print_line(&json_line(name, Kind::Song, 0.0, end_s, &advice).to_string());
+    } else {
+        print_line(&song_text(name, &advice));
+    }
+    Ok(advice)
+}

@@ -1,0 +1,72 @@
+//! `info`: what a model file says of itself.
+
+use crate::print_line;
+use anyhow::Result;
+use clap::Args;
+use mixing_buddy_core::bundle::BundleInfo;
+use mixing_buddy_core::{CancelFlag, Engine};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Options of `info`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  mixing-buddy info\n  mixing-buddy info my.mixbuddy\n  mixing-buddy info my.mixbuddy --json"
+)]
+pub struct InfoArgs {
+    /// The model; without one, the built-in model
+    bundle: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what there is to know of a model. It is loaded whole, so that a damaged file is found.
+///
+/// # Errors
+/// When the file cannot be read or the bundle is damaged.
+pub fn run(args: &InfoArgs) -> Result<()> {
+    let engine = Engine::open(args.bundle.as_deref(), &CancelFlag::new())?;
+    let info = engine.info();
+    if args.json {
+        print_line(&as_json(info).to_string());
+    } else {
+        as_text(info).iter().for_each(|line| print_line(line));
+    }
+    Ok(())
+}
+
+fn as_json(info: &BundleInfo) -> serde_json::Value {
+    json!({
+        "name": info.name,
+        "version": info.version,
+        "licence": info.licence,
+        "sample_rate_hz": info.features.sample_rate_hz,
+        "bands": info.features.bands,
+        "encoder_layers": info.encoder.layers,
+        "decoder_layers": info.decoder.num_hidden_layers,
+        "lora_rank": info.lora.as_ref().map(|lora| lora.rank),
+        "threshold": info.calibration.threshold,
+        "meter_sd_db": info.calibration.meter_sd_db,
+    })
+}
+
+fn as_text(info: &BundleInfo) -> Vec<String> {
+    let [vocals, drums, bass] = info.calibration.meter_sd_db;
+    let adapter = info
+        .lora
+        .as_ref()
+        .map_or("without an adapter".into(), |lora| format!("with LoRA of rank {}", lora.rank));
+    vec![
+        format!("{} {}, {}", info.name, info.version, info.licence),
+        format!(
+            "Encoder: {} layers over {} bands at {} Hz",
+            info.encoder.layers, info.features.bands, info.features.sample_rate_hz
+        ),
+        format!("Decoder: {} layers, {adapter}", info.decoder.num_hidden_layers),
+        format!("Speaks from a confidence of {:.0} %", 100.0 * info.calibration.threshold),
+        format!(
+            "Meter error on held-out songs (standard deviation): vocals {vocals:.1}, drums {drums:.1}, bass {bass:.1} dB"
+        ),
+    ]
+}

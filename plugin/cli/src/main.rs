@@ -1,0 +1,21 @@
+//! Parses the command line, runs the command, and prints what went wrong.
+
+use clap::Parser;
+use mixing_buddy_cli::{Cli, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: no other thread runs yet. One thread a matrix product: the compact model's are too small to share.
+            unsafe { std::env::set_var(name, "1") };
+        }
+    }
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

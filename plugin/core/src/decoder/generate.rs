@@ -1,0 +1,340 @@
+//! Constrained decoding: from a reading and a question to a structured answer with probabilities.
+//!
+//! The decision has seven outcomes: nothing is off, or one of three stems is too quiet or too loud. Every branch is
+//! run from the shared prompt, so their probabilities are the model's own and exact, not those of one greedy path.
+
+use super::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use crate::cancel::CancelFlag;
+use crate::encoder::Reading;
+use crate::error::{Error, Result};
+use crate::language::{
+    AdviceTokenizer, Grammar, Intent, ParsedAnswer, Prompt, PromptSpec, Special, State, parse_answer,
+};
+use crate::nn::{KeyValueCache, mix_bits};
+use crate::stem::{Direction, PerStem, Stem};
+use candle_core::{Device, Tensor};
+
+/// Probability from which a question is taken as not understood.
+const UNCLEAR_FROM: f32 = 0.99;
+
+/// The language model with its parts, ready to speak.
+pub struct Generator<'a> {
+    /// The decoder.
+    pub decoder: &'a Decoder,
+    /// The projector.
+    pub projector: &'a Projector,
+    /// The tokenizer.
+    pub tokenizer: &'a AdviceTokenizer,
+    /// Where the weights live.
+    pub device: &'a Device,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct GenerationRequest<'a> {
+    /// The user's words; blank for the general question.
+    pub question: &'a str,
+    /// Stems in the mix, where the user said so; else those that are heard.
+    pub stems: Option<PerStem<bool>>,
+    /// A stem that is right.
+    pub anchor: Option<Stem>,
+    /// The balance to aim at.
+    pub reference: Option<ReferenceBalance>,
+}
+
+/// Probabilities of the seven outcomes, which sum to one. What may not be blamed has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcomes {
+    /// Nothing is off.
+    pub none: f32,
+    /// `[vocals, drums, bass][quiet, loud]`.
+    pub errors: [[f32; 2]; 3],
+}
+
+impl Outcomes {
+    /// Probability of the best outcome after raising all to `1 / temperature` and norming them again.
+    pub fn confidence(&self, temperature: f32) -> f32 {
+        let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
+        let total = scaled(self.none) + self.errors.iter().flatten().map(|p| scaled(*p)).sum::<f32>();
+        (scaled(self.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
+    }
+
+    /// The most probable outcome and its probability. Ties go to silence: better to say nothing.
+    pub fn best(&self) -> (Option<(Stem, Direction)>, f32) {
+        let mut best = (None, self.none);
+        for stem in Stem::TARGETS {
+            for direction in Direction::ALL {
+                let probability = self.errors[stem.index()][direction as usize];
+                if probability > best.1 {
+                    best = (Some((stem, direction)), probability);
+                }
+            }
+        }
+        best
+    }
+}
+
+/// What was said.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The answer as written, and parsed again from its tokens.
+    pub answer: ParsedAnswer,
+    /// Probabilities of the outcomes, the question taken as understood.
+    pub outcomes: Outcomes,
+    /// Standard deviation over the gain tokens in dB; 0 where nothing is off.
+    pub gain_sd_db: f32,
+    /// Tokens written, from the intent to the end.
+    pub tokens: usize,
+}
+
+impl Generator<'_> {
+    /// Answers. The flag is looked at before every token.
+    ///
+    /// # Errors
+    /// When cancelled, or when a tensor operation fails.
+    pub fn generate(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<Generated> {
+        let (prompt, mut answer) = self.begin(reading, request, cancel)?;
+        let (outcomes, best) = answer.outcomes(cancel)?;
+        cancel.check()?;
+        let mut gain_sd_db = 0.0;
+        match best {
+            None => answer.say(self.tokenizer.special(Special::NoStem))?,
+            Some((stem, direction)) => {
+                answer.say(self.tokenizer.special(Special::Stem(stem)))?;
+                answer.say(self.tokenizer.special(Special::Direction(direction)))?;
+                let (mean, sd) = answer.gain_moments();
+                gain_sd_db = sd;
+                answer.say(self.tokenizer.special(Special::gain(mean)))?;
+            }
+        }
+        answer.sentence(&prompt, cancel)?;
+        let parsed = parse_answer(self.tokenizer, &answer.ids)?;
+        Ok(Generated { answer: parsed, outcomes, gain_sd_db, tokens: answer.ids.len() })
+    }
+
+    /// The outcomes alone, of which [`Generator::generate`] makes its answer.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub fn outcomes(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<Outcomes> {
+        Ok(self.begin(reading, request, cancel)?.1.outcomes(cancel)?.0)
+    }
+
+    /// The prompt, and an answer that has said how the question is understood.
+    fn begin(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        cancel: &CancelFlag,
+    ) -> Result<(Prompt, Answering<'_>)> {
+        let detected = reading.map(|stem| stem.is_present());
+        let stems_present =
+            request.stems.map_or(detected, |stated| PerStem::from_fn(|s| stated[s] && detected[s]));
+        let spec = PromptSpec {
+            question: request.question,
+            stems_present,
+            anchor: request.anchor,
+            has_reference: request.reference.is_some(),
+            soft_tokens: self.projector.audio_token_count(),
+        };
+        let prompt = Prompt::build(self.tokenizer, &spec)?;
+        let embeds = self.prompt_embeddings(&prompt, reading, request.reference.as_ref())?;
+        let allowed = PerStem::from_fn(|s| stems_present[s] && request.anchor != Some(s));
+        cancel.check()?;
+        let mut answer = Answering {
+            generator: self,
+            grammar: Grammar::new(self.tokenizer, allowed),
+            cache: KeyValueCache::default(),
+            logits: Vec::new(),
+            ids: Vec::new(),
+        };
+        answer.feed(&embeds)?;
+        let intent = answer.intent();
+        answer.say(intent)?;
+        Ok((prompt, answer))
+    }
+
+    /// Embeddings of a prompt with its soft slots filled, `[1, tokens, hidden]`.
+    fn prompt_embeddings(
+        &self,
+        prompt: &Prompt,
+        reading: &Reading,
+        reference: Option<&ReferenceBalance>,
+    ) -> Result<Tensor> {
+        let summaries: Vec<f32> =
+            Stem::ALL.iter().flat_map(|s| reading[*s].summary.iter().copied()).collect();
+        let width = summaries.len() / Stem::ALL.len();
+        let summaries = Tensor::from_vec(summaries, (1, Stem::ALL.len(), width), self.device)?;
+        let audio =
+            self.projector.audio_tokens(&audio_features(reading, self.device)?, &summaries)?.squeeze(0)?;
+        let words = self.decoder.embed(&prompt.ids)?;
+        let slots = &prompt.audio_slots;
+        let before = match (&prompt.reference_slots, reference) {
+            (Some(places), Some(reference)) => {
+                let features = reference_features(reading, reference, self.device)?;
+                let tokens = self.projector.reference_tokens(&features)?.squeeze(0)?;
+                let between = words.narrow(0, places.end, slots.start - places.end)?;
+                Tensor::cat(&[words.narrow(0, 0, places.start)?, tokens, between], 0)?
+            }
+            _ => words.narrow(0, 0, slots.start)?,
+        };
+        let after = words.narrow(0, slots.end, prompt.ids.len() - slots.end)?;
+        Ok(Tensor::cat(&[before, audio, after], 0)?.unsqueeze(0)?)
+    }
+}
+
+/// An answer while it is written.
+struct Answering<'a> {
+    generator: &'a Generator<'a>,
+    grammar: Grammar<'a>,
+    cache: KeyValueCache,
+    /// Of the next token, forbidden ones at minus infinity.
+    logits: Vec<f32>,
+    ids: Vec<u32>,
+}
+
+impl Answering<'_> {
+    fn feed(&mut self, embeds: &Tensor) -> Result<()> {
+        let hidden = self.generator.decoder.forward_cached(embeds, &mut self.cache)?;
+        let last = hidden.narrow(1, hidden.dim(1)? - 1, 1)?.squeeze(1)?;
+        self.logits = self.generator.decoder.logits(&last)?.squeeze(0)?.to_vec1()?;
+        self.grammar.mask_logits(&mut self.logits);
+        Ok(())
+    }
+
+    fn say(&mut self, id: u32) -> Result<()> {
+        self.grammar.advance(id)?;
+        self.ids.push(id);
+        if self.grammar.is_done() {
+            return Ok(());
+        }
+        self.feed(&self.generator.decoder.embed(&[id])?.unsqueeze(0)?)
+    }
+
+    /// How the question is understood. "Not at all" must be nearly certain: a question in unheard words is more often a
+    /// question about the mix than none, and general advice after "I did not understand" helps less than a guess.
+    fn intent(&self) -> u32 {
+        let ids = Intent::ALL.map(|intent| self.generator.tokenizer.special(Special::Intent(intent)));
+        let shares = self.shares(&ids);
+        let best = |intents: &mut dyn Iterator<Item = usize>| {
+            intents.max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap_or(0)
+        };
+        let clear = best(&mut (0..ids.len()).filter(|i| Intent::ALL[*i] != Intent::Unclear));
+        let unclear: f32 =
+            shares.iter().zip(Intent::ALL).filter(|(_, i)| *i == Intent::Unclear).map(|(p, _)| p).sum();
+        if unclear >= UNCLEAR_FROM {
+            self.generator.tokenizer.special(Special::Intent(Intent::Unclear))
+        } else {
+            ids[clear]
+        }
+    }
+
+    fn most_probable(&self) -> u32 {
+        let best = (0..self.logits.len()).max_by(|a, b| self.logits[*a].total_cmp(&self.logits[*b]));
+        best.unwrap_or(0) as u32
+    }
+
+    /// Probability of each of `ids` among themselves.
+    fn shares(&self, ids: &[u32]) -> Vec<f32> {
+        let of = |id: &u32| self.logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        let top = ids.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
+        let exps: Vec<f32> = ids.iter().map(|id| (of(id) - top).exp()).collect();
+        let total: f32 = exps.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+        exps.into_iter().map(|e| e / total).collect()
+    }
+
+    /// Probabilities of all outcomes, each stem's branch run from here; and the best.
+    fn outcomes(&self, cancel: &CancelFlag) -> Result<(Outcomes, Option<(Stem, Direction)>)> {
+        let tokenizer = self.generator.tokenizer;
+        let choices = self.grammar.allowed_specials();
+        let ids: Vec<u32> = choices.iter().map(|choice| tokenizer.special(*choice)).collect();
+        let mut outcomes = Outcomes::default();
+        for (choice, share) in choices.iter().zip(self.shares(&ids)) {
+            match choice {
+                Special::Stem(stem) => {
+                    cancel.check()?;
+                    let mut branch = Answering {
+                        generator: self.generator,
+                        grammar: self.grammar.clone(),
+                        cache: self.cache.clone(),
+                        logits: Vec::new(),
+                        ids: self.ids.clone(),
+                    };
+                    branch.say(tokenizer.special(*choice))?;
+                    let directions = Direction::ALL.map(|d| tokenizer.special(Special::Direction(d)));
+                    for (slot, of) in outcomes.errors[stem.index()].iter_mut().zip(branch.shares(&directions))
+                    {
+                        *slot = share * of;
+                    }
+                }
+                _ => outcomes.none = share,
+            }
+        }
+        Ok((outcomes, outcomes.best().0))
+    }
+
+    /// Mean and standard deviation in dB over the gain tokens.
+    fn gain_moments(&self) -> (f32, f32) {
+        let gains: Vec<(u32, f32)> = self
+            .grammar
+            .allowed_specials()
+            .into_iter()
+            .filter_map(|special| Some((self.generator.tokenizer.special(special), special.size_db()?)))
+            .collect();
+        let ids: Vec<u32> = gains.iter().map(|(id, _)| *id).collect();
+        let shares = self.shares(&ids);
+        let mean: f32 = shares.iter().zip(&gains).map(|(p, (_, db))| p * db).sum();
+        let variance: f32 = shares.iter().zip(&gains).map(|(p, (_, db))| p * (db - mean).powi(2)).sum();
+        (mean, variance.max(0.0).sqrt())
+    }
+
+    /// Writes the rest: the verdict, which follows, and the sentence.
+    ///
+    /// Words are drawn with a little chance, from a seed that is the prompt and the decision: the same window gets the
+    /// same sentence, and different windows don't all get one.
+    fn sentence(&mut self, prompt: &Prompt, cancel: &CancelFlag) -> Result<()> {
+        const TEMPERATURE: f32 = 0.5;
+        let mut seed =
+            prompt.ids.iter().chain(&self.ids).fold(0u64, |hash, id| mix_bits(hash ^ u64::from(*id)));
+        while !self.grammar.is_done() {
+            cancel.check()?;
+            if let Some(only) = self.grammar.forced() {
+                self.say(only)?;
+                continue;
+            }
+            if self.grammar.state() != State::Text {
+                return Err(Error::Format("the answer has lost its order".into()));
+            }
+            let top = self.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let weights: Vec<f32> = self.logits.iter().map(|l| ((l - top) / TEMPERATURE).exp()).collect();
+            seed = mix_bits(seed.wrapping_add(1));
+            let mut left = (seed >> 40) as f32 / (1u64 << 24) as f32 * weights.iter().sum::<f32>();
+            let drawn = weights.iter().position(|w| {
+                left -= w;
+                left < 0.0
+            });
+            // Improbable tails read as mistakes: below 2 % of the best, take the best.
+            let next =
+                drawn.filter(|i| weights[*i] > 0.02).map_or_else(|| self.most_probable(), |i| i as u32);
+            self.say(next)?;
+        }
+        Ok(())
+    }
+}
+
+impl Generated {
+    /// How the question was understood.
+    pub fn intent(&self) -> Intent {
+        self.answer.decision.intent
+    }
+}

@@ -1,0 +1,348 @@
+//! Exact scores of structured answers, as the benchmark defines them.
+
+use super::bootstrap::{Interval, SongResamples, percentiles};
+use crate::protocol::Category;
+use crate::protocol::Sample;
+use mixing_buddy_core::advice::{BestAnswer, Verdict};
+use mixing_buddy_core::stem::Stem;
+use serde::Serialize;
+
+/// Accuracy that `coverage_at_90` asks for.
+const COVERAGE_ACCURACY: f64 = 0.9;
+/// Bins of the expected calibration error.
+pub const CALIBRATION_BINS: usize = 10;
+/// Points kept of an accuracy-coverage curve.
+const CURVE_POINTS: usize = 200;
+
+/// A sample and what was said to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// Number of the song, for the bootstrap.
+    pub song: usize,
+    /// The stem that was changed, or would have been.
+    pub target: Stem,
+    /// How it was changed.
+    pub category: Category,
+    /// By how much, in dB.
+    pub gain_db: f64,
+    /// What was said; none where it could not be read.
+    pub answer: Option<BestAnswer>,
+    /// How sure the answer is, 0 to 1.
+    pub confidence: f64,
+}
+
+impl Judged {
+    /// Joins a sample of song number `song` and an answer. An answer that contradicts itself counts as unreadable.
+    pub fn new(song: usize, sample: &Sample, answer: Option<BestAnswer>, confidence: f64) -> Judged {
+        Judged {
+            song,
+            target: sample.target,
+            category: sample.category,
+            gain_db: sample.gain_db,
+            answer: answer.filter(is_well_formed),
+            confidence: rounded(if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) }),
+        }
+    }
+
+    fn names_target(&self) -> bool {
+        self.answer.is_some_and(|answer| answer.stem == Some(self.target))
+    }
+
+    /// Right stem and direction, or "no error" said of a balanced mix.
+    pub fn is_right(&self) -> bool {
+        let Some(answer) = self.answer else { return false };
+        match self.category.direction() {
+            None => answer.verdict == Verdict::NoError,
+            direction => self.names_target() && answer.verdict.direction() == direction,
+        }
+    }
+
+    /// Right stem, opposite direction.
+    pub fn is_wrong_direction(&self) -> bool {
+        let said = self.answer.and_then(|answer| answer.verdict.direction());
+        match (self.category.direction(), said) {
+            (Some(truth), Some(said)) => self.names_target() && said != truth,
+            _ => false,
+        }
+    }
+
+    fn flags(&self) -> bool {
+        self.answer.is_some_and(|answer| answer.verdict.direction().is_some())
+    }
+
+    fn band_is_right(&self) -> bool {
+        let very = |verdict| matches!(verdict, Verdict::VeryQuiet | Verdict::VeryLoud);
+        self.answer.is_some_and(|answer| {
+            very(answer.verdict) == matches!(self.category, Category::VeryQuiet | Category::VeryLoud)
+        })
+    }
+}
+
+/// A millionth is as fine as confidences are told apart: the last bits of a sum must not break ties.
+fn rounded(confidence: f64) -> f64 {
+    (confidence * 1e6).round() / 1e6
+}
+
+/// Whether an answer can be acted upon: a stem of the three and a gain against the direction with an error, neither
+/// without one, and never an abstention.
+pub fn is_well_formed(answer: &BestAnswer) -> bool {
+    match answer.verdict.direction() {
+        Some(direction) => {
+            answer.stem.is_some_and(|stem| stem != Stem::Other)
+                && answer
+                    .gain_db
+                    .is_some_and(|gain_db| gain_db.is_finite() && gain_db * direction.sign() < 0.0)
+        }
+        None => {
+            matches!(answer.verdict, Verdict::NoError | Verdict::Silence)
+                && answer.stem.is_none()
+                && answer.gain_db.is_none()
+        }
+    }
+}
+
+/// A figure and its 95 % interval; none where nothing could be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Figure {
+    /// The figure.
+    pub value: Option<f64>,
+    /// Its interval by bootstrap over songs.
+    pub ci95: Option<Interval>,
+}
+
+/// Declares the figures once: field, name in JSON and documentation.
+macro_rules! figures {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// The scores of one answerer.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct Figures {
+            /// Samples that were scored.
+            pub samples: usize,
+            $($(#[$doc])* pub $name: Figure,)+
+            /// Right stem and direction, by category.
+            pub joint_by_category: [Figure; 5],
+            /// Right stem and direction, by target (vocals, drums, bass).
+            pub joint_by_stem: [Figure; 3],
+        }
+
+        impl Figures {
+            /// Name and value of each single figure.
+            pub fn named(&self) -> Vec<(&'static str, Figure)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+        }
+
+        #[derive(Clone, Copy, Debug, Default)]
+        struct Values {
+            $($name: Option<f64>,)+
+            joint_by_category: [Option<f64>; 5],
+            joint_by_stem: [Option<f64>; 3],
+        }
+
+        fn with_intervals(samples: usize, plain: &Values, drawn: &[Values]) -> Figures {
+            let figure = |get: &dyn Fn(&Values) -> Option<f64>| Figure {
+                value: get(plain),
+                ci95: percentiles(drawn.iter().filter_map(get).collect(), drawn.len()),
+            };
+            Figures {
+                samples,
+                $($name: figure(&|values: &Values| values.$name),)+
+                joint_by_category: std::array::from_fn(|index| figure(&|values| values.joint_by_category[index])),
+                joint_by_stem: std::array::from_fn(|index| figure(&|values| values.joint_by_stem[index])),
+            }
+        }
+    };
+}
+
+figures! {
+    /// Right stem and right direction, or "no error" said of a balanced mix.
+    joint,
+    /// Balanced mixes of which "no error" was said.
+    balanced_left_alone,
+    /// Flawed samples whose right stem is named in the opposite direction.
+    wrong_direction,
+    /// Mean distance in dB of the gain said and the gain that mends, where stem and direction are right.
+    gain_mae_db,
+    /// Largest share of samples, most confident first, whose running accuracy is at least 0.90.
+    coverage_at_90,
+    /// Expected calibration error over ten bins of confidence.
+    ece,
+    /// Answers that can be read and acted upon.
+    parse_rate,
+    /// Of the mixes said to be flawed, those that are.
+    error_precision,
+    /// Of the flawed mixes, those said to be.
+    error_recall,
+    /// Where stem and direction are right: 3 to 6 dB told from 6 to 12 dB.
+    magnitude_band_right,
+}
+
+/// Scores answers, with intervals over songs. `Judged::song` must be smaller than the resamples' number of songs.
+pub fn score(judged: &[Judged], resamples: &SongResamples) -> Figures {
+    let mut sorted: Vec<&Judged> = judged.iter().collect();
+    sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let plain = values(&sorted, &resamples.plain());
+    let drawn: Vec<Values> = resamples.draws().iter().map(|weights| values(&sorted, weights)).collect();
+    with_intervals(judged.len(), &plain, &drawn)
+}
+
+#[derive(Clone, Copy, Default)]
+struct Ratio {
+    part: f64,
+    whole: f64,
+}
+
+impl Ratio {
+    fn add(&mut self, weight: f64, part: f64) {
+        self.part += weight * part;
+        self.whole += weight;
+    }
+
+    fn value(self) -> Option<f64> {
+        (self.whole > 0.0).then(|| self.part / self.whole)
+    }
+}
+
+/// All figures at once, of samples sorted by falling confidence, each song counting as often as it was drawn.
+fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
+    let one = |condition: bool| f64::from(u8::from(condition));
+    let [mut joint, mut balanced, mut wrong, mut gain, mut parsed] = [Ratio::default(); 5];
+    let [mut precision, mut recall, mut band] = [Ratio::default(); 3];
+    let mut by_category = [Ratio::default(); 5];
+    let mut by_stem = [Ratio::default(); 3];
+    for sample in sorted {
+        let weight = weights[sample.song];
+        if weight == 0.0 {
+            continue;
+        }
+        let right = sample.is_right();
+        let flawed = sample.category != Category::NoError;
+        joint.add(weight, one(right));
+        parsed.add(weight, one(sample.answer.is_some()));
+        by_category[sample.category as usize].add(weight, one(right));
+        by_stem[sample.target.index()].add(weight, one(right));
+        if sample.flags() {
+            precision.add(weight, one(flawed));
+        }
+        if flawed {
+            wrong.add(weight, one(sample.is_wrong_direction()));
+            recall.add(weight, one(sample.flags()));
+            if right {
+                let said = sample.answer.and_then(|answer| answer.gain_db).map_or(0.0, f64::from);
+                gain.add(weight, (said + sample.gain_db).abs());
+                band.add(weight, one(sample.band_is_right()));
+            }
+        } else {
+            balanced.add(weight, one(right));
+        }
+    }
+    Values {
+        joint: joint.value(),
+        balanced_left_alone: balanced.value(),
+        wrong_direction: wrong.value(),
+        gain_mae_db: gain.value(),
+        coverage_at_90: coverage_at(COVERAGE_ACCURACY, sorted, weights),
+        ece: calibration_error(sorted, weights),
+        parse_rate: parsed.value(),
+        error_precision: precision.value(),
+        error_recall: recall.value(),
+        magnitude_band_right: band.value(),
+        joint_by_category: by_category.map(Ratio::value),
+        joint_by_stem: by_stem.map(Ratio::value),
+    }
+}
+
+/// Calls `visit` with the share of samples and the running accuracy after each group of equal confidence.
+fn walk_coverage(sorted: &[&Judged], weights: &[f64], mut visit: impl FnMut(f64, f64, f64)) {
+    let total: f64 = sorted.iter().map(|sample| weights[sample.song]).sum();
+    let mut running = Ratio::default();
+    for (index, sample) in sorted.iter().enumerate() {
+        running.add(weights[sample.song], f64::from(u8::from(sample.is_right())));
+        let tied = sorted.get(index + 1).is_some_and(|next| next.confidence == sample.confidence);
+        if !tied && running.whole > 0.0 {
+            visit(running.whole / total, running.part / running.whole, sample.confidence);
+        }
+    }
+}
+
+fn coverage_at(accuracy: f64, sorted: &[&Judged], weights: &[f64]) -> Option<f64> {
+    let mut best = if sorted.is_empty() { None } else { Some(0.0) };
+    walk_coverage(sorted, weights, |coverage, running, _| {
+        if running >= accuracy - 1e-12 {
+            best = Some(coverage);
+        }
+    });
+    best
+}
+
+/// A point of the accuracy-coverage curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CoveragePoint {
+    /// Share of samples that are answered.
+    pub coverage: f64,
+    /// Accuracy among them.
+    pub accuracy: f64,
+    /// Lowest confidence among them.
+    pub confidence: f64,
+}
+
+/// Accuracy against coverage, most confident first, samples of equal confidence entering together.
+pub fn coverage_curve(judged: &[Judged]) -> Vec<CoveragePoint> {
+    let mut sorted: Vec<&Judged> = judged.iter().collect();
+    sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let songs = judged.iter().map(|sample| sample.song + 1).max().unwrap_or(0);
+    let mut points = Vec::new();
+    walk_coverage(&sorted, &vec![1.0; songs], |coverage, accuracy, confidence| {
+        points.push(CoveragePoint { coverage, accuracy, confidence });
+    });
+    let step = points.len().div_ceil(CURVE_POINTS).max(1);
+    let last = points.len().saturating_sub(1);
+    points
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| index % step == 0 || *index == last)
+        .map(|(_, p)| p)
+        .collect()
+}
+
+/// One bin of the calibration diagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct CalibrationBin {
+    /// Samples in the bin.
+    pub samples: f64,
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// Their accuracy.
+    pub accuracy: f64,
+}
+
+/// Confidence against accuracy in ten equal bins of confidence.
+pub fn calibration_bins(judged: &[Judged]) -> [CalibrationBin; CALIBRATION_BINS] {
+    let sorted: Vec<&Judged> = judged.iter().collect();
+    let songs = judged.iter().map(|sample| sample.song + 1).max().unwrap_or(0);
+    weighted_bins(&sorted, &vec![1.0; songs])
+}
+
+fn weighted_bins(judged: &[&Judged], weights: &[f64]) -> [CalibrationBin; CALIBRATION_BINS] {
+    let mut bins = [CalibrationBin::default(); CALIBRATION_BINS];
+    for sample in judged {
+        let index = ((sample.confidence * CALIBRATION_BINS as f64) as usize).min(CALIBRATION_BINS - 1);
+        let weight = weights[sample.song];
+        bins[index].samples += weight;
+        bins[index].confidence += weight * sample.confidence;
+        bins[index].accuracy += weight * f64::from(u8::from(sample.is_right()));
+    }
+    for bin in bins.iter_mut().filter(|bin| bin.samples > 0.0) {
+        bin.confidence /= bin.samples;
+        bin.accuracy /= bin.samples;
+    }
+    bins
+}
+
+fn calibration_error(judged: &[&Judged], weights: &[f64]) -> Option<f64> {
+    let bins = weighted_bins(judged, weights);
+    let total: f64 = bins.iter().map(|bin| bin.samples).sum();
+    (total > 0.0).then(|| {
+        bins.iter().map(|bin| bin.samples * (bin.confidence - bin.accuracy).abs()).sum::<f64>() / total
+    })
+}

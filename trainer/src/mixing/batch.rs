@@ -1,0 +1,126 @@
+//! Examples as tensors.
+
+use super::mixer::Example;
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, STEMS, patch_power, readings};
+use mixing_buddy_core::features::{BandPower, FeatureSettings, encoder_input};
+
+/// What the encoder is to say of a batch.
+pub struct EncoderTargets {
+    /// Share of each stem in each cell, `[batch, tokens, stems, cells]`, flat.
+    pub shares: Vec<f32>,
+    /// Weight of each cell, `[batch, tokens, cells]`, flat: square root of the mix's power.
+    pub weights: Vec<f32>,
+    /// Level against the rest in dB, `[batch, stems]`; 0 where absent.
+    pub level_db: Tensor,
+    /// 1 where the stem is there, `[batch, stems]`.
+    pub presence: Tensor,
+}
+
+/// What a training step of the encoder takes in: examples as tensors, and what it is to say of them.
+pub struct EncoderPart {
+    /// The encoder's input.
+    pub batch: EncoderBatch,
+    /// What it is to say.
+    pub targets: EncoderTargets,
+}
+
+impl EncoderPart {
+    /// Examples of one length, for an encoder on `device`.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn new(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<Self> {
+        let mixes: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
+        Ok(EncoderPart {
+            batch: encoder_batch(&mixes, features, device)?,
+            targets: encoder_targets(examples, features, device)?,
+        })
+    }
+}
+
+/// A stem under this level against the rest is not there for anybody.
+pub const ABSENT_REST_DB: f32 = -30.0;
+
+/// Mid and side maps of a mix in patch layout.
+pub fn band_power_of(mix: &[f32], features: &FeatureSettings) -> BandPower {
+    let row = 2 * features.bands;
+    let frames = mix.len() / row;
+    let half = |from: usize| {
+        mix.chunks_exact(row).flat_map(|r| r[from..from + features.bands].iter().copied()).collect()
+    };
+    BandPower { frames, bands: features.bands, mid: half(0), side: half(features.bands) }
+}
+
+/// The encoder's input of examples of one length.
+///
+/// # Errors
+/// As tensor operations.
+pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Device) -> Result<EncoderBatch> {
+    let (mut inputs, mut powers) = (Vec::new(), Vec::new());
+    for mix in mixes {
+        let power = band_power_of(mix, features);
+        inputs.extend(encoder_input(&power, features));
+        powers.extend(patch_power(&power));
+    }
+    let cells = features.patch_values();
+    let shape = (mixes.len(), inputs.len() / cells / mixes.len().max(1), cells);
+    Ok(EncoderBatch {
+        input: Tensor::from_vec(inputs, shape, device)?,
+        power: Tensor::from_vec(powers, shape, device)?,
+    })
+}
+
+/// What an encoder reads off an example.
+///
+/// # Errors
+/// As tensor operations.
+pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Example) -> Result<Reading> {
+    let batch = encoder_batch(&[&example.mix], features, encoder.device())?;
+    let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
+    Ok(readings(&metered)?.swap_remove(0))
+}
+
+/// What the encoder is to say of examples.
+///
+/// # Errors
+/// As tensor operations.
+pub fn encoder_targets(
+    examples: &[Example],
+    features: &FeatureSettings,
+    device: &Device,
+) -> Result<EncoderTargets> {
+    let cells = features.patch_values();
+    let (mut shares, mut weights) = (Vec::new(), Vec::new());
+    let (mut levels, mut presence) = (Vec::new(), Vec::new());
+    for example in examples {
+        let mean = example.mix.iter().sum::<f32>() / example.mix.len() as f32 * 2.0;
+        weights.extend(example.mix.iter().map(|p| (p / mean).sqrt()));
+        for start in (0..example.mix.len()).step_by(cells) {
+            let token = start..start + cells;
+            let base = shares.len();
+            shares.resize(base + STEMS * cells, 0.0);
+            for (i, cell) in token.enumerate() {
+                let floor = mean * 1e-9;
+                let parts: [f32; STEMS] = std::array::from_fn(|c| example.parts[c][cell] + floor);
+                let inverse = 1.0 / parts.iter().sum::<f32>();
+                for (c, part) in parts.iter().enumerate() {
+                    shares[base + c * cells + i] = part * inverse;
+                }
+            }
+        }
+        for level in example.rest_levels_db() {
+            let there = level.is_some_and(|level| level > ABSENT_REST_DB);
+            presence.push(f32::from(u8::from(there)));
+            levels.push(if there { level.unwrap_or(0.0) } else { 0.0 });
+        }
+    }
+    let shape = (examples.len(), STEMS);
+    Ok(EncoderTargets {
+        shares,
+        weights,
+        level_db: Tensor::from_vec(levels, shape, device)?,
+        presence: Tensor::from_vec(presence, shape, device)?,
+    })
+}

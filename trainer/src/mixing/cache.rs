@@ -1,0 +1,197 @@
+//! Feature maps of songs on disk: the cross-spectra of all stem pairs, so that any gains are exact.
+//!
+//! Power in mel bands is linear in cross-spectra: `|Σ gᵢ Xᵢ|² = Σ gᵢ² |Xᵢ|² + 2 Σ gᵢ gⱼ Re XᵢXⱼ*`. A file holds,
+//! for each window, one map for each pair of the stems present, in the encoder's patch layout
+//! (`[frames, (mid, side), bands]`), as f16. Files are memory-mapped.
+
+use crate::files;
+use crate::hash::fnv1a;
+use anyhow::{Context, Result, bail, ensure};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use memmap2::Mmap;
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::features::FeatureSettings;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Extension of cache files.
+pub const EXTENSION: &str = "maps";
+const MAGIC: &[u8; 8] = b"MBMAPS01";
+
+/// What is known of a song's maps, kept at the head of the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MapHeader {
+    /// Song's folder name.
+    pub song: String,
+    /// Source of the corpus: `real`, `midi`, `voice`, `slakh`, ….
+    pub source: String,
+    /// Split: `train`, `calib`, `test`, ….
+    pub split: String,
+    /// Feature settings of the maps.
+    pub features: FeatureSettings,
+    /// Stems present, in array order.
+    pub stems: Vec<Stem>,
+    /// Frames of each window.
+    pub frames: usize,
+    /// Windows, in file order.
+    pub windows: Vec<WindowHeader>,
+}
+
+/// What is known of one window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WindowHeader {
+    /// Where it starts in the song, in seconds.
+    pub start_s: f64,
+    /// Variant: 0 is the song as it is, others are shifted in pitch and tempo.
+    pub variant: usize,
+    /// Power of each stem present, relative to the window's mean (1.0 a cell).
+    pub power: Vec<f32>,
+    /// Whether each stem present is active: see [`crate::mixing::prepare`].
+    pub active: Vec<bool>,
+}
+
+impl MapHeader {
+    /// Values of one map.
+    pub fn cells(&self) -> usize {
+        self.frames * 2 * self.features.bands
+    }
+
+    /// Number of maps a window: pairs of stems present.
+    pub fn pairs(&self) -> usize {
+        self.stems.len() * (self.stems.len() + 1) / 2
+    }
+
+    /// Whether the song may train the encoder.
+    pub fn is_for_training(&self) -> bool {
+        self.split == "train"
+    }
+
+    /// Whether the encoder never hears the song, so that the advisor may learn from it how an encoder errs.
+    pub fn is_for_tuning(&self) -> bool {
+        self.is_held_out() && self.name_bits().is_multiple_of(2)
+    }
+
+    /// Whether the song is kept for calibration: neither encoder nor advisor learns from it.
+    pub fn is_for_calibration(&self) -> bool {
+        self.is_held_out() && !self.name_bits().is_multiple_of(2)
+    }
+
+    fn is_held_out(&self) -> bool {
+        self.split == "calib" && self.source != "voice"
+    }
+
+    /// Which of two halves a song belongs to must not depend on what else is there: it follows from its name.
+    fn name_bits(&self) -> u64 {
+        // The lowest bit of FNV-1a is the parity of its bytes: a higher one is as good as drawn.
+        fnv1a(self.song.bytes()) >> 32
+    }
+
+    /// Position of a stem among those present.
+    pub fn position(&self, stem: Stem) -> Option<usize> {
+        self.stems.iter().position(|&present| present == stem)
+    }
+}
+
+/// Pairs `(i, j)`, `i <= j`, of `count` stems, in file order.
+pub fn pairs_of(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).flat_map(move |i| (i..count).map(move |j| (i, j)))
+}
+
+/// One song's maps.
+pub struct SongMaps {
+    /// What the file says of itself.
+    pub header: MapHeader,
+    map: Mmap,
+    payload: usize,
+}
+
+impl SongMaps {
+    /// Maps a file into memory.
+    ///
+    /// # Errors
+    /// When it is no map file, of another version, or cut off.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+        // SAFETY: cache files are written beside and renamed, never changed in place while they are mapped.
+        let map =
+            unsafe { Mmap::map(&file) }.with_context(|| format!("{} cannot be read", path.display()))?;
+        ensure!(
+            map.len() > 16 && &map[..8] == MAGIC,
+            "{} is not a feature map file of this version",
+            path.display()
+        );
+        let length = u64::from_le_bytes(map[8..16].try_into().expect("eight bytes")) as usize;
+        ensure!(16 + length <= map.len(), "{} is cut off", path.display());
+        let header: MapHeader = serde_json::from_slice(&map[16..16 + length])
+            .with_context(|| format!("{}: its header cannot be read", path.display()))?;
+        let payload = (16 + length).next_multiple_of(64);
+        let expected = payload + header.windows.len() * header.pairs() * header.cells() * 2;
+        if map.len() < expected {
+            bail!("{} is cut off: {} bytes of {expected}", path.display(), map.len());
+        }
+        Ok(SongMaps { header, map, payload })
+    }
+
+    /// Copies one map of a window into `to`, as `f32`.
+    pub fn read(&self, window: usize, pair: usize, to: &mut [f32]) {
+        let cells = self.header.cells();
+        let start = self.payload + (window * self.header.pairs() + pair) * cells * 2;
+        let bytes = &self.map[start..start + cells * 2];
+        // SAFETY: the payload starts at a multiple of 64 of a page-aligned map, every bit pattern is an f16, and the
+        // length was checked on opening.
+        let halves = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f16>(), cells) };
+        halves.convert_to_f32_slice(&mut to[..cells]);
+    }
+}
+
+/// Writes a map file: beside, then renamed.
+///
+/// # Errors
+/// When the disk is full or the folder cannot be written.
+pub fn write_maps(path: &Path, header: &MapHeader, payload: &[f16]) -> Result<()> {
+    let head = serde_json::to_vec(header)?;
+    files::replace_with(path, |file| {
+        file.write_all(MAGIC)?;
+        file.write_all(&(head.len() as u64).to_le_bytes())?;
+        file.write_all(&head)?;
+        let padding = (16 + head.len()).next_multiple_of(64) - 16 - head.len();
+        file.write_all(&vec![0; padding])?;
+        for chunk in payload.chunks(1 << 16) {
+            let bytes: Vec<u8> = chunk.iter().flat_map(|half| half.to_le_bytes()).collect();
+            file.write_all(&bytes)?;
+        }
+        Ok(())
+    })
+}
+
+/// All map files of a folder.
+pub struct MapCache {
+    /// Songs, sorted by file name.
+    pub songs: Vec<SongMaps>,
+}
+
+impl MapCache {
+    /// Opens every map file below `dir` whose header passes `keep`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, a file is damaged, or none is left.
+    pub fn open(dir: &Path, keep: impl Fn(&MapHeader) -> bool) -> Result<Self> {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
+            .with_context(|| format!("{} cannot be read", dir.display()))?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
+            .collect();
+        paths.sort();
+        let mut songs = Vec::new();
+        for path in paths {
+            let song = SongMaps::open(&path)?;
+            if keep(&song.header) {
+                songs.push(song);
+            }
+        }
+        ensure!(!songs.is_empty(), "{} holds no feature maps of the songs asked for", dir.display());
+        Ok(MapCache { songs })
+    }
+}

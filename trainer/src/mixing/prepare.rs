@@ -1,0 +1,242 @@
+//! Computes a corpus's feature maps once, with the same features that the plugin uses.
+
+use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
+use crate::collections::sources::SongSource;
+use crate::progress::progress;
+use anyhow::{Context, Result, anyhow, ensure};
+use half::f16;
+use mixing_buddy_core::audio::{StereoPcm, decode_track_at_rate, resample};
+use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings};
+use mixing_buddy_core::{CancelFlag, Stem};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What to prepare, and how.
+#[derive(Clone, Debug)]
+pub struct PrepareOptions {
+    /// Feature settings.
+    pub features: FeatureSettings,
+    /// Extra variants of songs of the sources `real` and `voice`, shifted in pitch and tempo by up to 3 semitones.
+    pub variants: usize,
+    /// Most windows kept a song and variant.
+    pub windows: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Seed of the shifts.
+    pub seed: u64,
+}
+
+/// A stem below this level (dBFS RMS) is silent in a window.
+const ACTIVE_DBFS: f32 = -50.0;
+/// A stem this far under the rest of the mix is not there for anybody.
+const PRESENT_REST_DB: f32 = -35.0;
+
+/// Prepares songs into `out`; files that exist are kept. Each thread holds one song at a time, as it is and in one
+/// variant.
+///
+/// Returns how many songs were prepared and the sentences of those that could not be.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn prepare(songs: &[SongSource], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    let bar = progress("features", songs.len(), 0);
+    let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(|| {
+                let mut extractor = FeatureExtractor::new(&options.features);
+                while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    bar.set_message(format!("{},", song.name));
+                    // A decoder that panics on a damaged file costs that song alone.
+                    let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, &mut extractor));
+                    let result = catch_unwind(guarded).unwrap_or_else(|_| {
+                        Err(anyhow!("a file of it is damaged in a way that its decoder does not survive"))
+                    });
+                    match result {
+                        Ok(()) => _ = done.fetch_add(1, Ordering::Relaxed),
+                        Err(reason) => failures
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(format!("{}: {reason:#}", song.name)),
+                    }
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failures.sort();
+    Ok((done.into_inner(), failures))
+}
+
+/// A song's stems at the rate of the features, files of one class added up, all of one length.
+fn decode(song: &SongSource, rate_hz: u32) -> Result<Vec<(Stem, StereoPcm)>> {
+    let cancel = CancelFlag::new();
+    let mut stems: Vec<(Stem, StereoPcm)> = Vec::new();
+    for stem in Stem::ALL {
+        let mut sum: Option<StereoPcm> = None;
+        for file in &song.stems[stem] {
+            let pcm = decode_track_at_rate(&file.path, file.track, rate_hz, &cancel)?;
+            pcm.check_finite().with_context(|| file.path.display().to_string())?;
+            match &mut sum {
+                Some(sum) => sum.add(&pcm)?,
+                none => *none = Some(pcm),
+            }
+        }
+        stems.extend(sum.map(|pcm| (stem, pcm)));
+    }
+    ensure!(!stems.is_empty(), "it has no stem that can be read");
+    let length = stems.iter().map(|(_, pcm)| pcm.len()).max().unwrap_or(0);
+    stems.iter_mut().for_each(|(_, pcm)| pcm.pad_to(length));
+    Ok(stems)
+}
+
+fn prepare_song(
+    song: &SongSource,
+    out: &Path,
+    options: &PrepareOptions,
+    extractor: &mut FeatureExtractor,
+) -> Result<()> {
+    let path = out.join(format!("{}.{EXTENSION}", song.file));
+    if path.exists() {
+        return Ok(());
+    }
+    let stems = decode(song, options.features.sample_rate_hz)?;
+    let frames = options.features.frames(options.features.window_samples());
+    let mut header = MapHeader {
+        song: song.name.clone(),
+        split: song.split.clone(),
+        features: options.features.clone(),
+        stems: stems.iter().map(|(stem, _)| *stem).collect(),
+        frames,
+        windows: Vec::new(),
+        source: song.source.clone(),
+    };
+    let extra = if matches!(header.source.as_str(), "real" | "voice") && header.split == "train" {
+        options.variants
+    } else {
+        0
+    };
+    let (file, middle) = (song.file.as_bytes(), song.file.len() / 2);
+    let mut rng = ChaCha8Rng::seed_from_u64(
+        options.seed ^ file.len() as u64 ^ u64::from(file.get(middle).copied().unwrap_or(0)) << 8,
+    );
+    let mut payload = Vec::new();
+    for variant in 0..=extra {
+        let shifted: Cow<'_, [(Stem, StereoPcm)]> = if variant == 0 {
+            Cow::Borrowed(&stems)
+        } else {
+            let factor = 2f64.powf(rng.random_range(-3.0..3.0) / 12.0);
+            let rate = (f64::from(options.features.sample_rate_hz) * factor) as u32;
+            let shift = |pcm: &StereoPcm| -> Result<StereoPcm> {
+                let renamed = StereoPcm::new(pcm.left.clone(), pcm.right.clone(), rate)?;
+                Ok(resample(&renamed, options.features.sample_rate_hz)?)
+            };
+            stems.iter().map(|(stem, pcm)| Ok((*stem, shift(pcm)?))).collect::<Result<Vec<_>>>()?.into()
+        };
+        let offset =
+            if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
+        windows_of(&shifted, offset, variant, options, extractor, &mut header, &mut payload);
+    }
+    ensure!(!header.windows.is_empty(), "no window of ten seconds has sound enough");
+    write_maps(&path, &header, &payload)
+}
+
+/// Appends the maps of the song's windows (at most `options.windows`, spread evenly).
+fn windows_of(
+    stems: &[(Stem, StereoPcm)],
+    offset: usize,
+    variant: usize,
+    options: &PrepareOptions,
+    extractor: &mut FeatureExtractor,
+    header: &mut MapHeader,
+    payload: &mut Vec<f16>,
+) {
+    let samples = options.features.window_samples();
+    let length = stems[0].1.len();
+    let rms_db = |pcm: &StereoPcm, start: usize| {
+        let power = |x: &[f32]| x[start..start + samples].iter().map(|v| v * v).sum::<f32>();
+        10.0 * ((power(&pcm.left) + power(&pcm.right)) / (2 * samples) as f32).max(1e-12).log10()
+    };
+    let mut starts = Vec::new();
+    let mut start = offset;
+    while start + samples <= length {
+        let levels: Vec<f32> = stems.iter().map(|(_, pcm)| rms_db(pcm, start)).collect();
+        let active = levels.iter().filter(|level| **level > ACTIVE_DBFS).count();
+        if active >= stems.len().min(2) {
+            starts.push((start, levels));
+        }
+        start += samples;
+    }
+    let step = starts.len().div_ceil(options.windows.max(1)).max(1);
+    for (start, levels) in starts.into_iter().step_by(step) {
+        let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
+        let maps = pair_maps(stems, start, samples, header.frames, options.features.bands, extractor);
+        let cells = header.cells();
+        let powers: Vec<f32> = pairs_of(stems.len())
+            .enumerate()
+            .filter(|(_, (i, j))| i == j)
+            .map(|(pair, _)| maps[pair * cells..(pair + 1) * cells].iter().sum())
+            .collect();
+        let scale = cells as f32 / powers.iter().sum::<f32>().max(1e-20);
+        header.windows.push(WindowHeader {
+            start_s: start as f64 / f64::from(options.features.sample_rate_hz),
+            variant,
+            power: powers.iter().map(|p| p * scale).collect(),
+            active: levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_REST_DB).collect(),
+        });
+        payload.extend(maps.iter().map(|value| f16::from_f32((value * scale).clamp(-65_000.0, 65_000.0))));
+    }
+}
+
+/// The maps of all pairs of stems, cross terms doubled, `[pairs, frames, (mid, side), bands]`.
+fn pair_maps(
+    stems: &[(Stem, StereoPcm)],
+    start: usize,
+    samples: usize,
+    frames: usize,
+    bands: usize,
+    extractor: &mut FeatureExtractor,
+) -> Vec<f32> {
+    let cells = frames * 2 * bands;
+    let mut maps = vec![0.0; stems.len() * (stems.len() + 1) / 2 * cells];
+    let bank = extractor.bank().clone();
+    for (channel, sign) in [(0, 1.0f32), (1, -1.0)] {
+        let spectra: Vec<Vec<_>> = stems
+            .iter()
+            .map(|(_, pcm)| {
+                let window = start..start + samples;
+                let mixed: Vec<f32> = pcm.left[window.clone()]
+                    .iter()
+                    .zip(&pcm.right[window])
+                    .map(|(l, r)| 0.5 * (l + sign * r))
+                    .collect();
+                let mut spectra = Vec::with_capacity(frames * extractor.stft().bins());
+                extractor
+                    .stft()
+                    .for_each_frame(&mixed, frames, |_, spectrum| spectra.extend_from_slice(spectrum));
+                spectra
+            })
+            .collect();
+        let bins = extractor.stft().bins();
+        for (pair, (i, j)) in pairs_of(stems.len()).enumerate() {
+            for frame in 0..frames {
+                let at = pair * cells + (frame * 2 + channel) * bands;
+                let to = &mut maps[at..at + bands];
+                let bins = frame * bins..(frame + 1) * bins;
+                bank.pool_cross(&spectra[i][bins.clone()], &spectra[j][bins], to);
+                if i != j {
+                    to.iter_mut().for_each(|value| *value *= 2.0);
+                }
+            }
+        }
+    }
+    maps
+}

@@ -1,0 +1,224 @@
+//! Advice examples as the language model trains on them: a reading, a question, and what perfect ears would say.
+
+use super::sequences::{LanguageModel, Sequence, answer_log_probabilities};
+use crate::oracle::rule::step_size_db;
+use crate::oracle::{AllowedStems, Posterior};
+use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
+use crate::train::shards::ShardOutcome;
+use anyhow::Result;
+use candle_core::{D, Tensor};
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::encoder::Reading;
+use mixing_buddy_core::language::{AdviceTokenizer, Decision, Intent, Special, StemError};
+use mixing_buddy_core::nn::DropoutStream;
+use mixing_buddy_core::{Direction, PerStem, Stem};
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+/// One example.
+pub struct AdviceExample {
+    /// What the model is told of the sound.
+    pub reading: Reading,
+    /// The balance to aim at, as measured.
+    pub reference: Option<ReferenceBalance>,
+    /// Question, stems, anchor, and a decision drawn from `posterior`.
+    pub sample: Sample,
+    /// Probability of every outcome for one who knows the true levels: the target of the decision tokens.
+    pub posterior: Posterior,
+}
+
+/// Chances of the questions.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuestionMix {
+    /// Questions about one of the blamed stems.
+    pub about: f64,
+    /// Questions about the rest.
+    pub other: f64,
+    /// Questions to compare with the reference, of examples that have one.
+    pub compare: f64,
+    /// Questions that cannot be answered.
+    pub unclear: f64,
+    /// Examples with an anchor.
+    pub anchor: f64,
+    /// Examples with a reference.
+    pub reference: f64,
+}
+
+impl Default for QuestionMix {
+    fn default() -> Self {
+        QuestionMix { about: 0.12, other: 0.02, compare: 0.15, unclear: 0.08, anchor: 0.5, reference: 0.4 }
+    }
+}
+
+impl QuestionMix {
+    /// Draws what is asked, of a mix with or without a reference.
+    pub fn intent(&self, has_reference: bool, present: &PerStem<bool>, rng: &mut SmallRng) -> Intent {
+        let at: f64 = rng.random();
+        if at < self.about {
+            let stem = Stem::TARGETS[rng.random_range(0..3)];
+            return if present[stem] { Intent::About(stem) } else { Intent::Balance };
+        }
+        if at < self.about + self.other {
+            return Intent::About(Stem::Other);
+        }
+        if at < self.about + self.other + self.unclear {
+            return Intent::Unclear;
+        }
+        if has_reference && rng.random_bool(self.compare) { Intent::Compare } else { Intent::Balance }
+    }
+}
+
+/// Stems that an answer may blame.
+pub fn allowed_stems(intent: Intent, anchor: Option<Stem>, present: &PerStem<bool>) -> AllowedStems {
+    match intent.asked_stem() {
+        Some(stem) => AllowedStems::only(stem).and_present(present),
+        None => AllowedStems::without(anchor).and_present(present),
+    }
+}
+
+/// Draws an outcome.
+pub fn draw_error(posterior: &Posterior, rng: &mut SmallRng) -> Option<StemError> {
+    let mut left: f64 = rng.random::<f64>() - posterior.none;
+    if left < 0.0 {
+        return None;
+    }
+    for stem in Stem::TARGETS {
+        for direction in Direction::ALL {
+            for (step, p) in posterior.cells[stem.index()][direction as usize].iter().enumerate() {
+                left -= p;
+                if left < 0.0 {
+                    return Some(StemError { stem, direction, size_db: step_size_db(step) as f32 });
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Figures of [`advice_loss`] beside the loss: mean cross-entropy of the decisions and of the sentences, nats a token.
+pub const ADVICE_FIGURES: [&str; 2] = [DECISION, "text"];
+
+/// The figure that held-out examples are measured by.
+pub const DECISION: &str = "decision";
+
+/// Weight of a sentence's token beside a decision's.
+const TEXT_WEIGHT: f64 = 0.15;
+
+/// Forward pass and loss of examples, on the decoder's device.
+///
+/// # Errors
+/// When a sequence cannot be laid out, or a tensor operation fails.
+pub fn advice_loss(
+    model: LanguageModel<'_>,
+    sampler: &TextSampler,
+    examples: &[AdviceExample],
+    dropout: Option<&DropoutStream>,
+    rng: &mut SmallRng,
+) -> Result<ShardOutcome> {
+    let (decoder, projector, tokenizer) = model;
+    let laid_out: Vec<TrainingIds> = examples
+        .iter()
+        .map(|e| {
+            let sentence = sampler.answer_text(
+                &e.sample.decision,
+                e.sample.has_reference,
+                &e.sample.stems_present,
+                rng,
+            )?;
+            build_training_ids(tokenizer, &e.sample, &sentence, projector.audio_token_count())
+        })
+        .collect::<Result<_>>()?;
+    let sequences: Vec<Sequence<'_>> = laid_out
+        .iter()
+        .zip(examples)
+        .map(|(ids, e)| Sequence { reading: &e.reading, reference: e.reference.as_ref(), ids })
+        .collect();
+    let log = answer_log_probabilities(model, &sequences, dropout)?;
+
+    // What each token of an answer should have been.
+    let (mut targets, mut decisions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    let vocabulary = decoder.vocabulary();
+    for (ids, example) in laid_out.iter().zip(examples) {
+        for at in 0..ids.answer.ids.len() {
+            let target = token_target(tokenizer, ids, at, example);
+            let base = targets.len();
+            targets.resize(base + vocabulary, 0.0f32);
+            target.into_iter().for_each(|(id, p)| targets[base + id as usize] = p);
+            let is_decision = at <= ids.answer.gain_position.unwrap_or(ids.answer.stem_position);
+            decisions.push(f32::from(u8::from(is_decision)));
+            texts.push(f32::from(u8::from(!is_decision)));
+        }
+    }
+    let (count, device) = (decisions.len(), log.device());
+    let targets = Tensor::from_vec(targets, (count, vocabulary), device)?;
+    let cross = (targets * &log)?.sum(D::Minus1)?.neg()?;
+    let mean = |mask: Vec<f32>| -> Result<Tensor> {
+        let total = f64::from(mask.iter().sum::<f32>().max(1.0));
+        Ok(((&cross * Tensor::from_vec(mask, count, device)?)?.sum_all()? / total)?)
+    };
+    let (decision, text) = (mean(decisions)?, mean(texts)?);
+    let loss = (&decision + (&text * TEXT_WEIGHT)?)?;
+    let value = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
+    let figures = vec![("loss", value(&loss)?), (DECISION, value(&decision)?), ("text", value(&text)?)];
+    Ok(ShardOutcome { loss, figures })
+}
+
+/// The distribution that token `at` of an answer should have: the posterior's at the decisions, else the token itself.
+fn token_target(
+    tokenizer: &AdviceTokenizer,
+    ids: &TrainingIds,
+    at: usize,
+    example: &AdviceExample,
+) -> Vec<(u32, f32)> {
+    let posterior = &example.posterior;
+    let answer = &ids.answer;
+    let error = example.sample.decision.error;
+    let of = |stem: Stem, direction: Direction| posterior.of_error(stem, direction) as f32;
+    if at == answer.stem_position {
+        let mut target = vec![(tokenizer.special(Special::NoStem), posterior.none as f32)];
+        target.extend(Stem::TARGETS.map(|stem| {
+            (tokenizer.special(Special::Stem(stem)), Direction::ALL.iter().map(|d| of(stem, *d)).sum::<f32>())
+        }));
+        return target;
+    }
+    match error {
+        Some(error) if Some(at) == answer.direction_position => {
+            let total = Direction::ALL.iter().map(|d| of(error.stem, *d)).sum::<f32>().max(1e-9);
+            Direction::ALL
+                .map(|d| (tokenizer.special(Special::Direction(d)), of(error.stem, d) / total))
+                .to_vec()
+        }
+        Some(error) if Some(at) == answer.gain_position => {
+            let cells = &posterior.cells[error.stem.index()][error.direction as usize];
+            let total = cells.iter().sum::<f64>().max(1e-12);
+            (0..cells.len())
+                .map(|i| (tokenizer.special(Special::Gain(i as u8)), (cells[i] / total) as f32))
+                .collect()
+        }
+        _ => vec![(answer.ids[at], 1.0)],
+    }
+}
+
+/// A sample whose decision is drawn from the posterior.
+///
+/// # Errors
+/// When the question cannot be drawn or the decision contradicts it.
+pub fn draw_sample(
+    sampler: &TextSampler,
+    intent: Intent,
+    present: PerStem<bool>,
+    anchor: Option<Stem>,
+    has_reference: bool,
+    posterior: &Posterior,
+    rng: &mut SmallRng,
+) -> Result<Sample> {
+    let decision = Decision::new(intent, draw_error(posterior, rng))?;
+    Ok(Sample {
+        question: sampler.question(intent, rng)?,
+        stems_present: present,
+        anchor,
+        has_reference,
+        decision,
+    })
+}

@@ -1,0 +1,202 @@
+//! Pairs of answers to one question: what perfect ears would say, and the same with something wrong in it.
+
+use super::advice::{AdviceExample, allowed_stems};
+use crate::oracle::AllowedStems;
+use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
+use anyhow::{Result, ensure};
+use mixing_buddy_core::Direction;
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::language::{
+    AdviceTokenizer, Decision, GAIN_STEP_DB, MAX_GAIN_DB, MIN_GAIN_DB, StemError,
+};
+use rand::Rng;
+use rand::rngs::SmallRng;
+use serde::{Deserialize, Serialize};
+
+/// A wrong magnitude is off by at least this much in dB: less is within what ears disagree about.
+const LEAST_MISS_DB: f32 = 3.0;
+
+/// How often what is wrong in a rejected answer, as shares among what can be wrong: where a question allows one stem,
+/// no other can be blamed. Where nothing is off, the rejected answer always finds fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RejectedShares {
+    /// Too loud for too quiet, or the reverse.
+    pub direction: f64,
+    /// Another stem is blamed.
+    pub stem: f64,
+    /// The change is off by 3 dB or more.
+    pub magnitude: f64,
+    /// Nothing is said to be off.
+    pub missed: f64,
+}
+
+impl Default for RejectedShares {
+    fn default() -> Self {
+        RejectedShares { direction: 0.3, stem: 0.3, magnitude: 0.2, missed: 0.2 }
+    }
+}
+
+impl RejectedShares {
+    /// Whether pairs can be drawn by these shares.
+    ///
+    /// # Errors
+    /// When one is negative or no number, or there are only such that do not apply to every question.
+    pub fn check(&self) -> Result<()> {
+        let shares = [self.direction, self.stem, self.magnitude, self.missed];
+        ensure!(
+            shares.iter().all(|share| share.is_finite() && *share >= 0.0),
+            "[rejected]: a share is a number from 0"
+        );
+        ensure!(
+            self.direction + self.magnitude + self.missed > 0.0,
+            "[rejected]: a wrong stem cannot be had where only one may be blamed; give another kind a share too"
+        );
+        Ok(())
+    }
+
+    /// The decision `right` with something wrong in it, that an answer to the same question may say.
+    ///
+    /// # Errors
+    /// When `allowed` holds no stem.
+    pub fn spoil(&self, right: &Decision, allowed: AllowedStems, rng: &mut SmallRng) -> Result<Decision> {
+        let stems: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| allowed.contains(*stem)).collect();
+        ensure!(!stems.is_empty(), "there is no stem that an answer may blame");
+        let Some(error) = right.error else {
+            let false_alarm = StemError {
+                stem: stems[rng.random_range(0..stems.len())],
+                direction: Direction::ALL[rng.random_range(0..Direction::ALL.len())],
+                size_db: rng.random_range(MIN_GAIN_DB..=MAX_GAIN_DB),
+            };
+            return Ok(Decision::new(right.intent, Some(false_alarm))?);
+        };
+        let others: Vec<Stem> = stems.into_iter().filter(|stem| *stem != error.stem).collect();
+        let stem_share = if others.is_empty() { 0.0 } else { self.stem };
+        let mut at = rng.random::<f64>() * (self.direction + stem_share + self.magnitude + self.missed);
+        let mut falls_on = |share: f64| {
+            at -= share;
+            at < 0.0
+        };
+        let wrong = if falls_on(self.direction) {
+            let [first, second] = Direction::ALL;
+            Some(StemError { direction: if error.direction == first { second } else { first }, ..error })
+        } else if falls_on(stem_share) {
+            Some(StemError { stem: others[rng.random_range(0..others.len())], ..error })
+        } else if falls_on(self.magnitude) {
+            Some(StemError { size_db: wrong_size_db(error.size_db, rng), ..error })
+        } else {
+            None
+        };
+        Ok(Decision::new(right.intent, wrong)?)
+    }
+}
+
+/// A size of the gain tokens that is [`LEAST_MISS_DB`] or more from `size_db`.
+fn wrong_size_db(size_db: f32, rng: &mut SmallRng) -> f32 {
+    let count = ((MAX_GAIN_DB - MIN_GAIN_DB) / GAIN_STEP_DB).round() as usize + 1;
+    let far: Vec<f32> = (0..count)
+        .map(|index| MIN_GAIN_DB + index as f32 * GAIN_STEP_DB)
+        .filter(|other| (other - size_db).abs() >= LEAST_MISS_DB)
+        .collect();
+    // The range of sizes is three times as wide, so that there is always one.
+    far[rng.random_range(0..far.len())]
+}
+
+/// What is preferred to what, in answer to the question of `example`.
+pub struct Pair {
+    /// Question, reading and reference.
+    pub example: AdviceExample,
+    /// The right answer.
+    pub chosen: TrainingIds,
+    /// The wrong one.
+    pub rejected: TrainingIds,
+}
+
+/// Makes a pair: the right answer is the most probable one for perfect ears, each answer is said in words drawn from the
+/// templates, and `audio_tokens` are the prompt's slots.
+///
+/// # Errors
+/// When the text cannot be drawn or is too long.
+pub fn make_pair(
+    example: AdviceExample,
+    (tokenizer, sampler, audio_tokens): (&AdviceTokenizer, &TextSampler, usize),
+    shares: &RejectedShares,
+    rng: &mut SmallRng,
+) -> Result<Pair> {
+    let sample = &example.sample;
+    let believed = example.posterior.answer();
+    let error = believed.error.map(|(stem, direction)| StemError {
+        stem,
+        direction,
+        size_db: believed.gain_db.abs() as f32,
+    });
+    let right = Decision::new(sample.decision.intent, error)?;
+    let allowed = allowed_stems(right.intent, sample.anchor, &sample.stems_present);
+    let wrong = shares.spoil(&right, allowed, rng)?;
+    let mut say = |decision: Decision| {
+        let sentence = sampler.answer_text(&decision, sample.has_reference, &sample.stems_present, rng)?;
+        let sample = Sample { decision, ..sample.clone() };
+        build_training_ids(tokenizer, &sample, &sentence, audio_tokens)
+    };
+    let (chosen, rejected) = (say(right)?, say(wrong)?);
+    Ok(Pair { example, chosen, rejected })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mixing_buddy_core::language::Intent;
+    use rand::SeedableRng;
+
+    fn decision(stem: Stem, size_db: f32) -> Decision {
+        let error = StemError { stem, direction: Direction::Quiet, size_db };
+        Decision::new(Intent::Balance, Some(error)).unwrap()
+    }
+
+    #[test]
+    fn a_rejected_answer_has_one_thing_wrong_as_often_as_its_share_says() {
+        let shares = RejectedShares { direction: 0.4, stem: 0.3, magnitude: 0.2, missed: 0.1 };
+        let mut rng = SmallRng::seed_from_u64(3);
+        let right = decision(Stem::Vocals, 7.5);
+        let allowed = AllowedStems::without(Some(Stem::Bass));
+        let mut counts = [0; 4];
+        for _ in 0..4000 {
+            let wrong = shares.spoil(&right, allowed, &mut rng).unwrap();
+            assert_eq!(wrong.intent, right.intent);
+            let kind = match wrong.error {
+                None => 3,
+                Some(e) if e.direction == Direction::Loud => {
+                    assert_eq!((e.stem, e.size_db), (Stem::Vocals, 7.5));
+                    0
+                }
+                Some(e) if e.stem != Stem::Vocals => {
+                    assert_eq!((e.stem, e.size_db), (Stem::Drums, 7.5), "the anchor is never blamed");
+                    1
+                }
+                Some(e) => {
+                    assert!((e.size_db - 7.5).abs() >= LEAST_MISS_DB, "{}", e.size_db);
+                    2
+                }
+            };
+            counts[kind] += 1;
+        }
+        for (count, share) in counts.into_iter().zip([0.4, 0.3, 0.2, 0.1]) {
+            assert!((f64::from(count) / 4000.0 - share).abs() < 0.03, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn pairs_name_only_allowed_stems_and_reject_false_alarms() {
+        let shares = RejectedShares { direction: 0.0, stem: 0.9, magnitude: 0.1, missed: 0.0 };
+        let mut rng = SmallRng::seed_from_u64(4);
+        for size_db in [3.0, 12.0] {
+            let right = decision(Stem::Drums, size_db);
+            let wrong = shares.spoil(&right, AllowedStems::only(Stem::Drums), &mut rng).unwrap();
+            assert!(wrong.error.is_some_and(|e| e.stem == Stem::Drums && (e.size_db - size_db).abs() >= 3.0));
+        }
+        let balanced = Decision::new(Intent::Balance, None).unwrap();
+        assert!(shares.spoil(&balanced, AllowedStems::ALL, &mut rng).unwrap().error.is_some());
+        assert!(RejectedShares { magnitude: 0.0, ..shares }.check().is_err());
+        assert!(RejectedShares::default().check().is_ok());
+    }
+}

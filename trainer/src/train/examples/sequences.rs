@@ -1,0 +1,113 @@
+//! Prompts and answers laid out in one batch, soft tokens in their slots, and what the model makes of each answer.
+
+use crate::text::TrainingIds;
+use anyhow::Result;
+use candle_core::{D, Device, Tensor};
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::decoder::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use mixing_buddy_core::encoder::Reading;
+use mixing_buddy_core::language::{AdviceTokenizer, Special};
+use mixing_buddy_core::nn::DropoutStream;
+
+/// The language model with its parts.
+pub type LanguageModel<'a> = (&'a Decoder, &'a Projector, &'a AdviceTokenizer);
+
+/// A prompt with its answer, and what its soft slots stand for.
+pub struct Sequence<'a> {
+    /// What the encoder read.
+    pub reading: &'a Reading,
+    /// The balance to aim at; there exactly where the prompt has slots for it.
+    pub reference: Option<&'a ReferenceBalance>,
+    /// The tokens.
+    pub ids: &'a TrainingIds,
+}
+
+/// Log-probabilities over the vocabulary of each token of each answer, `[tokens of all answers, vocabulary]`: answer by
+/// answer, token by token, on the decoder's device.
+///
+/// # Errors
+/// When there is no sequence, or a tensor operation fails.
+pub fn answer_log_probabilities(
+    (decoder, projector, tokenizer): LanguageModel<'_>,
+    sequences: &[Sequence<'_>],
+    dropout: Option<&DropoutStream>,
+) -> Result<Tensor> {
+    let device = decoder.device();
+    let rows: Vec<Vec<u32>> = sequences.iter().map(|sequence| sequence.ids.ids()).collect();
+    // The last token is never an input.
+    let longest = rows.iter().map(|row| row.len() - 1).max().unwrap_or(0);
+    let (audio, reference) = soft_tokens(projector, sequences, device)?;
+
+    // Every input embedding is a row of one table: words, then audio tokens, then reference tokens.
+    let mut words: Vec<u32> = Vec::with_capacity(rows.len() * longest);
+    for row in &rows {
+        words.extend(&row[..row.len() - 1]);
+        words.resize(words.len() + longest - (row.len() - 1), tokenizer.special(Special::Pad));
+    }
+    let (_, audio_tokens, hidden) = audio.dims3()?;
+    let mut table = vec![decoder.embed(&words)?, audio.reshape(((), hidden))?];
+    if let Some(reference) = &reference {
+        table.push(reference.reshape(((), hidden))?);
+    }
+    let mut order: Vec<u32> = (0..words.len() as u32).collect();
+    let (audio_start, reference_start) = (words.len(), words.len() + sequences.len() * audio_tokens);
+    let mut referenced = 0;
+    for (row, sequence) in sequences.iter().enumerate() {
+        let prompt = &sequence.ids.prompt;
+        for (k, slot) in prompt.audio_slots.clone().enumerate() {
+            order[row * longest + slot] = (audio_start + row * audio_tokens + k) as u32;
+        }
+        if let (Some(slots), Some(_)) = (&prompt.reference_slots, sequence.reference) {
+            for (k, slot) in slots.clone().enumerate() {
+                order[row * longest + slot] = (reference_start + referenced * Stem::ALL.len() + k) as u32;
+            }
+        }
+        referenced += usize::from(sequence.reference.is_some());
+    }
+    let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, device)?, 0)?.reshape((
+        rows.len(),
+        longest,
+        hidden,
+    ))?;
+    let states = decoder.forward(&embeds, dropout)?.reshape(((), hidden))?;
+
+    let mut places = Vec::new();
+    for (row, sequence) in sequences.iter().enumerate() {
+        // A token is foretold where the one before it is read.
+        let start = row * longest + sequence.ids.prompt.ids.len() - 1;
+        places.extend((start..start + sequence.ids.answer.ids.len()).map(|place| place as u32));
+    }
+    let logits = decoder.logits(&states.index_select(&Tensor::new(places, device)?, 0)?)?;
+    let top = logits.max_keepdim(D::Minus1)?.detach();
+    let shifted = logits.broadcast_sub(&top)?;
+    Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
+}
+
+/// Audio tokens of all sequences, and reference tokens of those that have a reference.
+fn soft_tokens(
+    projector: &Projector,
+    sequences: &[Sequence<'_>],
+    device: &Device,
+) -> Result<(Tensor, Option<Tensor>)> {
+    let features: Vec<Tensor> =
+        sequences.iter().map(|s| audio_features(s.reading, device)).collect::<Result<_, _>>()?;
+    let width = sequences.first().map_or(0, |s| s.reading.vocals.summary.len());
+    let summaries: Vec<f32> = sequences
+        .iter()
+        .flat_map(|s| Stem::ALL.map(|stem| &s.reading[stem].summary))
+        .flatten()
+        .copied()
+        .collect();
+    let summaries = Tensor::from_vec(summaries, (sequences.len(), Stem::ALL.len(), width), device)?;
+    let audio = projector.audio_tokens(&Tensor::cat(&features, 0)?, &summaries)?;
+    let features: Vec<Tensor> = sequences
+        .iter()
+        .filter_map(|s| Some(reference_features(s.reading, s.reference?, device)))
+        .collect::<Result<_, _>>()?;
+    let reference = if features.is_empty() {
+        None
+    } else {
+        Some(projector.reference_tokens(&Tensor::cat(&features, 0)?)?)
+    };
+    Ok((audio, reference))
+}

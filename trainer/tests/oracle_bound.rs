@@ -1,0 +1,210 @@
+//! The rule of perfect ears on the levels that the benchmark's figures were made from, where they are at hand.
+
+use mixing_buddy_core::norms::NormsSummary;
+use mixing_buddy_core::stem::{Direction, PerStem, Stem};
+use mixing_buddy_trainer::oracle::{AllowedStems, BalanceDensity, ChunkNorms, LevelRow, Rule, RuleAnswer};
+use mixing_buddy_trainer::protocol::{Category, Split};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::PathBuf;
+
+/// The table of levels, or none where this machine does not have it: it is not ours to ship.
+fn levels_csv() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let folder = std::env::var_os("MIXING_BUDDY_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let path = folder.join("norms/musdb18_stem_levels.csv");
+    if !path.is_file() {
+        eprintln!(
+            "SKIPPED: {} is not there; set MIXING_BUDDY_SHARED to the folder of shared data",
+            path.display()
+        );
+        return None;
+    }
+    Some(path)
+}
+
+struct Case {
+    levels_db: PerStem<f64>,
+    target: Stem,
+    category: Category,
+}
+
+/// The published protocol on the `test` chunks that pass the gate, two seeded gains a target and category.
+fn cases(rows: &[LevelRow]) -> Vec<Case> {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut cases = Vec::new();
+    for row in rows.iter().filter(|row| row.split == Split::Test && row.passes_gate()) {
+        for target in Stem::TARGETS {
+            for category in Category::ALL {
+                for _ in 0..2 {
+                    let gain_db =
+                        category.gain_range_db().map_or(0.0, |(low, high)| rng.random_range(low..high));
+                    let mut levels_db = row.stems_dbfs;
+                    levels_db[target] += gain_db;
+                    cases.push(Case { levels_db, target, category });
+                }
+            }
+        }
+    }
+    cases
+}
+
+#[derive(Default)]
+struct Tally {
+    samples: usize,
+    right: usize,
+    balanced: usize,
+    left_alone: usize,
+}
+
+impl Tally {
+    fn add(&mut self, case: &Case, answer: RuleAnswer) {
+        let truth = case.category.direction().map(|direction| (case.target, direction));
+        let right = answer.error == truth;
+        self.samples += 1;
+        self.right += usize::from(right);
+        if truth.is_none() {
+            self.balanced += 1;
+            self.left_alone += usize::from(right);
+        }
+    }
+
+    fn joint(&self) -> f64 {
+        100.0 * self.right as f64 / self.samples as f64
+    }
+
+    fn left_alone(&self) -> f64 {
+        100.0 * self.left_alone as f64 / self.balanced as f64
+    }
+}
+
+/// Measured on the table at hand: 712 chunks of 42 test songs, every sample of the protocol.
+///
+/// The benchmark quotes 63.2 %, 46.6 % and 56.3 %, from before thirteen songs were taken out of the table. On what is
+/// left, this code and an independent one in numpy both find the figures below; the interval over 42 songs (56 to
+/// 65 %) holds the quoted one.
+const JOINT_ANCHOR: f64 = 60.0;
+const LEFT_ALONE_ANCHOR: f64 = 40.0;
+const JOINT_NO_ANCHOR: f64 = 53.2;
+
+#[test]
+fn the_bound_is_as_measured_and_the_summary_judges_alike() {
+    let Some(path) = levels_csv() else { return };
+    let rows = LevelRow::read_csv(&path).expect("the table is readable");
+    let exact = Rule::new(ChunkNorms::from_rows(&rows).expect("training chunks").density([0.0; 3]));
+    let summary = Rule::new(BalanceDensity::of_norms(NormsSummary::shipped(), [0.0; 3]));
+
+    let (mut exact_anchor, mut exact_free) = (Tally::default(), Tally::default());
+    let (mut summary_anchor, mut summary_free) = (Tally::default(), Tally::default());
+    let (mut agreed, mut compared) = (0_usize, 0_usize);
+    for case in cases(&rows) {
+        let by_table = exact.hypotheses(&case.levels_db);
+        let by_summary = summary.hypotheses(&case.levels_db);
+        exact_free.add(&case, by_table.posterior(AllowedStems::ALL).answer());
+        summary_free.add(&case, by_summary.posterior(AllowedStems::ALL).answer());
+        for anchor in Stem::TARGETS.into_iter().filter(|anchor| *anchor != case.target) {
+            let allowed = AllowedStems::without(Some(anchor));
+            let one = by_table.posterior(allowed).answer();
+            let other = by_summary.posterior(allowed).answer();
+            agreed += usize::from(one.error == other.error);
+            compared += 1;
+            exact_anchor.add(&case, one);
+            summary_anchor.add(&case, other);
+        }
+    }
+    let agreement = 100.0 * agreed as f64 / compared as f64;
+    eprintln!(
+        "table: anchor {:.2} % (balanced {:.2} %), none {:.2} % (balanced {:.2} %)",
+        exact_anchor.joint(),
+        exact_anchor.left_alone(),
+        exact_free.joint(),
+        exact_free.left_alone()
+    );
+    eprintln!(
+        "summary: anchor {:.2} % (balanced {:.2} %), none {:.2} % (balanced {:.2} %); agreement {agreement:.2} %",
+        summary_anchor.joint(),
+        summary_anchor.left_alone(),
+        summary_free.joint(),
+        summary_free.left_alone()
+    );
+    assert!((exact_anchor.joint() - JOINT_ANCHOR).abs() < 1.0);
+    assert!((exact_anchor.left_alone() - LEFT_ALONE_ANCHOR).abs() < 1.0);
+    assert!((exact_free.joint() - JOINT_NO_ANCHOR).abs() < 1.0);
+    assert!((summary_anchor.joint() - exact_anchor.joint()).abs() < 1.0);
+    assert!((summary_free.joint() - exact_free.joint()).abs() < 1.0);
+    assert!(agreement > 93.0);
+}
+
+#[test]
+fn an_obvious_flaw_is_named_and_its_mending_gain_has_the_right_sign_and_size() {
+    let norms = NormsSummary::shipped();
+    let usual = norms.usual.map(|usual| usual.mean_db);
+    let balance = [usual.vocals, usual.drums, usual.bass];
+    let levels =
+        mixing_buddy_core::norms::levels_from_rest_levels(balance).expect("a usual balance is consistent");
+    let rule = Rule::new(mixing_buddy_trainer::oracle::BalanceDensity::reference(balance, [1.0; 3]));
+    assert_eq!(rule.posterior(&levels, AllowedStems::ALL).answer().error, None);
+    for stem in Stem::TARGETS {
+        for (gain_db, direction) in [(-8.0, Direction::Quiet), (8.0, Direction::Loud)] {
+            let mut flawed = levels;
+            flawed[stem] += gain_db;
+            let answer = rule.posterior(&flawed, AllowedStems::ALL).answer();
+            assert_eq!(answer.error, Some((stem, direction)));
+            assert!((answer.gain_db + gain_db).abs() < 1.0, "{stem}: {} for {gain_db}", answer.gain_db);
+            let anchored = rule.posterior(&flawed, AllowedStems::without(Some(stem)));
+            assert_ne!(anchored.answer().error.map(|(named, _)| named), Some(stem));
+        }
+    }
+}
+
+#[test]
+fn absolute_level_does_not_matter_and_probabilities_sum_to_one() {
+    let rule = Rule::new(BalanceDensity::of_norms(NormsSummary::shipped(), [1.0; 3]));
+    let levels = PerStem { vocals: -18.0, drums: -24.0, bass: -25.0, other: -20.0 };
+    let one = rule.posterior(&levels, AllowedStems::ALL);
+    let other = rule.posterior(&levels.map(|level| level + 17.0), AllowedStems::ALL);
+    assert!((one.none - other.none).abs() < 1e-9);
+    let total: f64 = Category::ALL.into_iter().map(|category| one.of_category(category)).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    let nothing = rule.posterior(&levels, AllowedStems::ALL.and_present(&PerStem::default()));
+    assert_eq!(nothing.answer().error, None);
+}
+
+#[test]
+fn simulated_songs_spread_as_the_summary_says() {
+    let norms = NormsSummary::shipped();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut uniform = || rng.random::<f64>();
+    let draws: Vec<_> = (0..20_000).map(|_| norms.sample_song(&mut uniform)).collect();
+    let (_, total) = norms.moments();
+    let sd = |values: Vec<f64>| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    for (c, row) in total.iter().enumerate() {
+        let windows = sd(draws.iter().map(|draw| draw.window_db[c]).collect());
+        let deviations = sd(draws.iter().map(|draw| draw.window_db[c] - draw.song_mean_db[c]).collect());
+        let within = norms.within_song_covariance_db2[c][c].sqrt();
+        assert!((windows / row[c].sqrt() - 1.0).abs() < 0.1, "windows spread by {windows}");
+        assert!((deviations / within - 1.0).abs() < 0.1, "windows are {deviations} dB from their song");
+    }
+}
+
+/// Training labels take hundreds of thousands of posteriors.
+#[test]
+fn a_posterior_by_the_summary_takes_microseconds() {
+    let rule = Rule::new(BalanceDensity::of_norms(NormsSummary::shipped(), [1.0; 3]));
+    let levels = PerStem { vocals: -18.0, drums: -24.0, bass: -25.0, other: -20.0 };
+    let start = std::time::Instant::now();
+    let rounds = 2000;
+    let sum: f64 = (0..rounds)
+        .map(|round| {
+            let shifted = PerStem { vocals: -18.0 - 0.001 * f64::from(round), ..levels };
+            rule.posterior(&shifted, AllowedStems::ALL).none
+        })
+        .sum();
+    let each_us = start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
+    eprintln!("{each_us:.1} us a posterior (sum {sum:.3})");
+    // Far above what it takes, for busy machines and builds without optimisation.
+    assert!(each_us < 2000.0);
+}
