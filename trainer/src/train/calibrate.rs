@@ -13,7 +13,7 @@ use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::nn::Params;
 use mixing_buddy_core::norms::NormsSummary;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request, Stem};
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -108,7 +108,7 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
 
 /// The spread of the meter's errors per target: the rule that runs next to the language model expects such errors.
 fn fit_meter(mixes: &[MixReading], calibration: &mut Calibration) {
-    for (stem, slot) in Stem::TARGETS.into_iter().zip(&mut calibration.meter_sd_db) {
+    for (stem, slot) in calibration.meter_sd_db.iter_mut() {
         let errors: Vec<f64> = mixes
             .iter()
             .filter(|mix| mix.present[stem] && mix.truth.rest_db[stem] > QUIETEST_MEASURED_DB)

@@ -5,10 +5,10 @@ use crate::mixing::batch::encoder_batch;
 use crate::mixing::cache::MapCache;
 use crate::mixing::mixer::{Example, MixSettings, Mixer};
 use anyhow::Result;
-use mixing_buddy_core::PerStem;
-use mixing_buddy_core::encoder::{Encoder, STEMS};
+use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::norms::NormsSummary;
+use mixing_buddy_core::{PerStem, Stem};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -40,7 +40,7 @@ pub fn median_errors_db(
         ..MixSettings::default()
     };
     let mixer = Mixer::new(songs, &settings, NormsSummary::shipped());
-    let mut errors: [Vec<f64>; STEMS] = Default::default();
+    let mut errors: [Vec<f64>; Stem::COUNT] = Default::default();
     for chunk in 0..mixes.div_ceil(CHUNK_MIXES) {
         let examples: Vec<Example> = (0..CHUNK_MIXES)
             .map(|i| {

@@ -3,7 +3,7 @@
 //! This is the one place that tells the three apart, and it does so by content, not by name.
 
 use super::files::{Metadata, Tensors, field, parse_tensors, read};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::CancelFlag;
 use mixing_buddy_core::bundle::Bundle;
@@ -95,9 +95,6 @@ pub fn load_part(path: &Path, part: Part) -> Result<(Tensors, Metadata)> {
     Ok((tensors, metadata))
 }
 
-/// Most names that a message lists.
-const LISTED_NAMES: usize = 5;
-
 /// Gives the variables of a run that is about to start the weights of an earlier run or of a model bundle. The model
 /// has been built on `params`, so that its variables exist. Returns the weights.
 ///
@@ -106,41 +103,9 @@ const LISTED_NAMES: usize = 5;
 /// variable is changed then.
 pub fn start_from(params: &Params, path: &Path, part: Part) -> Result<Tensors> {
     let weights = load_part(path, part)?.0;
-    let vars = params.vars();
-    let missing = vars.keys().filter(|name| !weights.contains_key(*name));
-    let unknown = weights.keys().filter(|name| !vars.contains_key(*name));
-    let misshapen = weights.iter().filter_map(|(name, tensor)| {
-        let var = vars.get(name).filter(|var| var.shape() != tensor.shape())?;
-        Some(format!("{name} ({:?}, expected {:?})", tensor.dims(), var.dims()))
-    });
-    let misfits: Vec<String> = [
-        ("missing", listed(missing)),
-        ("not part of the model", listed(unknown)),
-        ("of another shape", listed(misshapen)),
-    ]
-    .into_iter()
-    .filter_map(|(what, names)| Some(format!("{what}: {}", names?)))
-    .collect();
-    ensure!(
-        misfits.is_empty(),
-        "start_from: {} does not fit this {}; {}",
-        path.display(),
-        part.name(),
-        misfits.join("; ")
-    );
-    for (name, tensor) in &weights {
-        params.set(name, tensor)?;
-    }
+    let misfit = || format!("start_from: {} does not fit this {}", path.display(), part.name());
+    params.set_all(&weights).with_context(misfit)?;
     Ok(weights)
-}
-
-/// The first names, and how many follow; none if there are no names.
-fn listed(names: impl Iterator<Item = impl ToString>) -> Option<String> {
-    let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
-    let more = names.len().saturating_sub(LISTED_NAMES);
-    names.truncate(LISTED_NAMES);
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!names.is_empty()).then(|| names.join(", ") + &rest)
 }
 
 /// The encoder of a run or of a model bundle on `device`, and the features that it takes as input.
@@ -174,12 +139,15 @@ mod tests {
         }
         let tensors = Tensors::from([("a".into(), zeros(2)), ("b".into(), zeros(4)), ("c".into(), zeros(1))]);
         save_tensors(&path, &tensors, &[]).unwrap();
-        let sentence = start_from(&params, &path, Part::Encoder).unwrap_err().to_string();
-        assert!(sentence.contains("not part of the model: c"), "{sentence}");
-        assert!(sentence.contains("of another shape: b ([4], expected [3])"), "{sentence}");
+        let sentence = format!("{:#}", start_from(&params, &path, Part::Encoder).unwrap_err());
+        assert!(
+            sentence.contains("does not fit this encoder") && sentence.contains("unknown: c"),
+            "{sentence}"
+        );
+        assert!(sentence.contains("of another shape: b (shape [4], expected [3])"), "{sentence}");
         assert_eq!(values("a"), [1.0, 1.0], "nothing is changed");
         save_tensors(&path, &Tensors::from([("b".into(), zeros(3))]), &[]).unwrap();
-        let sentence = start_from(&params, &path, Part::Encoder).unwrap_err().to_string();
+        let sentence = format!("{:#}", start_from(&params, &path, Part::Encoder).unwrap_err());
         assert!(sentence.ends_with("missing: a"), "{sentence}");
         let tensors = Tensors::from([("a".into(), zeros(2)), ("b".into(), zeros(3))]);
         save_tensors(&path, &tensors, &[]).unwrap();
@@ -187,11 +155,5 @@ mod tests {
         start_from(&params, dir.path(), Part::Encoder).unwrap();
         assert_eq!((values("a"), values("b")), (vec![0.0; 2], vec![0.0; 3]));
         assert!(Part::Decoder.file(dir.path()).unwrap_err().to_string().contains("`train decoder`"));
-    }
-
-    #[test]
-    fn long_lists_of_names_are_cut() {
-        assert_eq!(listed(0..7).as_deref(), Some("0, 1, 2, 3, 4 and 2 more"));
-        assert_eq!(listed(std::iter::empty::<u8>()), None);
     }
 }

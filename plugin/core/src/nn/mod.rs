@@ -6,11 +6,11 @@
 pub mod block;
 mod dequantize;
 mod frozen;
+pub mod fused;
 pub mod linear;
 pub mod ops;
 pub mod params;
 
 pub use block::{Block, BlockConfig, KeyValueCache, RotaryTable};
 pub use linear::{DropoutStream, Linear, LoraConfig};
-pub(crate) use params::mix_bits;
 pub use params::{Init, Params};

@@ -11,7 +11,6 @@ use crate::text::TextSampler;
 use crate::weights::load_encoder;
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::Device;
-use mixing_buddy_core::encoder::STEMS;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{PerStem, Stem};
 use rand::rngs::SmallRng;
@@ -88,7 +87,7 @@ impl TuningExamples<'_> {
         let intent = self.questions.intent(reference.is_some(), &present, rng);
         let anchor = rng
             .random_bool(self.questions.anchor)
-            .then(|| Stem::TARGETS[rng.random_range(0..Stem::TARGETS.len())]);
+            .then(|| Stem::TARGETS[rng.random_range(0..Stem::TARGET_COUNT)]);
         let anchor = anchor.filter(|stem| intent.asked_stem() != Some(*stem));
         let allowed = allowed_stems(intent, anchor, &present);
         let song_db = reference.as_ref().map(|reference| &reference.power_db);
@@ -195,7 +194,11 @@ impl<'a> MixReader<'a> {
         bar.finish_and_clear();
         let readings: Vec<MixReading> =
             parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-        ensure!(!readings.is_empty(), "no song of the cache has two windows in which all {STEMS} stems play");
+        ensure!(
+            !readings.is_empty(),
+            "no song of the cache has two windows in which all {} stems play",
+            Stem::COUNT
+        );
         Ok(readings)
     }
 }
