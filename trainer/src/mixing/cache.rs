@@ -6,6 +6,7 @@
 
 use crate::files;
 use crate::hash::fnv1a;
+use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -25,10 +26,10 @@ const MAGIC: &[u8; 8] = b"MBMAPS01";
 pub struct MapHeader {
     /// Song's folder name.
     pub song: String,
-    /// Source of the corpus: `real`, `midi`, `voice`, `slakh`, ….
-    pub source: String,
-    /// Split: `train`, `calib`, `test`, ….
-    pub split: String,
+    /// Where the song comes from.
+    pub source: SourceKind,
+    /// What the song may be used for.
+    pub split: Split,
     /// Feature settings of the maps.
     pub features: FeatureSettings,
     /// Stems present, in array order.
@@ -65,7 +66,7 @@ impl MapHeader {
 
     /// Whether the song may train the encoder.
     pub fn is_for_training(&self) -> bool {
-        self.split == "train"
+        self.split == Split::Train
     }
 
     /// Whether the encoder never hears the song, so that the advisor may learn from it how an encoder errs.
@@ -79,7 +80,7 @@ impl MapHeader {
     }
 
     fn is_held_out(&self) -> bool {
-        self.split == "calib" && self.source != "voice"
+        self.split == Split::Calib && self.source != SourceKind::Voice
     }
 
     /// Which of two halves a song belongs to must not depend on what else is there: it follows from its name.

@@ -5,11 +5,13 @@ mod sum;
 
 use super::augment::{AugmentSettings, StemShape};
 use super::cache::MapCache;
+use crate::protocol::SourceKind;
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::encoder::STEMS;
 use mixing_buddy_core::norms::NormsSummary;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 
 /// What a stem goes through before the sum: an amplitude a cell of one frame, `[(mid, side), bands]`.
 #[derive(Clone, Debug)]
@@ -97,8 +99,8 @@ pub struct MixSettings {
     pub bus_eq_sd_db: f32,
     /// What is done to stems on their own.
     pub augment: AugmentSettings,
-    /// Weight of each source when songs are drawn, by source name; 1 where not named.
-    pub source_weights: std::collections::BTreeMap<String, f64>,
+    /// Weight of each source when songs are drawn; 1 where not named.
+    pub source_weights: BTreeMap<SourceKind, f64>,
 }
 
 impl Default for MixSettings {
@@ -112,7 +114,7 @@ impl Default for MixSettings {
             stem_eq_sd_db: 3.0,
             bus_eq_sd_db: 2.5,
             augment: AugmentSettings::default(),
-            source_weights: [("real".to_string(), 4.0)].into(),
+            source_weights: [(SourceKind::Real, 4.0)].into(),
         }
     }
 }
