@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Length of a chunk in seconds: that of a window of the published protocol.
 pub const CHUNK_S: u32 = WINDOW_S as u32;
 /// Stems that end up to this much before the longest are padded with silence; a larger difference is an error. Chosen,
-/// not tuned: what editors and encoders leave off at the end is shorter, a wrong file is not.
+/// not tuned.
 pub const PADDING_LIMIT_S: f64 = 1.0;
 /// Differences in length up to this one come from rounding at a change of rates. They get no warning.
 const ROUNDING_FRAMES: u64 = 2;
