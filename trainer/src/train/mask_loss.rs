@@ -1,7 +1,7 @@
 //! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read once.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use mixing_buddy_core::encoder::STEMS;
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::nn::ops::contiguous_f32;
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// When sizes do not fit.
 pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) -> Result<Tensor> {
     let (batch, tokens, stems, cells) = logits.dims4()?;
-    if stems != STEMS || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells {
+    if stems != Stem::COUNT || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells
+    {
         bail!("targets do not fit mask logits {:?}", logits.shape());
     }
     let total = weights.iter().sum::<f32>().max(1e-12);
@@ -58,13 +59,14 @@ impl CustomOp1 for MaskCrossEntropy {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
         let mut sum = 0.0f64;
-        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        let tokens =
+            logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
         for ((logits, shares), weights) in tokens.zip(t.weights.chunks_exact(t.cells)) {
             for (i, weight) in weights.iter().enumerate() {
-                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let l: [f32; Stem::COUNT] = std::array::from_fn(|c| logits[c * t.cells + i]);
                 let top = l.iter().copied().fold(f32::MIN, f32::max);
                 let log_total = top + l.iter().map(|v| (v - top).exp()).sum::<f32>().ln();
-                let cross: f32 = (0..STEMS).map(|c| shares[c * t.cells + i] * (log_total - l[c])).sum();
+                let cross: f32 = (0..Stem::COUNT).map(|c| shares[c * t.cells + i] * (log_total - l[c])).sum();
                 sum += f64::from(weight * cross);
             }
         }
@@ -85,17 +87,18 @@ impl CustomOp1 for MaskCrossEntropyGrad {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
         let mut out = vec![0.0; logits.len()];
-        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        let tokens =
+            logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
         for (((logits, shares), weights), out) in
-            tokens.zip(t.weights.chunks_exact(t.cells)).zip(out.chunks_exact_mut(STEMS * t.cells))
+            tokens.zip(t.weights.chunks_exact(t.cells)).zip(out.chunks_exact_mut(Stem::COUNT * t.cells))
         {
             for (i, weight) in weights.iter().enumerate() {
-                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let l: [f32; Stem::COUNT] = std::array::from_fn(|c| logits[c * t.cells + i]);
                 let top = l.iter().copied().fold(f32::MIN, f32::max);
                 let e = l.map(|v| (v - top).exp());
                 let scale = weight / t.total;
                 let inverse = 1.0 / e.iter().sum::<f32>();
-                for c in 0..STEMS {
+                for c in 0..Stem::COUNT {
                     // Shares of a cell sum to one.
                     out[c * t.cells + i] = scale * (e[c] * inverse - shares[c * t.cells + i]);
                 }
@@ -113,8 +116,9 @@ mod tests {
     #[test]
     fn matches_plain_operations() {
         let logits =
-            Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, STEMS, 6), &Device::Cpu).unwrap()).unwrap();
-        let raw = Tensor::rand(0.01f32, 1.0, (2, 3, STEMS, 6), &Device::Cpu).unwrap();
+            Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, Stem::COUNT, 6), &Device::Cpu).unwrap())
+                .unwrap();
+        let raw = Tensor::rand(0.01f32, 1.0, (2, 3, Stem::COUNT, 6), &Device::Cpu).unwrap();
         let shares = raw.broadcast_div(&raw.sum_keepdim(2).unwrap()).unwrap();
         let weights = Tensor::rand(0.1f32, 2.0, (2, 3, 6), &Device::Cpu).unwrap();
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();

@@ -1,7 +1,7 @@
 //! From mask logits to stem energies, fused: the masks themselves are the largest tensor of the model.
 
-use crate::encoder::STEMS;
 use crate::nn::ops::{contiguous_f32, fast_exp, softmax_plain};
+use crate::stem::Stem;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// Energy of each stem in each token: `sum over cells of softmax(logits over stems) * power`.
@@ -33,7 +33,7 @@ struct MaskEnergiesGrad;
 
 fn cells_of(logits: &Layout, power: &Layout) -> Result<usize> {
     match *logits.shape().dims() {
-        [batch, tokens, STEMS, cells] if power.shape().dims() == [batch, tokens, cells] => Ok(cells),
+        [batch, tokens, Stem::COUNT, cells] if power.shape().dims() == [batch, tokens, cells] => Ok(cells),
         _ => bail!("masks {:?} do not fit power {:?}", logits.shape(), power.shape()),
     }
 }
@@ -74,15 +74,15 @@ impl CustomOp2 for MaskEnergies {
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (logits, power, cells) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, cells_of(l1, l2)?);
-        let mut masks = vec![0.0; STEMS * cells];
+        let mut masks = vec![0.0; Stem::COUNT * cells];
         let mut energies = Vec::with_capacity(logits.len() / cells.max(1));
-        for (token, power) in logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)) {
+        for (token, power) in logits.chunks_exact(Stem::COUNT * cells).zip(power.chunks_exact(cells)) {
             softmax_over_stems(token, cells, &mut masks);
             let energy = |mask: &[f32]| mask.iter().zip(power).map(|(m, p)| m * p).sum::<f32>();
             energies.extend(masks.chunks_exact(cells).map(energy));
         }
         let dims = l1.shape().dims();
-        Ok((CpuStorage::F32(energies), Shape::from((dims[0], dims[1], STEMS))))
+        Ok((CpuStorage::F32(energies), Shape::from((dims[0], dims[1], Stem::COUNT))))
     }
 
     fn bwd(
@@ -114,9 +114,11 @@ impl CustomOp3 for MaskEnergiesGrad {
             (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
         let cells = cells_of(l1, l2)?;
         let mut dlogits = vec![0.0; logits.len()];
-        let tokens =
-            logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)).zip(grad.chunks_exact(STEMS));
-        for (((token, power), grad), masks) in tokens.zip(dlogits.chunks_exact_mut(STEMS * cells)) {
+        let tokens = logits
+            .chunks_exact(Stem::COUNT * cells)
+            .zip(power.chunks_exact(cells))
+            .zip(grad.chunks_exact(Stem::COUNT));
+        for (((token, power), grad), masks) in tokens.zip(dlogits.chunks_exact_mut(Stem::COUNT * cells)) {
             softmax_over_stems(token, cells, masks);
             let (m0, rest) = masks.split_at_mut(cells);
             let (m1, rest) = rest.split_at_mut(cells);
@@ -141,9 +143,10 @@ mod tests {
     #[test]
     fn fused_energies_and_gradients_match_plain_ones() {
         let logits =
-            Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, STEMS, 10), &Device::Cpu).unwrap()).unwrap();
+            Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, Stem::COUNT, 10), &Device::Cpu).unwrap())
+                .unwrap();
         let power = Tensor::rand(0f32, 3.0, (2, 3, 10), &Device::Cpu).unwrap();
-        let weights = Tensor::randn(0f32, 1.0, (2, 3, STEMS), &Device::Cpu).unwrap();
+        let weights = Tensor::randn(0f32, 1.0, (2, 3, Stem::COUNT), &Device::Cpu).unwrap();
         let run = |f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| {
             let y = f(logits.as_tensor(), &power).unwrap();
             let grads = (&y * &weights).unwrap().sum_all().unwrap().backward().unwrap();

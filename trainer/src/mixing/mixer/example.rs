@@ -2,7 +2,6 @@
 
 use crate::mixing::augment::StemShape;
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::STEMS;
 
 /// Share of the mix's power (-50 dB) up to which a stem counts as absent, and the least that a stem is compared with.
 /// Chosen, not tuned: absent stems have no power at all.
@@ -55,11 +54,11 @@ pub struct Example {
 
 impl Example {
     /// Level of each stem against the rest in dB, from sums of powers, as in the norms; none where absent.
-    pub fn rest_levels_db(&self) -> [Option<f32>; STEMS] {
+    pub fn rest_levels_db(&self) -> [Option<f32>; Stem::COUNT] {
         let cells = self.mix.len();
-        let parts: [&[f32]; STEMS] = std::array::from_fn(|c| &self.parts[c][..cells]);
+        let parts: [&[f32]; Stem::COUNT] = std::array::from_fn(|c| &self.parts[c][..cells]);
         // All stems in one pass: sums that do not wait for each other take the time of one.
-        let mut powers = [0.0f64; STEMS];
+        let mut powers = [0.0f64; Stem::COUNT];
         for cell in 0..cells {
             for (sum, part) in powers.iter_mut().zip(&parts) {
                 *sum += f64::from(part[cell]);

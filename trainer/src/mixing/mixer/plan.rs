@@ -7,10 +7,8 @@
 use super::example::{MixPlan, StemTreatment};
 use super::pools::{Mixer, draw};
 use crate::mixing::augment::{StemShape, eq_curve};
-use crate::protocol::Category;
-use mixing_buddy_core::encoder::STEMS;
 use mixing_buddy_core::norms::levels_from_rest_levels;
-use mixing_buddy_core::{PerStem, Stem};
+use mixing_buddy_core::{GainStep, PerStem, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -51,11 +49,6 @@ const BUS_RATIO: Range<f32> = 1.2..4.0;
 const LEAST_POWER: f32 = 1e-9;
 /// Draws before the search for a full window is given up: in a cache with such windows, one is found long before.
 const FULL_WINDOW_TRIES: usize = 10_000;
-
-/// Largest injected gain in dB, either way: that of the published protocol.
-fn largest_gain_db() -> f32 {
-    Category::VeryLoud.gain_range_db().map_or(0.0, |(_, high)| high as f32)
-}
 
 impl Mixer<'_> {
     /// Draws what to mix.
@@ -124,7 +117,7 @@ impl Mixer<'_> {
 
     fn coherent_window(&self, rng: &mut SmallRng) -> (usize, usize) {
         loop {
-            let stem = Stem::ALL[rng.random_range(0..STEMS)];
+            let stem = Stem::ALL[rng.random_range(0..Stem::COUNT)];
             if let Some((song, window)) = draw(&self.pools[stem], rng)
                 && self.cache.songs[song].header.windows[window].active.iter().filter(|a| **a).count()
                     >= FEWEST_STEMS
@@ -152,7 +145,8 @@ impl Mixer<'_> {
     /// The windows of a song in which all four stems play.
     pub fn full_windows_of(&self, song: usize) -> Vec<usize> {
         let windows = &self.cache.songs[song].header.windows;
-        let is_full = |w: &usize| windows[*w].active.len() == STEMS && windows[*w].active.iter().all(|a| *a);
+        let is_full =
+            |w: &usize| windows[*w].active.len() == Stem::COUNT && windows[*w].active.iter().all(|a| *a);
         (0..windows.len()).filter(is_full).collect()
     }
 
@@ -197,13 +191,13 @@ impl Mixer<'_> {
     /// Sets each stem's level: after the norms with a flaw, or spread widely.
     fn set_levels(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
         let wide = Normal::new(0.0, self.settings.wide_sd_db).expect("the configuration has a finite spread");
-        let mut levels_db: [f32; STEMS] = std::array::from_fn(|_| wide.sample(rng));
+        let mut levels_db: [f32; Stem::COUNT] = std::array::from_fn(|_| wide.sample(rng));
         if rng.random_bool(self.settings.after_norms) {
             let balance = self.norms.sample_window(NORMS_EXTRA_SD_DB, &mut || rng.random());
             if let Some(levels) = levels_from_rest_levels(balance) {
                 levels_db = levels.map(|level| *level as f32).to_array();
-                let flawed = rng.random_range(0..STEMS);
-                levels_db[flawed] += rng.random_range(-largest_gain_db()..largest_gain_db());
+                let flawed = rng.random_range(0..Stem::COUNT);
+                levels_db[flawed] += rng.random_range(-GainStep::MAX_DB..GainStep::MAX_DB);
             }
         }
         for treatment in &mut plan.stems {
