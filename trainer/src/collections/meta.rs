@@ -1,6 +1,6 @@
 //! Where a song comes from: the `song.json` next to its stems.
 
-use super::stem_folder::METADATA_FILE;
+use super::file_role::METADATA_FILE;
 use crate::protocol::{SourceKind, Split};
 use serde::{Deserialize, Serialize};
 use std::path::Path;

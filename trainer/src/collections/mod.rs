@@ -2,7 +2,7 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`SongFolder`], [`find_songs`] | the one reader of folders of stems |
+//! | [`SongFolder`], [`find_songs`] | the one reader of folders of stems; [`FileRole`] says what a file is for |
 //! | [`StemMap`] | name patterns, for files that are not named after the stem classes |
 //! | [`layouts`] | how known collections lie on disk, one file per layout |
 //! | [`SongReader`] | decodes all files of a song side by side, ten seconds at a time |
@@ -30,6 +30,7 @@
 
 mod align;
 mod error;
+mod file_role;
 mod files;
 mod import;
 pub mod index;
@@ -37,13 +38,14 @@ pub mod layouts;
 mod load;
 mod measure;
 mod meta;
-pub mod reader;
+mod reader;
 mod refused;
 pub mod songs;
-pub mod stem_folder;
+mod stem_folder;
 mod stem_map;
 
 pub use error::SongError;
+pub use file_role::FileRole;
 pub use import::{ImportOptions, import};
 pub use index::{Checks, ChunkEntry, FileEntry, Index, SongEntry, SongFiles};
 pub use layouts::{Found, FoundSong, Layout, Track};
@@ -52,5 +54,5 @@ pub use measure::measure_song;
 pub use meta::{SongMeta, read_metadata};
 pub use reader::{CHUNK_S, Chunk, PADDING_LIMIT_S, ReadOptions, SongReader};
 pub use refused::Refused;
-pub use stem_folder::{FileRole, SongFolder, find_songs};
+pub use stem_folder::{FolderOptions, SongFolder, find_songs, find_songs_at_any_depth};
 pub use stem_map::StemMap;

@@ -1,55 +1,14 @@
 //! The one reader of folders of stems: finds songs in a folder and the stems of each, without decoding anything.
 
 use super::error::SongError;
+use super::file_role::FileRole;
 use super::files::{entries, files_at_any_depth, folders, is_sound, name_of, name_without_ending};
 use super::stem_map::StemMap;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::{Path, PathBuf};
 
-/// Names of files that hold the finished mix.
-const MIX_NAMES: [&str; 3] = ["mixture", "mix", "master"];
-/// The file that states where a song comes from.
-pub(super) const METADATA_FILE: &str = "song.json";
 /// Name of a recording of speech without a stem of its own: raw material of the corpus, not a song.
 const SPEECH_NAME: &str = "speech";
-
-/// What a file in a song's folder is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileRole {
-    /// It holds a stem, or a part of one.
-    Stem(Stem),
-    /// It holds the finished mix.
-    Mix,
-    /// It is left out without a warning.
-    Ignored,
-    /// Nothing is known of it.
-    Unknown,
-}
-
-impl FileRole {
-    /// The role of a file by its name: `vocals.wav`, or `vocals` and a mark that is not a letter, as in `vocals_2.wav`;
-    /// `mixture.wav`, `mix.wav` and `master.wav` hold the finished mix. Case does not matter.
-    pub fn by_name(path: &Path) -> Self {
-        if name_of(path) == METADATA_FILE {
-            return FileRole::Ignored;
-        }
-        if !is_sound(path) {
-            return FileRole::Unknown;
-        }
-        let name = name_without_ending(path).to_lowercase();
-        let is_named = |class: &str| {
-            name.strip_prefix(class)
-                .is_some_and(|rest| !rest.chars().next().is_some_and(|next| next.is_alphabetic()))
-        };
-        if let Some(stem) = Stem::ALL.into_iter().find(|stem| is_named(stem.name())) {
-            FileRole::Stem(stem)
-        } else if MIX_NAMES.contains(&name.as_str()) {
-            FileRole::Mix
-        } else {
-            FileRole::Unknown
-        }
-    }
-}
 
 /// How a song's folder is read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -195,23 +154,6 @@ pub fn find_songs_at_any_depth(dir: &Path) -> Result<Vec<SongFolder>, SongError>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_gives_the_role() {
-        for (name, role) in [
-            ("vocals.wav", FileRole::Stem(Stem::Vocals)),
-            ("Vocals 2.FLAC", FileRole::Stem(Stem::Vocals)),
-            ("drums_room.mp3", FileRole::Stem(Stem::Drums)),
-            ("bass2.ogg", FileRole::Stem(Stem::Bass)),
-            ("bassoon.wav", FileRole::Unknown),
-            ("Mix.wav", FileRole::Mix),
-            ("mix 2.wav", FileRole::Unknown),
-            ("vocals.txt", FileRole::Unknown),
-            ("song.json", FileRole::Ignored),
-        ] {
-            assert_eq!(FileRole::by_name(Path::new(name)), role, "{name}");
-        }
-    }
 
     #[test]
     fn songs_are_found_at_any_depth_and_speech_is_not_passed_over() {

@@ -15,8 +15,8 @@
 //! test = ["Last Album - *"]
 //! ```
 
+use super::file_role::FileRole;
 use super::files::name_without_ending;
-use super::stem_folder::FileRole;
 use crate::protocol::Split;
 use anyhow::{Context, Result, bail, ensure};
 use globset::{GlobBuilder, GlobMatcher};

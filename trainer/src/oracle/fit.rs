@@ -1,6 +1,6 @@
 //! Fits the summary of usual balances that ships, from a table of stem levels: levels only, no audio.
 
-use crate::oracle::{ChunkNorms, LevelRow};
+use super::chunks::{ChunkNorms, LevelRow};
 use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::norms::levels::{Balance, all_rest_levels_from_levels};

@@ -1,6 +1,6 @@
 //! Which windows count: levels and activity that every stem must have.
 
-use super::Flaw;
+use super::samples::Flaw;
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::stem::{PerStem, Stem};
 

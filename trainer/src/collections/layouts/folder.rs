@@ -1,6 +1,6 @@
 //! Any folders of stems, one folder per song, named after the stem classes or by a mapping ([`StemMap`]).
 
-use super::{Found, FoundSong, Track};
+use super::found::{Found, FoundSong, Track};
 use crate::collections::files::{folders, is_sound, name_of};
 use crate::collections::stem_folder::{FolderOptions, SongFolder};
 use crate::collections::stem_map::StemMap;

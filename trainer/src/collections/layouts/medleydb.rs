@@ -1,7 +1,7 @@
 //! MedleyDB: `SONG_METADATA.yaml`, `SONG_MIX.wav` and the folder `SONG_STEMS` (Bittner et al. 2014). Later releases keep
 //! the metadata in a folder of its own, `Metadata`, next to the songs.
 
-use super::{Found, FoundSong, Track};
+use super::found::{Found, FoundSong, Track};
 use crate::collections::files::{entries, folders, name_of, read_yaml, sound_files};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;

@@ -1,19 +1,18 @@
 //! How collections are laid out on disk: one file per layout. Nothing is decoded here.
 
 mod folder;
+mod found;
 mod medleydb;
 mod musdb;
 mod musdb_stem;
 mod slakh;
 
-use super::refused::Refused;
+pub use found::{Found, FoundSong, Track};
+
 use super::stem_map::StemMap;
-use crate::protocol::Split;
 use anyhow::{Result, bail, ensure};
-use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A collection's layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -29,94 +28,6 @@ pub enum Layout {
     Slakh,
     /// Any folders of stems, by the patterns of a mapping file
     Folder,
-}
-
-/// One sound track on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Track {
-    /// Its file, below the collection's root.
-    pub path: PathBuf,
-    /// Its number in a file that holds several.
-    pub track: Option<usize>,
-}
-
-impl Track {
-    /// The only sound track of a file.
-    pub fn whole(path: &Path) -> Self {
-        Track { path: path.to_path_buf(), track: None }
-    }
-}
-
-/// A song as the names of its files describe it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FoundSong {
-    /// Its name.
-    pub name: String,
-    /// Its folder or file, below the root.
-    pub path: PathBuf,
-    /// The official split, if the collection has one.
-    pub split: Option<Split>,
-    /// The tracks of each class.
-    pub stems: PerStem<Vec<Track>>,
-    /// The finished mix.
-    pub mixture: Option<Track>,
-    /// What was left out, each a sentence.
-    pub warnings: Vec<String>,
-}
-
-impl FoundSong {
-    fn push(&mut self, stem: Stem, path: &Path) {
-        self.stems[stem].push(Track::whole(path));
-    }
-
-    fn has_stems(&self) -> bool {
-        self.stems.iter().any(|(_, tracks)| !tracks.is_empty())
-    }
-}
-
-/// What a folder holds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    /// The songs, sorted by name; each name once.
-    pub songs: Vec<FoundSong>,
-    /// What cannot be used.
-    pub refused: Vec<Refused>,
-}
-
-impl Found {
-    /// Adds a song, or the reason why it cannot be used.
-    fn take(&mut self, name: &str, path: &Path, song: Result<FoundSong>) {
-        match song {
-            Ok(song) => self.songs.push(song),
-            Err(reason) => self.refuse(name, path, format!("{reason:#}")),
-        }
-    }
-
-    fn refuse(&mut self, song: &str, path: &Path, reason: String) {
-        self.refused.push(Refused { song: song.into(), path: path.to_path_buf(), reason });
-    }
-
-    /// Sorts by name. Where several songs have one name, the first in the order of paths is kept.
-    fn settle(mut self) -> Self {
-        let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
-        self.songs.sort_by(|a, b| a.path.cmp(&b.path));
-        for song in std::mem::take(&mut self.songs) {
-            // Names must differ on file systems that ignore case, too.
-            match first.get(&song.name.to_lowercase()) {
-                Some(other) => {
-                    let reason =
-                        format!("{} is named the same; one of them must be renamed", other.display());
-                    self.refuse(&song.name, &song.path, reason);
-                }
-                None => {
-                    first.insert(song.name.to_lowercase(), song.path.clone());
-                    self.songs.push(song);
-                }
-            }
-        }
-        self.songs.sort_by(|a, b| a.name.cmp(&b.name));
-        self
-    }
 }
 
 impl Layout {

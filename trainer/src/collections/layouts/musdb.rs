@@ -1,6 +1,6 @@
 //! MUSDB18-HQ: `train|test/SONG/{mixture,vocals,drums,bass,other}.wav` (Rafii et al. 2019, doi 10.5281/zenodo.3338373).
 
-use super::{Found, FoundSong, Track};
+use super::found::{Found, FoundSong, Track};
 use crate::collections::files::{folders, name_of, sound_files};
 use crate::protocol::Split;
 use anyhow::{Result, bail};

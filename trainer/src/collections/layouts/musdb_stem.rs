@@ -1,7 +1,7 @@
 //! MUSDB18: `train|test/SONG.stem.mp4`, five AAC streams a file: mixture, drums, bass, other, vocals.
 
+use super::found::{Found, FoundSong, Track};
 use super::musdb::{PARTS, split};
-use super::{Found, FoundSong, Track};
 use crate::collections::files::{entries, name_of};
 use anyhow::Result;
 use mixing_buddy_core::Stem;

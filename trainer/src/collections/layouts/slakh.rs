@@ -1,7 +1,7 @@
 //! Slakh2100: `train|validation|test|omitted/TrackNNNNN/metadata.yaml`, `mix.flac` and `stems/SNN.flac` (Manilow et al.
 //! 2019). It has no vocals: synthesised choirs count as `other`.
 
-use super::{Found, FoundSong, Track};
+use super::found::{Found, FoundSong, Track};
 use crate::collections::files::{folders, name_of, read_yaml, sound_files};
 use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
