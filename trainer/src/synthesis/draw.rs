@@ -198,11 +198,8 @@ impl<'a> Synthesizer<'a> {
             }
             _ => (self.instructions.generic(rng)?, Intent::Balance),
         };
-        // The category names the band, whatever the gains that the settings give it.
-        let size_db = match category {
-            Category::VeryQuiet | Category::VeryLoud => 9.0,
-            _ => 4.5,
-        };
+        // The category names the verdict, whatever gains the settings give it: a size in the middle of its range.
+        let size_db = category.gain_range_db().map_or(0.0, |(low, high)| (0.5 * (low + high)).abs() as f32);
         let error = category.direction().filter(|_| intent.may_target(target)).map(|direction| StemError {
             stem: target,
             direction,
