@@ -1,7 +1,7 @@
 //! The trainer's binary, run as a user runs it, and a folder for its files.
 
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
