@@ -1,8 +1,8 @@
 //! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read once.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::nn::ops::contiguous_f32;
+use mixing_buddy_core::nn::fused::{Argument, Fused, apply1, evaluate1};
 use std::sync::Arc;
 
 /// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
@@ -24,7 +24,7 @@ pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) 
         return mask_cross_entropy_plain(logits, &shares, &weights, total);
     }
     let data = Arc::new(MaskTargets { shares, weights, total, cells });
-    logits.contiguous()?.apply_op1(MaskCrossEntropy(data))
+    apply1(MaskCrossEntropy(data), logits)
 }
 
 /// [`mask_cross_entropy`] of plain operations, for devices on which a CPU-only operation would fail; `total` is the sum of
@@ -51,13 +51,11 @@ struct MaskTargets {
 struct MaskCrossEntropy(Arc<MaskTargets>);
 struct MaskCrossEntropyGrad(Arc<MaskTargets>);
 
-impl CustomOp1 for MaskCrossEntropy {
-    fn name(&self) -> &'static str {
-        "mask-cross-entropy"
-    }
+impl Fused<1> for MaskCrossEntropy {
+    const NAME: &'static str = "mask-cross-entropy";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
+    fn forward(&self, [logits]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (logits, t) = (logits.values, &self.0);
         let mut sum = 0.0f64;
         let tokens =
             logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
@@ -70,22 +68,20 @@ impl CustomOp1 for MaskCrossEntropy {
                 sum += f64::from(weight * cross);
             }
         }
-        Ok((CpuStorage::F32(vec![(sum / f64::from(t.total)) as f32]), Shape::from(())))
+        Ok((vec![(sum / f64::from(t.total)) as f32], Shape::from(())))
     }
 
-    fn bwd(&self, logits: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let unit = logits.apply_op1_no_bwd(&MaskCrossEntropyGrad(self.0.clone()))?;
-        unit.broadcast_mul(grad).map(Some)
+    fn backward(&self, [logits]: [&Tensor; 1], _y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        let unit = evaluate1(MaskCrossEntropyGrad(self.0.clone()), logits)?;
+        Ok([Some(unit.broadcast_mul(grad)?)])
     }
 }
 
-impl CustomOp1 for MaskCrossEntropyGrad {
-    fn name(&self) -> &'static str {
-        "mask-cross-entropy-grad"
-    }
+impl Fused<1> for MaskCrossEntropyGrad {
+    const NAME: &'static str = "mask-cross-entropy-grad";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
+    fn forward(&self, [argument]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (logits, t) = (argument.values, &self.0);
         let mut out = vec![0.0; logits.len()];
         let tokens =
             logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
@@ -104,7 +100,7 @@ impl CustomOp1 for MaskCrossEntropyGrad {
                 }
             }
         }
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok(argument.shaped(out))
     }
 }
 
