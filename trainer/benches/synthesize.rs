@@ -1,9 +1,10 @@
-//! How long 100,000 samples take from the index of 150 songs of four minutes (at most 60 s are allowed).
+//! Time for 100,000 samples from the index of 150 songs of four minutes (the limit is 60 s).
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::PerStem;
 use mixing_buddy_trainer::collections::index::FORMAT;
 use mixing_buddy_trainer::collections::{Checks, ChunkEntry, Index, Layout, SongEntry, SongFiles};
+use mixing_buddy_trainer::protocol::Split;
 use mixing_buddy_trainer::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use mixing_buddy_trainer::text::{Instructions, TextSampler};
 use std::hint::black_box;
@@ -21,7 +22,7 @@ fn index() -> Index {
     };
     let song = |number: usize| SongEntry {
         name: format!("Artist {number} - Song"),
-        split: Some("train".into()),
+        split: Some(Split::Train),
         rate_hz: 44_100,
         duration_s: 240.0,
         files: SongFiles::default(),
@@ -39,7 +40,7 @@ fn index() -> Index {
     }
 }
 
-#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run should say so loudly")]
+#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run must fail")]
 fn synthesis(criterion: &mut Criterion) {
     let (index, settings) = (index(), SynthesisSettings::default());
     let (text, instructions) = (TextSampler::shipped().unwrap(), Instructions::shipped().unwrap());

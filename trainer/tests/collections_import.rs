@@ -1,4 +1,4 @@
-//! Importing collections: each layout as its makers ship it, and each fault with the sentence that it earns.
+//! Importing collections: each layout as its makers ship it, and each fault with its sentence.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,6 +7,7 @@ mod sounds;
 
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::collections::{ImportOptions, Index, Layout, SongReader, import};
+use mixing_buddy_trainer::protocol::Split;
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
 
@@ -31,8 +32,8 @@ fn musdb_is_measured_with_its_official_splits() {
     write_wav(&dir.path().join("train/A Band - First/guitar.wav"), &mixture(9, 1.0, RATE_HZ), RATE_HZ);
     let index = run(dir.path(), Layout::Musdb);
     assert_eq!(names(&index), ["A Band - First", "B Band - Second", "Leaf - Summerghost"]);
-    let splits: Vec<_> = index.songs.iter().map(|song| song.split.as_deref().unwrap()).collect();
-    assert_eq!(splits, ["train", "test", "valid"]);
+    let splits: Vec<_> = index.songs.iter().map(|song| song.split.clone().unwrap()).collect();
+    assert_eq!(splits, [Split::Train, Split::Test, Split::Valid]);
     assert!(index.refused.is_empty());
 
     let first = &index.songs[0];
@@ -41,7 +42,7 @@ fn musdb_is_measured_with_its_official_splits() {
     assert!(first.checks.sum_residual_db.unwrap() < -80.0, "{:?}", first.checks);
     assert_eq!(first.checks.mixture_gain_db, Some(0.0));
 
-    // Levels against sums done here, in double precision.
+    // Levels against sums computed here, in double precision.
     let chunk = &first.chunks[1];
     let ten = (10 * RATE_HZ) as usize;
     let level = |frames: &[[f32; 2]]| {
@@ -65,7 +66,7 @@ fn musdb_is_measured_with_its_official_splits() {
 }
 
 #[test]
-fn a_saved_index_comes_back_and_knows_when_it_is_old() {
+fn a_saved_index_is_read_back_and_notices_changed_files() {
     let dir = tempfile::tempdir().unwrap();
     musdb_song(&dir.path().join("train/One"), 1, 10.0);
     let index = run(dir.path(), Layout::Musdb);
@@ -87,7 +88,7 @@ fn a_saved_index_comes_back_and_knows_when_it_is_old() {
     let sentence = format!("{:#}", Index::load(&path).unwrap_err());
     assert!(sentence.contains("format 99"), "{sentence}");
     std::fs::write(&path, "[]").unwrap();
-    assert!(format!("{:#}", Index::load(&path).unwrap_err()).contains("is no index"));
+    assert!(format!("{:#}", Index::load(&path).unwrap_err()).contains("is not an index"));
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn each_bad_song_is_refused_by_name_and_the_others_are_kept() {
 }
 
 #[test]
-fn a_stem_at_another_rate_or_a_little_short_is_mended_and_noted() {
+fn a_stem_at_another_rate_or_a_little_short_is_corrected_and_noted() {
     let dir = tempfile::tempdir().unwrap();
     let song = dir.path().join("train/Mixed");
     musdb_song(&song, 1, 10.0);
@@ -164,7 +165,7 @@ fn musdb_stem_files_give_their_five_streams() {
     let index = run(dir.path(), Layout::MusdbStem);
     assert_eq!(names(&index), ["Whole"]);
     let song = &index.songs[0];
-    assert_eq!((song.rate_hz, song.chunks.len(), song.split.as_deref()), (44_100, 1, Some("train")));
+    assert_eq!((song.rate_hz, song.chunks.len(), song.split.clone()), (44_100, 1, Some(Split::Train)));
     // Lossy, but aligned: what differs is the codec's noise.
     assert!(song.checks.sum_residual_db.unwrap() < -15.0, "{:?}", song.checks);
     for stem in Stem::ALL {
@@ -179,9 +180,9 @@ fn musdb_stem_files_give_their_five_streams() {
     assert!(refusal(&index, "notes.txt").contains(".stem.mp4"));
 }
 
-/// The codec's delay is taken off every stream: samples lie where the uncompressed file has them.
+/// The codec's delay is removed from every stream: samples are where the uncompressed file has them.
 #[test]
-fn streams_of_a_stem_file_lie_where_the_originals_do() {
+fn streams_of_a_stem_file_are_aligned_with_the_originals() {
     if !has_ffmpeg() {
         return;
     }
@@ -216,7 +217,7 @@ fn medleydb_classes_follow_the_instruments() {
     }
     write_wav(&song.join("A_Song_MIX.wav"), &mixture(1, 10.0, RATE_HZ), RATE_HZ);
     std::fs::write(song.join("A_Song_METADATA.yaml"), &yaml).unwrap();
-    // One whose metadata lies in a folder of its own, and names a stem that is not there.
+    // One with its metadata in a folder of its own, which names a stem that is missing.
     std::fs::create_dir_all(dir.path().join("Metadata")).unwrap();
     std::fs::create_dir_all(dir.path().join("Audio/B_Song/B_Song_STEMS")).unwrap();
     std::fs::write(dir.path().join("Metadata/B_Song_METADATA.yaml"), yaml.replace("A_Song", "B_Song"))
@@ -238,7 +239,7 @@ fn medleydb_classes_follow_the_instruments() {
 }
 
 #[test]
-fn slakh_keeps_what_was_rendered_by_class() {
+fn slakh_keeps_rendered_stems_by_class() {
     let dir = tempfile::tempdir().unwrap();
     let track = dir.path().join("validation/Track01501");
     let stems = [
@@ -259,14 +260,14 @@ fn slakh_keeps_what_was_rendered_by_class() {
             );
         }
     }
-    // The finished mix is 6 dB louder: noted, no fault.
+    // The finished mix is 6 dB louder: noted, not refused.
     let loud: Vec<[f32; 2]> = mixture(1, 10.0, RATE_HZ).iter().map(|[l, r]| [2.0 * l, 2.0 * r]).collect();
     write_wav(&track.join("mix.wav"), &loud, RATE_HZ);
     std::fs::write(track.join("metadata.yaml"), yaml).unwrap();
     std::fs::create_dir_all(dir.path().join("omitted/Track09999")).unwrap();
     let index = run(dir.path(), Layout::Slakh);
     let song = &index.songs[0];
-    assert_eq!((song.name.as_str(), song.split.as_deref()), ("Track01501", Some("valid")));
+    assert_eq!((song.name.as_str(), song.split.clone()), ("Track01501", Some(Split::Valid)));
     let count = |stem: Stem| song.files.stems[stem].len();
     assert_eq!(Stem::ALL.map(count), [0, 1, 1, 2]);
     assert_eq!(song.level_dbfs.vocals, None);
@@ -300,7 +301,7 @@ fn a_mapping_sorts_any_folder() {
     assert_eq!(names(&index), ["My Song"]);
     let found = &index.songs[0];
     assert_eq!(Stem::ALL.map(|stem| found.files.stems[stem].len()), [1, 2, 1, 0]);
-    assert_eq!(found.split.as_deref(), Some("test"));
+    assert_eq!(found.split, Some(Split::Test));
     assert_eq!(found.checks.sum_residual_db, None);
     let warnings = found.checks.warnings.join("\n");
     assert!(warnings.contains("whatever.wav is not used") && !warnings.contains("click"), "{warnings}");
@@ -311,7 +312,7 @@ fn a_mapping_sorts_any_folder() {
         ("vocls = ['a']", "vocls"),
         ("vocals = ['[']", "the pattern '['"),
         ("ignore = ['a']", "names no stems"),
-        ("vocals = ['a']\n[splits]\nhold = ['b']", "hold is no split"),
+        ("vocals = ['a']\n[splits]\nhold = ['b']", "hold is not a split"),
     ] {
         std::fs::write(&map, text).unwrap();
         let sentence = format!("{:#}", import(dir.path(), &options).unwrap_err());
@@ -329,13 +330,13 @@ fn files_named_after_the_classes_need_no_mapping() {
     }
     let index = run(dir.path(), Layout::Folder);
     assert_eq!(names(&index), ["One", "Two"]);
-    assert_eq!(index.songs[0].split.as_deref(), Some("train"));
+    assert_eq!(index.songs[0].split, Some(Split::Train));
     assert!(index.songs[0].checks.sum_residual_db.unwrap() < -80.0);
     assert!(index.songs[1].checks.warnings.iter().any(|warning| warning.contains("bassoon.wav is not used")));
 }
 
 #[test]
-fn an_empty_folder_or_one_of_another_layout_is_said_so() {
+fn an_empty_folder_or_one_of_another_layout_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let fails = |layout| {
         let options = ImportOptions { layout, ..ImportOptions::default() };

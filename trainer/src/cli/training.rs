@@ -1,8 +1,9 @@
 //! Commands that make weights.
 
 use super::data::IndexOptions;
-use crate::collections::sources::{songs_below, songs_of_index};
+use crate::collections::songs::{songs_below, songs_of_index};
 use crate::mixing::prepare::{PrepareOptions, prepare};
+use crate::protocol::Split;
 use crate::text::{TextSampler, train_tokenizer};
 use crate::train::device::open_device;
 use crate::train::examples::tuning::MixSource;
@@ -212,8 +213,8 @@ pub struct AblateArgs {
     #[arg(long)]
     plan: PathBuf,
     /// Split to measure on; no run is trained on it
-    #[arg(long, default_value = "test")]
-    split: String,
+    #[arg(long, default_value_t = Split::Test)]
+    split: Split,
     /// Folder of the runs and the table; runs that exist are resumed
     #[arg(long)]
     out: PathBuf,

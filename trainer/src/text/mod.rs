@@ -1,4 +1,4 @@
-//! Text for training: questions as people ask them, answers as a good ear gives them, and the tokenizer.
+//! Text for training: questions as people ask them, answers as an engineer gives them, and the tokenizer.
 //!
 //! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them.
 
@@ -7,6 +7,6 @@ pub mod instructions;
 pub mod templates;
 mod wordings;
 
-pub use corpus::{Sample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
+pub use corpus::{TextExample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
 pub use instructions::Instructions;
 pub use templates::Templates;

@@ -4,6 +4,7 @@ use super::examples::held_out::{WindowChoice, general_questions, read_held_out};
 use super::examples::mix_reading::MixReading;
 use super::examples::tuning::songs_for_calibration;
 use crate::files;
+use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::weights::{Part, TOKENIZER, Tensors, field, load_part};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -52,8 +53,6 @@ const TEMPERATURE_RATIO: f32 = 1.04;
 const TEMPERATURES: i32 = 60;
 /// Bounds of a probability, so that one confident mistake does not decide the fit.
 const PROBABILITY_BOUNDS: (f64, f64) = (1e-4, 1.0 - 1e-4);
-/// Below this level in dB against the rest a stem is not measured: it is as good as absent.
-const QUIETEST_MEASURED_DB: f64 = -25.0;
 
 /// Builds a bundle of trained weights, calibrated on the `calib` songs of the cache, and writes it to `out`. A temporary
 /// file is written and renamed.

@@ -4,6 +4,7 @@ use crate::mixing::augment::AugmentSettings;
 use crate::mixing::batch::encoder_batch;
 use crate::mixing::cache::MapCache;
 use crate::mixing::mixer::{Example, MixSettings, Mixer};
+use crate::protocol::QUIETEST_MEASURED_DB;
 use anyhow::Result;
 use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::features::FeatureSettings;
@@ -12,8 +13,6 @@ use mixing_buddy_core::{PerStem, Stem};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-/// Below this level in dB against the rest a stem is not measured: it is as good as absent.
-const QUIETEST_MEASURED_DB: f32 = -25.0;
 /// Mixes that are measured at a time, for the memory.
 const CHUNK_MIXES: usize = 12;
 /// Seed of the first mix; each further mix adds one. Mixes of training have other seeds.
@@ -54,7 +53,7 @@ pub fn median_errors_db(
         let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
         for (levels_db, example) in metered.level_db.to_vec2::<f32>()?.iter().zip(&examples) {
             for (stem, truth) in example.rest_levels_db().into_iter().enumerate() {
-                if let Some(truth) = truth.filter(|truth| *truth > QUIETEST_MEASURED_DB) {
+                if let Some(truth) = truth.filter(|truth| f64::from(*truth) > QUIETEST_MEASURED_DB) {
                     errors[stem].push(f64::from((levels_db[stem] - truth).abs()));
                 }
             }

@@ -3,6 +3,7 @@
 use super::cell::{Cell, MIX_SEED, MIXES_PER_SONG};
 use crate::evaluation::{SongResamples, median_absolute};
 use crate::mixing::cache::MapCache;
+use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::train::examples::held_out::{WindowChoice, general_questions, read_held_out};
 use crate::train::examples::mix_reading::MixReading;
 use crate::weights::load_encoder;
@@ -11,9 +12,6 @@ use candle_core::Device;
 use mixing_buddy_core::Stem;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Below this level in dB against the rest a stem is not measured: it is as good as absent.
-const QUIETEST_MEASURED_DB: f64 = -25.0;
 
 /// Reads mixes of held-out songs with the encoder of a file. Half of them name an anchor; the levels do not depend on it.
 ///

@@ -19,6 +19,7 @@ use super::runs::advisor::{AdvisorRun, train_advisor};
 use super::runs::encoder::{EncoderRun, train_encoder};
 use crate::evaluation::SongResamples;
 use crate::mixing::cache::MapCache;
+use crate::protocol::{SourceKind, Split};
 use crate::weights::Part;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
@@ -130,7 +131,7 @@ impl AblationPlan {
 ///
 /// # Errors
 /// When the plan, a configuration or a cache cannot be used, or as [`train_encoder`].
-pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFigures>> {
+pub fn ablate(plan_text: &str, split: &Split, out: &Path) -> Result<Vec<VariantFigures>> {
     let plan: AblationPlan = toml::from_str(plan_text).context("the plan cannot be used")?;
     ensure!(!plan.variants.is_empty(), "the plan names no [[variant]]");
     let base = plan.base()?;
@@ -139,7 +140,7 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
     }
     let configs = plan.configs(&base)?;
     let songs_of = |cache: &Path| {
-        MapCache::open(cache, |song| song.split == split && song.source != "voice")
+        MapCache::open(cache, |song| song.split == *split && song.source != SourceKind::Voice)
             .with_context(|| format!("the cache has no songs of the split '{split}' to measure with"))
     };
     // Advisors share their encoder, so that the songs are read once for all.
@@ -178,7 +179,7 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
 fn compare_front_ends(
     base: &ProbePlan,
     variants: &[Variant],
-    split: &str,
+    split: &Split,
     out: &Path,
 ) -> Result<Vec<VariantFigures>> {
     let front_end = |variant: &Variant| {
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn a_plan_compares_encoders_or_advisors_and_must_name_what_it_needs() {
         let out = Path::new("/nowhere");
-        let refused = |plan: &str| format!("{:#}", ablate(plan, "test", out).unwrap_err());
+        let refused = |plan: &str| format!("{:#}", ablate(plan, &Split::Test, out).unwrap_err());
         let variant = "[[variant]]\nname = \"as it is\"\n";
         let sentence = refused(&format!("cache = \"C\"\n{variant}"));
         assert!(sentence.contains("[encoder], [advisor] or [probe]"), "{sentence}");

@@ -7,6 +7,7 @@ use crate::mixing::cache::{MapCache, MapHeader};
 use crate::mixing::mixer::{MixSettings, Mixer};
 use crate::oracle::Posterior;
 use crate::progress::progress;
+use crate::protocol::SourceKind;
 use crate::text::TextSampler;
 use crate::weights::load_encoder;
 use anyhow::{Context, Result, anyhow, ensure};
@@ -140,8 +141,9 @@ impl<'a> MixReader<'a> {
 
     /// Mixes to learn from: of songs that the encoder was trained on, and of others.
     fn for_training(&self, simulator: &Simulator<'_>) -> Result<Vec<MixReading>> {
-        let known =
-            MapCache::open(self.source.cache, |song| song.is_for_training() && song.source != "voice")?;
+        let known = MapCache::open(self.source.cache, |song| {
+            song.is_for_training() && song.source != SourceKind::Voice
+        })?;
         let mut songs = vec![known];
         if self.mixes.held_out_share > 0.0 {
             songs.push(MapCache::open(self.source.cache, MapHeader::is_for_tuning).context(

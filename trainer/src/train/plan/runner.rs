@@ -2,7 +2,7 @@
 
 use super::config::{EncoderStage, Plan, scaled};
 use super::state::{FinishedStage, PlanState};
-use crate::collections::sources::songs_below;
+use crate::collections::songs::songs_below;
 use crate::files;
 use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
