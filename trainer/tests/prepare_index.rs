@@ -9,9 +9,11 @@ mod runs;
 #[path = "common/sounds.rs"]
 mod sounds;
 
-use cli::{Place, answer, run};
-use mixing_buddy_core::Stem;
+use cli::{Place, run};
+use mixing_buddy_core::audio::{MODEL_RATE_HZ, decode_at_rate};
+use mixing_buddy_core::{CancelFlag, Engine, Request, Stem};
 use mixing_buddy_trainer::mixing::cache::{MapCache, MapHeader};
+use mixing_buddy_trainer::protocol::{Category, WINDOW_S};
 use runs::{ADVISOR, tuned};
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
@@ -147,13 +149,17 @@ fn a_collection_becomes_a_model_that_advises() {
     let parts = ["--cache", &cache, "--encoder", &mine, "--decoder", &mine, "--out", &text("again")];
     run(&[&["train", "advisor", "--config", &text("advisor.toml")], &parts[..]].concat()).unwrap();
 
-    let mix = text("musdb/train/Band 1 - Song/mixture.wav");
-    let advised = answer(&["advise", "--bundle", &mine, "--json", &mix]);
-    assert!(advised.status.success(), "{}", String::from_utf8_lossy(&advised.stderr));
-    let lines = String::from_utf8(advised.stdout).unwrap();
-    let song: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
-    assert_eq!((&song["kind"], &song["file"]), (&"song".into(), &mix.into()));
-    assert!(song["best"]["verdict"].is_string(), "{song}");
+    let cancel = CancelFlag::new();
+    let engine = Engine::open(Some(mine.as_ref()), &cancel).unwrap();
+    let mix = place.path("musdb/train/Band 1 - Song/mixture.wav");
+    let mut window = decode_at_rate(&mix, MODEL_RATE_HZ, &cancel).unwrap();
+    let frames = WINDOW_S * MODEL_RATE_HZ as usize;
+    window.left.truncate(frames);
+    window.right.truncate(frames);
+    let analysis = engine.analyze(&window, &cancel).unwrap();
+    let advice = engine.answer(&analysis, &Request::default(), &cancel).unwrap();
+    assert!(Category::of_verdict(advice.best.verdict).is_some(), "{advice:?}");
+    assert!((0.0..=1.0).contains(&advice.confidence) && !advice.text.is_empty(), "{advice:?}");
 }
 
 /// MUSDB18 as one file per song: its five streams are read, and their levels kept.
