@@ -21,6 +21,7 @@ pub mod advice;
 pub mod audio;
 pub mod bundle;
 pub mod cancel;
+pub mod clock;
 pub mod decoder;
 pub mod encoder;
 pub mod engine;
