@@ -5,11 +5,12 @@ use mixing_buddy::settings::PanelSettings;
 use mixing_buddy::state::{Loaded, ProjectState, STATE_VERSION, Saved};
 use mixing_buddy::view::{Choices, Mark, Reference};
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::{Advice, BestAnswer, PerStem, Stem, Verdict};
+use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem, Stem, Verdict};
 use proptest::prelude::*;
 
 fn saved() -> Saved {
     let advice = Advice {
+        kind: AdviceKind::Balance,
         verdict: Verdict::Loud,
         stem: Some(Stem::Vocals),
         gain_db: Some(-4.0),

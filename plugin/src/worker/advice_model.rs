@@ -3,7 +3,7 @@
 use crate::usual;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
-use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, PerStem, Request, Result};
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, DeviceKind, Engine, PerStem, Request, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl AdviceModel for Engine {
         format!("{} {}", self.info().name, self.info().version)
     }
 
-    fn device(&self) -> &'static str {
-        self.device_name()
+    fn device(&self) -> DeviceKind {
+        self.device_kind()
     }
 
     fn features(&self) -> &FeatureSettings {

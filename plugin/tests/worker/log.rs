@@ -3,6 +3,7 @@
 use crate::LOUD;
 use crate::common::{Act, Bench, Fake};
 use mixing_buddy::capture::Flow;
+use mixing_buddy_core::DeviceKind;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -31,7 +32,7 @@ fn the_log_tells_what_the_worker_did_and_what_went_wrong() {
         .with_writer(move || writer.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, || {
-        let mut bench = Bench::new([Fake::on("CUDA", [Act::Fail]), Fake::new([])]);
+        let mut bench = Bench::new([Fake::on(DeviceKind::Cuda, [Act::Fail]), Fake::new([])]);
         bench.play_and_step(21, LOUD);
         bench.change_flow(Flow::Paused);
         bench.settle();

@@ -4,7 +4,7 @@ use crate::common::{Act, Bench, Fake};
 use crate::{LOUD, errors};
 use mixing_buddy::view::{Activity, Command};
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
-use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::{CancelFlag, DeviceKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ fn a_failed_window_is_reported_once_and_the_next_is_analyzed() {
 
 #[test]
 fn the_cpu_takes_over_from_a_gpu_that_fails() {
-    let gpu = Fake::on("CUDA", [Act::Fail]);
+    let gpu = Fake::on(DeviceKind::Cuda, [Act::Fail]);
     let cpu = Fake::new([]);
     let mut bench = Bench::new([gpu.clone(), cpu.clone()]);
     let view = bench.play_and_step(21, LOUD);

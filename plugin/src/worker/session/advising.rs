@@ -164,10 +164,13 @@ impl Session {
         if matches!(error, Error::Cancelled) {
             return;
         }
-        let on_gpu = self.view.model.device != "CPU" && !self.model_key.cpu_only;
-        if on_gpu {
-            warn!(device = self.view.model.device, %error, "the device failed, the CPU is used");
-            self.alert(format!("{} failed ({error}). The model runs on the CPU now.", self.view.model.device));
+        let gpu = match &self.model {
+            ModelState::Ready(model) => Some(model.device()).filter(|device| device.is_gpu()),
+            ModelState::Loading | ModelState::Failed => None,
+        };
+        if let Some(gpu) = gpu.filter(|_| !self.model_key.cpu_only) {
+            warn!(device = %gpu, %error, "the device failed, the CPU is used");
+            self.alert(format!("{gpu} failed ({error}). The model runs on the CPU now."));
             self.model_key.cpu_only = true;
             self.model = ModelState::Loading;
         } else {

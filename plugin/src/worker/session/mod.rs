@@ -257,7 +257,7 @@ impl Session {
                 info!(model = model.name(), %device, ms = started.elapsed().as_millis(), "model loaded");
                 self.view.model = ModelStatus {
                     name: model.name(),
-                    device: device.into(),
+                    device: device.to_string(),
                     threshold: model.threshold(),
                     window_ms: None,
                     dropped_s: self.view.model.dropped_s,
