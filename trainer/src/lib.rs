@@ -12,7 +12,7 @@
 //! | [`synthesis`] | draws flawed mixes with instructions and answers from an index |
 //! | [`text`] | instruction and answer templates, the tokenizer's corpus |
 //! | [`cli`] | the commands |
-//! | [`files`], [`hash`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things that all of these share |
+//! | [`files`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things that all of these share |
 
 pub mod allocator;
 pub mod cli;
@@ -20,7 +20,6 @@ pub mod collections;
 pub mod denormals;
 pub mod evaluation;
 pub mod files;
-pub mod hash;
 pub mod mixing;
 pub mod oracle;
 pub mod plotfont;

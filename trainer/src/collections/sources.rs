@@ -2,8 +2,8 @@
 
 use crate::collections::{Index, Layout, Source};
 use crate::collections::{SongFolder, read_metadata};
-use crate::hash::fnv1a;
 use anyhow::{Context, Result, ensure};
+use mixing_buddy_core::hash::fnv1a;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::{Path, PathBuf};
 

@@ -194,11 +194,6 @@ impl NormsSummary {
         };
         SongDraw { window_db, song_mean_db }
     }
-
-    /// Draws how far a window is from its song's mean, in dB.
-    pub fn sample_deviation(&self, uniform: &mut impl FnMut() -> f64) -> Balance {
-        sample_gaussian(&self.within_song_covariance_db2, uniform)
-    }
 }
 
 fn add(left: Balance, right: Balance) -> Balance {
