@@ -12,6 +12,7 @@
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
+//! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
