@@ -25,6 +25,8 @@ Examples:
 
 /// The plugin's name, as folders and files are called.
 pub(crate) const NAME: &str = "MixingBuddy";
+/// The bundle identifier on macOS: the plugin's CLAP id, from the file that the plugin reads too.
+const IDENTIFIER: &str = include_str!("../../plugin/identifier.txt").trim_ascii();
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let (mut debug, mut library, mut out, mut extra) = (false, None, None, Vec::new());
@@ -136,7 +138,7 @@ fn info_plist(version: &str) -> String {
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
          <plist version=\"1.0\"><dict>\n",
         &entry("CFBundleExecutable", NAME),
-        &entry("CFBundleIdentifier", "com.mixing-buddy.mixing-buddy"),
+        &entry("CFBundleIdentifier", IDENTIFIER),
         &entry("CFBundleName", NAME),
         &entry("CFBundlePackageType", "BNDL"),
         &entry("CFBundleSignature", "????"),
@@ -201,5 +203,18 @@ fn remove(path: &Path) -> Result<()> {
             Err(format!("{} cannot be removed: {error}.", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundle_has_the_identifier_of_the_plugin() {
+        let plist = info_plist("1.2.3");
+        assert!(
+            plist.contains("<key>CFBundleIdentifier</key><string>org.mixing-buddy.mixing-buddy</string>")
+        );
     }
 }

@@ -12,6 +12,7 @@
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
+//! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
@@ -22,6 +23,7 @@ pub mod advice;
 pub mod audio;
 pub mod bundle;
 pub mod cancel;
+pub mod clock;
 mod compose;
 pub mod decoder;
 pub mod device;
