@@ -1,15 +1,15 @@
 //! The VST3 in a real host, pedalboard (JUCE), by way of `tests/vst3/host.py`. `cargo xtask test` installs it.
 
-use mixing_buddy_tests::bundle;
+use mixing_buddy_tests::{bundle, prerequisite};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The Python that has the host; none where it was not installed.
+/// The Python that has the host; none if it is not installed.
 fn python() -> Option<PathBuf> {
     let environment = bundle::target().join("python");
     let program = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !environment.join("installed.txt").exists() {
-        eprintln!("skipped: the VST3 host is not installed; `cargo xtask test` does that");
+        prerequisite::missing("the VST3 host");
         return None;
     }
     Some(program)
@@ -56,7 +56,7 @@ fn it_finds_the_demos_error() {
 #[test]
 fn its_window_opens_twice_and_shows_something() {
     if !cfg!(target_os = "linux") {
-        eprintln!("skipped: the window is photographed on a virtual screen, which is Linux's");
+        eprintln!("skipped: the picture of the window needs a virtual screen, which only Linux has");
         return;
     }
     run("window", &[bundle::target().join("shots")]);
