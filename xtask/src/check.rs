@@ -10,7 +10,7 @@ Usage: cargo xtask check [CHECK...]
 
 Runs the checks that need no test run, the quickest first:
   fmt     rustfmt would change nothing
-  unused  No crate depends on another without using it (cargo-machete, installed into target/tools)
+  unused  No crate depends on another without using it (cargo-shear, installed into target/tools)
   clippy  No compiler warning and no clippy warning, tests and benchmarks included
   doc     The documentation builds without a warning, private items included
 
