@@ -4,11 +4,12 @@
 use mixing_buddy::state::{Loaded, Panel, STATE_VERSION, Saved, Session};
 use mixing_buddy::view::{Choices, Mark, Reference};
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::{Advice, BestAnswer, PerStem, Stem, Verdict};
+use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem, Stem, Verdict};
 use proptest::prelude::*;
 
 fn saved() -> Saved {
     let advice = Advice {
+        kind: AdviceKind::Balance,
         verdict: Verdict::Loud,
         stem: Some(Stem::Vocals),
         gain_db: Some(-4.0),

@@ -8,7 +8,7 @@ use mixing_buddy::capture::Flow;
 use mixing_buddy::params::DEFAULT_SENSITIVITY;
 use mixing_buddy::view::{Activity, Command};
 use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
-use mixing_buddy_core::{CancelFlag, PerStem, Stem, Verdict};
+use mixing_buddy_core::{CancelFlag, DeviceKind, PerStem, Stem, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,7 +153,7 @@ fn a_failed_window_is_said_once_and_the_next_is_judged() {
 
 #[test]
 fn a_gpu_that_fails_is_left_for_the_cpu() {
-    let gpu = Fake::on("CUDA", [Act::Fail]);
+    let gpu = Fake::on(DeviceKind::Cuda, [Act::Fail]);
     let cpu = Fake::new([]);
     let mut bench = Bench::new([gpu.clone(), cpu.clone()]);
     let view = bench.listen(21, LOUD);

@@ -6,7 +6,7 @@ use candle_core::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
 use half::f16;
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::{Encoder, STEMS};
+use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
 use mixing_buddy_core::norms::NormsSummary;
@@ -42,10 +42,11 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
 fn example(features: &FeatureSettings, seed: u64) -> Example {
     let cells = features.frames(features.window_samples()) * 2 * features.bands;
     let mut noise = noise(seed);
-    let parts: Vec<Vec<f32>> = (0..STEMS)
+    let parts: Vec<Vec<f32>> = (0..Stem::COUNT)
         .map(|stem| {
-            let own =
-                |cell: usize| if cell % features.bands * STEMS / features.bands == stem { 1.0 } else { 0.05 };
+            let own = |cell: usize| {
+                if cell % features.bands * Stem::COUNT / features.bands == stem { 1.0 } else { 0.05 }
+            };
             (0..cells).map(|cell| noise() * own(cell)).collect()
         })
         .collect();
@@ -83,8 +84,8 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
         let window = |at: usize| WindowHeader {
             start_s: 10.0 * at as f64,
             variant: 0,
-            power: vec![(frames * 2 * features.bands) as f32 / STEMS as f32; STEMS],
-            active: vec![true; STEMS],
+            power: vec![(frames * 2 * features.bands) as f32 / Stem::COUNT as f32; Stem::COUNT],
+            active: vec![true; Stem::COUNT],
         };
         let header = MapHeader {
             song: format!("song {song}"),
@@ -98,7 +99,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
         let mut noise = noise(song as u64 + 5);
         let mut payload: Vec<f16> = Vec::new();
         for _ in &header.windows {
-            for (i, j) in pairs_of(STEMS) {
+            for (i, j) in pairs_of(Stem::COUNT) {
                 // What two stems do to each other is of either sign, and less than either.
                 let (scale, shift) = if i == j { (0.5, 0.0) } else { (0.2, 0.5) };
                 payload.extend((0..header.cells()).map(|_| f16::from_f32(scale * (noise() - shift))));

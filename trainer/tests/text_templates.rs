@@ -122,7 +122,7 @@ fn every_answer_fits_agrees_and_renders() {
                     longest = longest.max(ids.answer.text.len());
                     total += ids.answer.text.len();
                     count += 1;
-                    let gain = decision.error.map(|error| error.mending_gain_db());
+                    let gain = decision.error.map(|error| error.correction_db());
                     let text = render(&sentence, decision.slot_stem(), gain).expect("its slots have words");
                     assert!(!text.contains(['<', '>', '{', '}', '|']), "{text}");
                     distinct.insert(text);

@@ -52,7 +52,8 @@ fn as_json(info: &BundleInfo) -> serde_json::Value {
 }
 
 fn as_text(info: &BundleInfo) -> Vec<String> {
-    let [vocals, drums, bass] = info.calibration.meter_sd_db;
+    let meter: Vec<String> =
+        info.calibration.meter_sd_db.iter().map(|(stem, sd_db)| format!("{stem} {sd_db:.1}")).collect();
     let adapter = info
         .lora
         .as_ref()
@@ -65,8 +66,6 @@ fn as_text(info: &BundleInfo) -> Vec<String> {
         ),
         format!("Decoder: {} layers, {adapter}", info.decoder.num_hidden_layers),
         format!("Speaks from a confidence of {:.0} %", 100.0 * info.calibration.threshold),
-        format!(
-            "Meter error on held-out songs (standard deviation): vocals {vocals:.1}, drums {drums:.1}, bass {bass:.1} dB"
-        ),
+        format!("Meter error on held-out songs (standard deviation): {} dB", meter.join(", ")),
     ]
 }

@@ -1,31 +1,41 @@
 //! The plain answer that callers get: no tensors, no tokens.
 
+use crate::gain_grid::GainStep;
 use crate::stem::{Direction, PerStem, Stem};
 use serde::{Deserialize, Serialize};
 
-/// What is said of a window or a song.
+/// What an [`Advice`] is about. Further kinds of advice are further variants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdviceKind {
+    /// The levels of the stems against each other.
+    #[default]
+    Balance,
+}
+
+/// The judgement of a window or a song.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The balance is right.
     NoError,
-    /// A stem is 3 to 6 dB too quiet.
+    /// A stem is too quiet by less than [`Verdict::VERY_DB`].
     Quiet,
-    /// A stem is 6 dB or more too quiet.
+    /// A stem is too quiet by [`Verdict::VERY_DB`] or more.
     VeryQuiet,
-    /// A stem is 3 to 6 dB too loud.
+    /// A stem is too loud by less than [`Verdict::VERY_DB`].
     Loud,
-    /// A stem is 6 dB or more too loud.
+    /// A stem is too loud by [`Verdict::VERY_DB`] or more.
     VeryLoud,
-    /// The advisor is not sure enough to speak.
+    /// The confidence is too low for an answer.
     Abstain,
-    /// There is nothing to hear.
+    /// The sound is silent: there is nothing to judge.
     Silence,
 }
 
 impl Verdict {
     /// From this size on (in dB, either sign) an error is a `Very…` one.
-    pub const VERY_DB: f32 = 6.0;
+    pub const VERY_DB: f32 = GainStep::VERY_DB;
 
     /// The verdict for a stem that is off in `direction` by `size_db` (a magnitude in dB).
     pub fn of_error(direction: Direction, size_db: f32) -> Verdict {
@@ -60,33 +70,36 @@ impl Verdict {
     }
 }
 
-/// What the language model says when it must answer.
+/// The language model's answer without the option to abstain.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestAnswer {
-    /// Never `Abstain`; `Silence` only where there is nothing to hear.
+    /// Never `Abstain`; `Silence` only for silent sound.
     pub verdict: Verdict,
     /// The stem that is off, none with `NoError` and `Silence`.
     pub stem: Option<Stem>,
-    /// The change that mends the mix in dB: negative lowers. None with `NoError` and `Silence`.
+    /// The gain that corrects the mix in dB: negative lowers. None with `NoError` and `Silence`.
     pub gain_db: Option<f32>,
 }
 
 /// Advice on one window, or on a whole song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
+    /// What the advice is about. States saved before there were kinds are about the balance.
+    #[serde(default)]
+    pub kind: AdviceKind,
     /// `best`'s verdict, or `Abstain` when the confidence is under the threshold.
     pub verdict: Verdict,
     /// The stem that is off; none with `NoError`, `Abstain` and `Silence`.
     pub stem: Option<Stem>,
-    /// The change that mends the mix in dB: negative lowers. None where `stem` is.
+    /// The gain that corrects the mix in dB: negative lowers. None without `stem`.
     pub gain_db: Option<f32>,
     /// Standard deviation of `gain_db` in dB.
     pub gain_db_sd: Option<f32>,
     /// Probability that the stem and direction of `best` are right, 0 to 1, calibrated.
     pub confidence: f32,
-    /// What the model says when it must answer.
+    /// The answer without the option to abstain.
     pub best: BestAnswer,
-    /// K-weighted level of each stem against the rest of the mix in LU (ITU-R BS.1770); none where the stem is absent.
+    /// K-weighted level of each stem against the rest of the mix in LU (ITU-R BS.1770); none for an absent stem.
     pub levels_lu: PerStem<Option<f32>>,
     /// One or two sentences for a person.
     pub text: String,

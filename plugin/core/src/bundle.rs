@@ -15,6 +15,7 @@ use crate::features::FeatureSettings;
 use crate::language::AdviceTokenizer;
 use crate::nn::{LoraConfig, Params};
 use crate::norms::NormsSummary;
+use crate::stem::PerTarget;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -42,13 +43,18 @@ pub struct Calibration {
     pub reference_temperature: f32,
     /// Confidence from which the advisor speaks.
     pub threshold: f32,
-    /// Standard deviation of the meter's error in dB: vocals, drums, bass.
-    pub meter_sd_db: [f64; 3],
+    /// Standard deviation of the meter's error in dB.
+    pub meter_sd_db: PerTarget<f64>,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Calibration { temperature: 1.0, reference_temperature: 1.0, threshold: 0.5, meter_sd_db: [2.0; 3] }
+        Calibration {
+            temperature: 1.0,
+            reference_temperature: 1.0,
+            threshold: 0.5,
+            meter_sd_db: PerTarget::all(2.0),
+        }
     }
 }
 

@@ -1,21 +1,23 @@
 //! `load`, `warmup`, `advise`: sound in, plain advice out. Knows nothing of who calls it.
 
-use crate::advice::{Advice, BestAnswer, Verdict};
+use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
 use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
+use crate::compose::{compose, silent_advice};
 use crate::decoder::{
     Decoder, Generated, GenerationRequest, Generator, Outcomes, Projector, ReferenceBalance,
 };
+use crate::device::DeviceKind;
 use crate::encoder::{
     Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings,
     readings,
 };
 use crate::error::{Error, Result};
 use crate::features::{BandPower, FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
-use crate::language::{AdviceTokenizer, Intent, render};
+use crate::language::AdviceTokenizer;
 use crate::norms::NormsSummary;
-use crate::stem::{PerStem, Stem};
+use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 use std::path::Path;
 
@@ -97,7 +99,7 @@ impl Engine {
         Self::from_bytes_on(Device::Cpu, name, bytes, cancel)
     }
 
-    /// Loads a bundle from memory onto a device, for instance [`best_device`].
+    /// Loads a bundle from memory onto a device, for instance [`best_device`](crate::device::best_device).
     ///
     /// # Errors
     /// As [`Engine::load`], and when the device fails.
@@ -117,13 +119,9 @@ impl Engine {
         Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, k_weights, device })
     }
 
-    /// Where the model runs: "CPU", "CUDA" or "Metal".
-    pub fn device_name(&self) -> &'static str {
-        match self.device {
-            Device::Cpu => "CPU",
-            Device::Cuda(_) => "CUDA",
-            Device::Metal(_) => "Metal",
-        }
+    /// Where the model runs.
+    pub fn device_kind(&self) -> DeviceKind {
+        DeviceKind::of(&self.device)
     }
 
     /// What the bundle says of itself.
@@ -141,8 +139,8 @@ impl Engine {
         self.info.calibration.threshold
     }
 
-    /// Standard deviation of the meter's error in dB on held-out songs: vocals, drums, bass.
-    pub fn meter_sd_db(&self) -> [f64; 3] {
+    /// Standard deviation of the meter's error in dB on held-out songs.
+    pub fn meter_sd_db(&self) -> PerTarget<f64> {
         self.info.calibration.meter_sd_db
     }
 
@@ -265,15 +263,15 @@ impl Engine {
     }
 
     /// The evidence of several windows as one. None where there is no window.
-    pub fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
-        let audible: Vec<&Analysis> = analysis.iter().filter(|h| !h.silent).collect();
+    pub fn pool(&self, analyses: &[Analysis]) -> Option<Analysis> {
+        let audible: Vec<&Analysis> = analyses.iter().filter(|analysis| !analysis.silent).collect();
         if audible.is_empty() {
-            return analysis.first().map(|_| self.silence());
+            return analyses.first().map(|_| self.silence());
         }
-        let windows: Vec<Reading> = audible.iter().map(|h| h.reading.clone()).collect();
+        let windows: Vec<Reading> = audible.iter().map(|analysis| analysis.reading.clone()).collect();
         let reading = pool_readings(&windows)?;
         let levels_lu = PerStem::from_fn(|stem| {
-            let levels: Vec<f32> = audible.iter().filter_map(|h| h.levels_lu[stem]).collect();
+            let levels: Vec<f32> = audible.iter().filter_map(|analysis| analysis.levels_lu[stem]).collect();
             let mean = levels.iter().sum::<f32>() / levels.len().max(1) as f32;
             (reading[stem].is_present() && !levels.is_empty()).then_some(mean)
         });
@@ -281,8 +279,8 @@ impl Engine {
     }
 
     /// The balance of windows that are right, to compare others with. None where nothing was heard.
-    pub fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
-        let audible = analysis.iter().filter(|analysis| !analysis.silent).map(|analysis| &analysis.reading);
+    pub fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
+        let audible = analyses.iter().filter(|analysis| !analysis.silent).map(|analysis| &analysis.reading);
         let reference = ReferenceBalance::mean_of(audible);
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
@@ -298,7 +296,7 @@ impl Engine {
         let generated = self.generate(analysis, request, cancel)?;
         let confidence = self.confidence(&generated.outcomes, request.reference.is_some());
         let threshold = request.min_confidence.unwrap_or(self.threshold());
-        compose(&generated, analysis, confidence, confidence >= threshold)
+        compose(&generated, analysis.levels_lu, confidence, confidence >= threshold)
     }
 
     /// The answer as the language model wrote it, with the raw probabilities: what calibration is fitted to.
@@ -336,76 +334,5 @@ impl Engine {
         } else {
             calibration.temperature
         })
-    }
-}
-
-/// A GPU where this build knows one and the machine has it, else the CPU.
-pub fn best_device() -> Device {
-    #[cfg(feature = "cuda")]
-    if let Ok(device) = Device::new_cuda(0) {
-        return device;
-    }
-    #[cfg(feature = "metal")]
-    if let Ok(device) = Device::new_metal(0) {
-        return device;
-    }
-    Device::Cpu
-}
-
-fn silent_advice() -> Advice {
-    Advice {
-        verdict: Verdict::Silence,
-        stem: None,
-        gain_db: None,
-        gain_db_sd: None,
-        confidence: 1.0,
-        best: BestAnswer { verdict: Verdict::Silence, stem: None, gain_db: None },
-        levels_lu: PerStem::default(),
-        text: "There is nothing to hear.".into(),
-    }
-}
-
-/// Advice from what was said.
-fn compose(generated: &Generated, analysis: &Analysis, confidence: f32, confident: bool) -> Result<Advice> {
-    let decision = &generated.answer.decision;
-    let error = decision.error;
-    let gain_db = error.map(|error| error.mending_gain_db());
-    let best = BestAnswer { verdict: decision.verdict(), stem: error.map(|error| error.stem), gain_db };
-    let said = render(&generated.answer.sentence, decision.slot_stem(), gain_db)?;
-    let text = if confident {
-        said
-    } else {
-        let lean = match error {
-            None => "If anything, the balance seems right.".to_string(),
-            Some(_) => format!("My best guess: {}", lower_first(&said)),
-        };
-        format!("I can't tell for sure. {lean}")
-    };
-    let text = match decision.intent {
-        Intent::Unclear if !text.to_lowercase().contains("understand") => {
-            format!("I did not understand the question, so here is general advice. {text}")
-        }
-        _ => text,
-    };
-    Ok(Advice {
-        verdict: if confident { best.verdict } else { Verdict::Abstain },
-        stem: best.stem.filter(|_| confident),
-        gain_db: gain_db.filter(|_| confident),
-        gain_db_sd: error.filter(|_| confident).map(|_| generated.gain_sd_db),
-        confidence,
-        best,
-        levels_lu: analysis.levels_lu,
-        text,
-    })
-}
-
-/// A sentence put after a colon: its first letter small, unless it starts with a name or "I".
-fn lower_first(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    match letters.next() {
-        Some(first) if !sentence.starts_with("I ") && !sentence.starts_with("I'") => {
-            first.to_lowercase().chain(letters).collect()
-        }
-        _ => sentence.to_string(),
     }
 }

@@ -21,19 +21,23 @@ pub mod advice;
 pub mod audio;
 pub mod bundle;
 pub mod cancel;
+mod compose;
 pub mod decoder;
+pub mod device;
 pub mod encoder;
 pub mod engine;
 pub mod error;
 pub mod features;
+pub mod gain_grid;
 pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod stem;
 
-pub use advice::{Advice, BestAnswer, Verdict};
+pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
+pub use device::DeviceKind;
 pub use engine::{Analysis, Engine, Request};
-
 pub use error::{Error, Result};
-pub use stem::{Direction, PerStem, Stem};
+pub use gain_grid::GainStep;
+pub use stem::{Direction, PerDirection, PerStem, PerTarget, Stem};

@@ -20,7 +20,7 @@ static TOKENIZER: LazyLock<AdviceTokenizer> =
 fn spec(question: &str) -> PromptSpec<'_> {
     PromptSpec {
         question,
-        stems_present: PerStem { vocals: true, drums: true, bass: false, other: true },
+        stems_present: PerStem::all(true).with(Stem::Bass, false),
         anchor: Some(Stem::Drums),
         has_reference: true,
         soft_tokens: 8,
@@ -52,14 +52,14 @@ fn a_prompt_follows_the_grammar() {
     ];
     expected.extend([Soft; REFERENCE_SLOTS]);
     expected.push(Audio);
-    expected.extend([Soft; 8]);
+    expected.extend([Soft; 2 * REFERENCE_SLOTS]);
     expected.push(Answer);
     assert_eq!(specials(&prompt), expected);
 
     let soft = TOKENIZER.special(Special::Soft);
     let reference = prompt.reference_slots.clone().expect("a reference was asked for");
     assert_eq!(reference.len(), REFERENCE_SLOTS);
-    assert_eq!(prompt.audio_slots.len(), 8);
+    assert_eq!(prompt.audio_slots.len(), 2 * REFERENCE_SLOTS);
     for (place, id) in prompt.ids.iter().enumerate() {
         let in_slot = reference.contains(&place) || prompt.audio_slots.contains(&place);
         assert_eq!(*id == soft, in_slot, "place {place}");

@@ -281,10 +281,11 @@ fn line(mark: &Mark) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mixing_buddy_core::{Advice, BestAnswer, PerStem};
+    use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem};
 
     fn mark(order: u64, start_s: f64) -> Arc<Mark> {
         let advice = Advice {
+            kind: AdviceKind::Balance,
             verdict: Verdict::NoError,
             stem: None,
             gain_db: None,

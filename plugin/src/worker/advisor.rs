@@ -3,7 +3,7 @@
 use crate::usual;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
-use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, PerStem, Request, Result};
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, DeviceKind, Engine, PerStem, Request, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub trait Advisor: Send + Sync {
     /// Name and version: "compact 0.1.0".
     fn name(&self) -> String;
-    /// "CPU", "CUDA" or "Metal".
-    fn device(&self) -> &'static str;
+    /// Where it runs.
+    fn device(&self) -> DeviceKind;
     /// The features that it hears.
     fn features(&self) -> &FeatureSettings;
     /// Confidence from which it speaks by itself.
@@ -40,8 +40,8 @@ impl Advisor for Engine {
         format!("{} {}", self.info().name, self.info().version)
     }
 
-    fn device(&self) -> &'static str {
-        self.device_name()
+    fn device(&self) -> DeviceKind {
+        self.device_kind()
     }
 
     fn features(&self) -> &FeatureSettings {

@@ -2,7 +2,7 @@
 
 use super::advisor::{Advisor, ModelSource, Wanted};
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
-use mixing_buddy_core::engine::best_device;
+use mixing_buddy_core::device::best_device;
 use mixing_buddy_core::{CancelFlag, Engine, Error, Result};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -11,7 +11,8 @@ use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::{
-    Advice, Analysis, BestAnswer, CancelFlag, Error, PerStem, Request, Result, Stem, Verdict,
+    Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, PerStem, Request, Result, Stem,
+    Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +34,7 @@ pub enum Act {
 /// A model that hears how loud a window is, and says it in the vocals' level.
 pub struct Fake {
     pub settings: FeatureSettings,
-    pub device: &'static str,
+    pub device: DeviceKind,
     pub script: Mutex<VecDeque<Act>>,
     pub analysis: AtomicUsize,
     pub answered: AtomicUsize,
@@ -42,10 +43,10 @@ pub struct Fake {
 
 impl Fake {
     pub fn new(script: impl IntoIterator<Item = Act>) -> Arc<Self> {
-        Self::on("CPU", script)
+        Self::on(DeviceKind::Cpu, script)
     }
 
-    pub fn on(device: &'static str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+    pub fn on(device: DeviceKind, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
         // The rest is the shipped model's, also what may come to it.
         #[allow(clippy::needless_update)]
         Arc::new(Fake {
@@ -77,7 +78,7 @@ impl Advisor for Fake {
         "fake 1.0".into()
     }
 
-    fn device(&self) -> &'static str {
+    fn device(&self) -> DeviceKind {
         self.device
     }
 
@@ -130,6 +131,7 @@ impl Advisor for Fake {
             (Verdict::NoError, None, None)
         };
         Ok(Advice {
+            kind: AdviceKind::Balance,
             verdict,
             stem,
             gain_db,

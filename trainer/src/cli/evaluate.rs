@@ -92,7 +92,7 @@ impl Advisor for EngineAdvisor {
     }
 
     fn meter_sd_db(&self) -> Balance {
-        self.engine.meter_sd_db()
+        self.engine.meter_sd_db().into_array()
     }
 }
 

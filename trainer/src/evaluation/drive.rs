@@ -230,7 +230,7 @@ impl<'a, A: Advisor> Run<'a, A> {
         reference_db: Option<PerStem<f64>>,
         exact_reference_db: Option<PerStem<f64>>,
     ) -> Result<()> {
-        let three = |levels: PerStem<f64>| [levels.vocals, levels.drums, levels.bass];
+        let three = |levels: PerStem<f64>| levels.targets().into_array();
         let by_bound: Vec<_> = (window.mixes.iter())
             .map(|mix| self.bound.judge(&mix.levels_dbfs, exact_reference_db.map(three)))
             .collect();

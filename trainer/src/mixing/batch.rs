@@ -3,7 +3,8 @@
 use super::mixer::Example;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, STEMS, patch_power, readings};
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, patch_power, readings};
 use mixing_buddy_core::features::{BandPower, FeatureSettings, encoder_input};
 
 /// What the encoder is to say of a batch.
@@ -100,10 +101,10 @@ pub fn encoder_targets(
         for start in (0..example.mix.len()).step_by(cells) {
             let token = start..start + cells;
             let base = shares.len();
-            shares.resize(base + STEMS * cells, 0.0);
+            shares.resize(base + Stem::COUNT * cells, 0.0);
             for (i, cell) in token.enumerate() {
                 let floor = mean * 1e-9;
-                let parts: [f32; STEMS] = std::array::from_fn(|c| example.parts[c][cell] + floor);
+                let parts: [f32; Stem::COUNT] = std::array::from_fn(|c| example.parts[c][cell] + floor);
                 let inverse = 1.0 / parts.iter().sum::<f32>();
                 for (c, part) in parts.iter().enumerate() {
                     shares[base + c * cells + i] = part * inverse;
@@ -116,7 +117,7 @@ pub fn encoder_targets(
             levels.push(if there { level.unwrap_or(0.0) } else { 0.0 });
         }
     }
-    let shape = (examples.len(), STEMS);
+    let shape = (examples.len(), Stem::COUNT);
     Ok(EncoderTargets {
         shares,
         weights,

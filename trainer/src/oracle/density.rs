@@ -1,6 +1,6 @@
 //! How usual a balance is: a density over stem-minus-rest levels, prepared for many questions.
 
-use mixing_buddy_core::norms::matrix3::{self, Matrix3};
+use mixing_buddy_core::norms::matrix::{self, Matrix};
 use mixing_buddy_core::norms::{Balance, NormsSummary};
 use std::f64::consts::{LN_2, LOG2_E, TAU};
 
@@ -34,7 +34,7 @@ impl BalanceDensity {
         let kernel = norms.kernel_bandwidth_db * norms.kernel_bandwidth_db;
         let prepared = PreparedMixture::new(norms.components.iter().map(|component| {
             let covariance =
-                matrix3::add_diagonal(&component.covariance_db2, extra_sd_db.map(|sd| kernel + sd * sd));
+                matrix::add_diagonal(&component.covariance_db2, extra_sd_db.map(|sd| kernel + sd * sd));
             (component.weight, component.mean_db, covariance)
         }));
         // Covariances are checked on reading, and a sum with a non-negative diagonal stays positive definite.
@@ -83,22 +83,22 @@ pub struct PreparedMixture {
 struct PreparedComponent {
     mean_db: Balance,
     /// Inverse of the covariance's Cholesky factor: the squared length of `whitening · (x - mean)` is Mahalanobis'.
-    whitening: Matrix3,
+    whitening: Matrix,
     /// Logarithm of weight and normalising constant.
     log_scale: f64,
 }
 
 impl PreparedMixture {
     /// From weight, mean and covariance of each component; none where a covariance is not positive definite.
-    pub fn new(components: impl IntoIterator<Item = (f64, Balance, Matrix3)>) -> Option<PreparedMixture> {
+    pub fn new(components: impl IntoIterator<Item = (f64, Balance, Matrix)>) -> Option<PreparedMixture> {
         let components = components
             .into_iter()
             .map(|(weight, mean_db, covariance)| {
-                let lower = matrix3::cholesky(&covariance)?;
+                let lower = matrix::cholesky(&covariance)?;
                 let log_root_determinant: f64 = (0..3).map(|c| lower[c][c].ln()).sum();
                 Some(PreparedComponent {
                     mean_db,
-                    whitening: matrix3::invert_lower(&lower),
+                    whitening: matrix::invert_lower(&lower),
                     log_scale: weight.ln() - log_root_determinant - 1.5 * TAU.ln(),
                 })
             })
@@ -221,7 +221,7 @@ mod tests {
     fn one_gaussian_is_the_same_as_mixture_kernel_and_reference() {
         let sd = [2.0, 3.0, 1.5];
         let mean = [-3.0, -5.0, -6.0];
-        let covariance = matrix3::add_diagonal(&[[0.0; 3]; 3], sd.map(|sd| sd * sd));
+        let covariance = matrix::add_diagonal(&[[0.0; 3]; 3], sd.map(|sd| sd * sd));
         let mixture =
             BalanceDensity::Mixture(PreparedMixture::new([(1.0, mean, covariance)]).expect("definite"));
         let kernel = BalanceDensity::Chunks(PreparedKernels::new(&[mean], &[1.0], sd));

@@ -4,7 +4,7 @@ use crate::oracle::{ChunkNorms, LevelRow};
 use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::norms::levels::{Balance, all_rest_levels_from_levels};
-use mixing_buddy_core::norms::matrix3::{self, Matrix3};
+use mixing_buddy_core::norms::matrix::{self, Matrix};
 use mixing_buddy_core::norms::summary::{KERNEL_BANDWIDTH_DB, NORMS_VERSION};
 use mixing_buddy_core::norms::{Component, NormsSummary, UsualLevel};
 use mixing_buddy_core::stem::{PerStem, Stem};
@@ -113,7 +113,7 @@ fn fit_mixture(
             if mass > 1e-6 {
                 let (mean_db, covariance) = weighted_moments(points, share);
                 component.mean_db = mean_db;
-                component.covariance_db2 = matrix3::add_diagonal(&covariance, [VARIANCE_FLOOR_DB2; 3]);
+                component.covariance_db2 = matrix::add_diagonal(&covariance, [VARIANCE_FLOOR_DB2; 3]);
             }
         }
         if (likelihood - before).abs() < 1e-7 {
@@ -127,12 +127,12 @@ fn fit_mixture(
 fn expect(points: &[Balance], weights: &[f64], mixture: &[Component], shares: &mut [Vec<f64>]) -> f64 {
     for (component, share) in mixture.iter().zip(shares.iter_mut()) {
         let lower =
-            matrix3::cholesky(&component.covariance_db2).expect("the floor keeps it positive definite");
-        let whitening = matrix3::invert_lower(&lower);
+            matrix::cholesky(&component.covariance_db2).expect("the floor keeps it positive definite");
+        let whitening = matrix::invert_lower(&lower);
         let log_scale = component.weight.ln() - (0..3).map(|c| lower[c][c].ln()).sum::<f64>();
         for (point, value) in points.iter().zip(share.iter_mut()) {
             let offset = std::array::from_fn(|c| point[c] - component.mean_db[c]);
-            let length: f64 = matrix3::apply(&whitening, offset).iter().map(|x| x * x).sum();
+            let length: f64 = matrix::apply(&whitening, offset).iter().map(|x| x * x).sum();
             *value = log_scale - 0.5 * length;
         }
     }
@@ -173,7 +173,7 @@ fn spread_out_means(points: &[Balance], weights: &[f64], count: usize, rng: &mut
     means
 }
 
-fn weighted_moments(points: &[Balance], weights: &[f64]) -> (Balance, Matrix3) {
+fn weighted_moments(points: &[Balance], weights: &[f64]) -> (Balance, Matrix) {
     let total: f64 = weights.iter().sum();
     let mut mean = [0.0; 3];
     for (point, weight) in points.iter().zip(weights) {
@@ -195,7 +195,7 @@ fn weighted_moments(points: &[Balance], weights: &[f64]) -> (Balance, Matrix3) {
 
 /// How levels spread between songs and within them.
 struct Spread {
-    within: Matrix3,
+    within: Matrix,
     usual: PerStem<UsualLevel>,
 }
 
@@ -213,11 +213,11 @@ impl Spread {
 }
 
 /// Mean over songs of two chunks or more of the covariance around the song's mean (divided by n - 1).
-fn within_song_covariance(songs: &BTreeMap<&str, Vec<PerStem<f64>>>) -> Matrix3 {
+fn within_song_covariance(songs: &BTreeMap<&str, Vec<PerStem<f64>>>) -> Matrix {
     let mut within = [[0.0; 3]; 3];
     let several: Vec<_> = songs.values().filter(|chunks| chunks.len() > 1).collect();
     for chunks in &several {
-        let points: Vec<Balance> = chunks.iter().map(|c| [c.vocals, c.drums, c.bass]).collect();
+        let points: Vec<Balance> = chunks.iter().map(|c| c.targets().into_array()).collect();
         let (_, covariance) = weighted_moments(&points, &vec![1.0; points.len()]);
         let unbiased = points.len() as f64 / (points.len() - 1) as f64;
         for row in 0..3 {

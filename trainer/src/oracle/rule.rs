@@ -7,64 +7,56 @@ use super::density::BalanceDensity;
 use crate::protocol::Category;
 use mixing_buddy_core::norms::Balance;
 use mixing_buddy_core::norms::levels::{FLOOR_DB, decibels_to_power, power_to_decibels};
-use mixing_buddy_core::{BestAnswer, Direction, PerStem, Stem, Verdict};
+use mixing_buddy_core::{BestAnswer, Direction, GainStep, PerDirection, PerStem, PerTarget, Stem, Verdict};
 
-/// Gains of one direction that are tried: 3 to 12 dB in steps of half a dB.
-pub const STEPS: usize = 19;
-/// Size of the smallest error.
-const SMALLEST_DB: f64 = 3.0;
-/// Distance of two gains that are tried.
-const STEP_DB: f64 = 0.5;
-/// Index of the step at which an error becomes a "very" one (6 dB).
-const VERY_STEP: usize = 6;
+/// Number of sizes that are tried in each direction.
+const STEPS: usize = GainStep::COUNT;
+/// Number of errors that are tried: each target in each direction and size.
+const ERRORS: usize = Stem::TARGET_COUNT * Direction::COUNT * STEPS;
 /// Prior of each category.
 const CATEGORY_PRIOR: f64 = 0.2;
 
-/// Size in dB of the error at a step of the grid.
-pub fn step_size_db(step: usize) -> f64 {
-    SMALLEST_DB + STEP_DB * step as f64
-}
-
 /// Prior of a step: uniform in each category's range, the ends weighing half (trapezoidal rule).
-fn step_prior(step: usize) -> f64 {
-    let part = |first: usize, last: usize| {
+fn step_prior(step: GainStep) -> f64 {
+    let part = |first: GainStep, last: GainStep| {
         let ends = if step == first || step == last { 0.5 } else { 1.0 };
-        if (first..=last).contains(&step) { ends * CATEGORY_PRIOR / (last - first) as f64 } else { 0.0 }
+        let steps = (last.index() - first.index()) as f64;
+        if (first..=last).contains(&step) { ends * CATEGORY_PRIOR / steps } else { 0.0 }
     };
-    part(0, VERY_STEP) + part(VERY_STEP, STEPS - 1)
+    part(GainStep::FIRST, GainStep::VERY) + part(GainStep::VERY, GainStep::LAST)
 }
 
-/// The stems that an answer may name, of vocals, drums and bass.
+/// The targets that an answer may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AllowedStems([bool; 3]);
+pub struct AllowedStems(PerTarget<bool>);
 
 impl AllowedStems {
-    /// All three: no anchor is named.
-    pub const ALL: AllowedStems = AllowedStems([true; 3]);
+    /// All targets: no anchor is named.
+    pub const ALL: AllowedStems = AllowedStems(PerTarget::all(true));
 
     /// All but the anchor, which the question says is right.
     pub fn without(anchor: Option<Stem>) -> AllowedStems {
-        AllowedStems(std::array::from_fn(|index| anchor.is_none_or(|stem| stem.index() != index)))
+        AllowedStems(PerTarget::from_fn(|target| anchor != Some(target)))
     }
 
     /// Only the stem that was asked for.
     pub fn only(stem: Stem) -> AllowedStems {
-        AllowedStems(std::array::from_fn(|index| stem.index() == index))
+        AllowedStems(PerTarget::from_fn(|target| target == stem))
     }
 
     /// Those of these that are also present in the mix.
     pub fn and_present(self, present: &PerStem<bool>) -> AllowedStems {
-        AllowedStems(std::array::from_fn(|index| self.0[index] && present[Stem::TARGETS[index]]))
+        AllowedStems(PerTarget::from_fn(|target| self.0[target] && present[target]))
     }
 
     /// Whether an answer may name this stem.
     pub fn contains(self, stem: Stem) -> bool {
-        self.0.get(stem.index()).copied().unwrap_or(false)
+        self.0.get(stem).copied().unwrap_or(false)
     }
 
     /// Whether no stem may be named.
     pub fn is_empty(self) -> bool {
-        !self.0.contains(&true)
+        !self.0.values().contains(&true)
     }
 }
 
@@ -78,7 +70,11 @@ pub struct Rule {
 impl Rule {
     /// A rule that judges by `density`.
     pub fn new(density: BalanceDensity) -> Rule {
-        Rule { density, log_priors: std::array::from_fn(|step| step_prior(step).ln()) }
+        let mut log_priors = [0.0; STEPS];
+        for step in GainStep::all() {
+            log_priors[step.index()] = step_prior(step).ln();
+        }
+        Rule { density, log_priors }
     }
 
     /// The density that this rule judges by.
@@ -91,32 +87,34 @@ impl Rule {
     /// It does not depend on the anchor, so one call serves every question about the same mix.
     pub fn hypotheses(&self, levels_db: &PerStem<f64>) -> Hypotheses {
         let loudest = levels_db.to_array().into_iter().fold(f64::NEG_INFINITY, f64::max);
-        let powers: [f64; 4] = levels_db.to_array().map(|level| {
+        let powers = levels_db.map(|level| {
             let relative = if loudest.is_finite() { level - loudest } else { 0.0 };
             decibels_to_power(relative.max(FLOOR_DB))
         });
-        let mut balances = [[0.0; 3]; 3 * 2 * STEPS + 1];
+        let mut balances = [[0.0; Stem::TARGET_COUNT]; ERRORS + 1];
         let mut next = 0;
-        for stem in 0..3 {
+        for target in Stem::TARGETS {
             for direction in Direction::ALL {
-                for step in 0..STEPS {
-                    let gain_db = f64::from(direction.sign()) * step_size_db(step);
-                    let mut mended = powers;
-                    mended[stem] *= decibels_to_power(-gain_db);
-                    balances[next] = balance_of_powers(&mended);
+                for step in GainStep::all() {
+                    let gain_db = f64::from(direction.sign() * step.size_db());
+                    let mut corrected = powers;
+                    corrected[target] *= decibels_to_power(-gain_db);
+                    balances[next] = balance_of_powers(&corrected);
                     next += 1;
                 }
             }
         }
-        balances[next] = balance_of_powers(&powers);
-        let mut log_densities = [0.0; 3 * 2 * STEPS + 1];
+        balances[ERRORS] = balance_of_powers(&powers);
+        let mut log_densities = [0.0; ERRORS + 1];
         self.density.log_densities(&balances, &mut log_densities);
-        let none = log_densities[next] + CATEGORY_PRIOR.ln();
-        let errors = std::array::from_fn(|stem| {
-            std::array::from_fn(|direction| {
-                std::array::from_fn(|step| {
-                    log_densities[(stem * 2 + direction) * STEPS + step] + self.log_priors[step]
-                })
+        let none = log_densities[ERRORS] + CATEGORY_PRIOR.ln();
+        let mut cells = log_densities.chunks_exact(STEPS);
+        let errors = PerTarget::from_fn(|_| {
+            PerDirection::from_fn(|_| {
+                let densities = cells.next().unwrap_or(&[]);
+                let mut weighed = self.log_priors;
+                weighed.iter_mut().zip(densities).for_each(|(prior, density)| *prior += density);
+                weighed
             })
         });
         Hypotheses { none, errors }
@@ -128,21 +126,19 @@ impl Rule {
     }
 }
 
-fn balance_of_powers(powers: &[f64; 4]) -> Balance {
-    let [vocals, drums, bass, other] = *powers;
-    [
-        power_to_decibels(vocals / (drums + bass + other)),
-        power_to_decibels(drums / (vocals + bass + other)),
-        power_to_decibels(bass / (vocals + drums + other)),
-    ]
+fn balance_of_powers(powers: &PerStem<f64>) -> Balance {
+    Stem::TARGETS.map(|target| {
+        let rest: f64 = powers.iter().filter(|(stem, _)| *stem != target).map(|(_, power)| power).sum();
+        power_to_decibels(powers[target] / rest)
+    })
 }
 
 /// Logarithm of prior times likelihood of each thing that may be wrong with one mix.
 #[derive(Clone, Debug)]
 pub struct Hypotheses {
     none: f64,
-    /// By stem, direction and step of the grid of gains.
-    errors: [[[f64; STEPS]; 2]; 3],
+    /// By target, direction and size.
+    errors: PerTarget<PerDirection<[f64; STEPS]>>,
 }
 
 impl Hypotheses {
@@ -150,11 +146,11 @@ impl Hypotheses {
     ///
     /// The published protocol draws a target first, so "nothing is wrong" counts once a stem that may be named.
     pub fn posterior(&self, allowed: AllowedStems) -> Posterior {
-        let stems = || (0..3).filter(|stem| allowed.0[*stem]);
+        let stems = || Stem::TARGETS.into_iter().filter(|stem| allowed.0[*stem]);
         let highest = stems()
-            .flat_map(|stem| self.errors[stem].iter().flatten())
+            .flat_map(|stem| self.errors[stem].values().iter().flatten())
             .fold(self.none, |highest, value| highest.max(*value));
-        let mut posterior = Posterior { none: 1.0, cells: [[[0.0; STEPS]; 2]; 3] };
+        let mut posterior = Posterior { none: 1.0, cells: PerTarget::default() };
         let count = stems().count();
         if count == 0 {
             return posterior;
@@ -162,16 +158,17 @@ impl Hypotheses {
         posterior.none = count as f64 * (self.none - highest).exp();
         let mut total = posterior.none;
         for stem in stems() {
-            for direction in 0..2 {
-                for step in 0..STEPS {
-                    let weight = (self.errors[stem][direction][step] - highest).exp();
-                    posterior.cells[stem][direction][step] = weight;
-                    total += weight;
+            for direction in Direction::ALL {
+                for (cell, error) in
+                    posterior.cells[stem][direction].iter_mut().zip(&self.errors[stem][direction])
+                {
+                    *cell = (error - highest).exp();
+                    total += *cell;
                 }
             }
         }
         posterior.none /= total;
-        posterior.cells.iter_mut().flatten().flatten().for_each(|cell| *cell /= total);
+        posterior.each_error(|cell| *cell /= total);
         posterior
     }
 }
@@ -181,11 +178,16 @@ impl Hypotheses {
 pub struct Posterior {
     /// Probability that nothing is wrong.
     pub none: f64,
-    /// Probability by stem (vocals, drums, bass), direction (quiet, loud) and step of the grid of gains.
-    pub cells: [[[f64; STEPS]; 2]; 3],
+    /// Probability by target, direction and size.
+    pub cells: PerTarget<PerDirection<[f64; GainStep::COUNT]>>,
 }
 
 impl Posterior {
+    fn each_error(&mut self, change: impl FnMut(&mut f64)) {
+        let directions = self.cells.values_mut().iter_mut().flat_map(PerDirection::values_mut);
+        directions.flatten().for_each(change);
+    }
+
     /// Probability that this stem is off in this direction; zero for `Other`.
     pub fn of_error(&self, stem: Stem, direction: Direction) -> f64 {
         self.steps(stem, direction).iter().sum()
@@ -198,7 +200,7 @@ impl Posterior {
         let total = self.none * factor + (1.0 - self.none) * rest;
         if total > 0.0 {
             self.none *= factor / total;
-            self.cells.iter_mut().flatten().flatten().for_each(|p| *p *= rest / total);
+            self.each_error(|p| *p *= rest / total);
         }
         self
     }
@@ -210,7 +212,7 @@ impl Posterior {
         Stem::TARGETS
             .into_iter()
             .map(|stem| {
-                let (small, large) = self.steps(stem, direction).split_at(VERY_STEP);
+                let (small, large) = self.steps(stem, direction).split_at(GainStep::VERY.index());
                 if very { large.iter().sum::<f64>() } else { small.iter().sum() }
             })
             .sum()
@@ -221,10 +223,11 @@ impl Posterior {
         let steps = self.steps(stem, direction);
         let total: f64 = steps.iter().sum();
         if total <= 0.0 {
-            return (-f64::from(direction.sign()) * step_size_db(0), 0.0);
+            return (f64::from(-direction.sign() * GainStep::MIN_DB), 0.0);
         }
         let moment = |power: i32| -> f64 {
-            let sum: f64 = steps.iter().enumerate().map(|(s, p)| p * step_size_db(s).powi(power)).sum();
+            let sizes = GainStep::all().map(|step| f64::from(step.size_db()));
+            let sum: f64 = steps.iter().zip(sizes).map(|(p, size)| p * size.powi(power)).sum();
             sum / total
         };
         let mean = moment(1);
@@ -247,7 +250,7 @@ impl Posterior {
     }
 
     fn steps(&self, stem: Stem, direction: Direction) -> &[f64] {
-        self.cells.get(stem.index()).map_or(&[], |directions| &directions[direction as usize])
+        self.cells.get(stem).map_or(&[], |directions| &directions[direction])
     }
 }
 

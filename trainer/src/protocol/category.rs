@@ -1,6 +1,6 @@
 //! The five kinds of mixes of the published protocol.
 
-use mixing_buddy_core::Direction;
+use mixing_buddy_core::{Direction, GainStep};
 use serde::{Deserialize, Serialize};
 
 /// One of the five kinds of mixes in the published protocol; each has 20 % of the prior.
@@ -26,12 +26,15 @@ impl Category {
 
     /// Injected gain in dB, lowest and highest; none for a balanced mix.
     pub const fn gain_range_db(self) -> Option<(f64, f64)> {
+        const SMALLEST_DB: f64 = GainStep::MIN_DB as f64;
+        const VERY_DB: f64 = GainStep::VERY_DB as f64;
+        const LARGEST_DB: f64 = GainStep::MAX_DB as f64;
         match self {
-            Category::VeryQuiet => Some((-12.0, -6.0)),
-            Category::Quiet => Some((-6.0, -3.0)),
+            Category::VeryQuiet => Some((-LARGEST_DB, -VERY_DB)),
+            Category::Quiet => Some((-VERY_DB, -SMALLEST_DB)),
             Category::NoError => None,
-            Category::Loud => Some((3.0, 6.0)),
-            Category::VeryLoud => Some((6.0, 12.0)),
+            Category::Loud => Some((SMALLEST_DB, VERY_DB)),
+            Category::VeryLoud => Some((VERY_DB, LARGEST_DB)),
         }
     }
 

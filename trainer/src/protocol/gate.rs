@@ -47,13 +47,8 @@ pub fn missing_stem(song: &SongAudio) -> Option<Stem> {
 /// The song's windows that pass the gate: mixture over -35 dBFS, every stem over -45 dBFS (RMS over both channels),
 /// and each stem active in at least 20 % of its 50 ms frames.
 pub fn gated_windows(song: &SongAudio) -> Vec<GatedWindow<'_>> {
-    let PerStem { vocals: Some(vocals), drums: Some(drums), bass: Some(bass), other: Some(other) } =
-        &song.stems
-    else {
-        return Vec::new();
-    };
-    let stems = PerStem { vocals, drums, bass, other };
-    let sample_rate_hz = vocals.sample_rate_hz;
+    let Some(stems) = song.stems.if_complete() else { return Vec::new() };
+    let sample_rate_hz = stems[Stem::ALL[0]].sample_rate_hz;
     let window_samples = WINDOW_S * sample_rate_hz as usize;
     let samples = stems.iter().map(|(_, pcm)| pcm.left.len().min(pcm.right.len())).min().unwrap_or(0);
     if window_samples == 0 || stems.iter().any(|(_, pcm)| pcm.sample_rate_hz != sample_rate_hz) {
@@ -99,7 +94,7 @@ impl GatedWindow<'_> {
     /// The sum of the stems, with a gain on one of them.
     pub fn mix(&self, flaw: Flaw) -> StereoPcm {
         let [left, right] = [0, 1].map(|channel| {
-            let mut sum = vec![0.0_f32; self.stems.vocals[channel].len()];
+            let mut sum = vec![0.0_f32; self.stems[flaw.stem][channel].len()];
             for (stem, channels) in self.stems.iter() {
                 let gain = if stem == flaw.stem { 10_f64.powf(flaw.gain_db / 20.0) as f32 } else { 1.0 };
                 for (total, sample) in sum.iter_mut().zip(channels[channel]) {

@@ -10,7 +10,7 @@ use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
 use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::NormsSummary;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request, Stem};
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -69,7 +69,7 @@ pub fn build_bundle(
 
 /// The meter's spread a stem: what the rule that stands beside the language model takes its errors to be.
 fn fit_meter(readings: &[FlawReading], calibration: &mut Calibration) {
-    for (stem, slot) in Stem::TARGETS.into_iter().zip(&mut calibration.meter_sd_db) {
+    for (stem, slot) in calibration.meter_sd_db.iter_mut() {
         let errors: Vec<f64> = readings
             .iter()
             .filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0)

@@ -1,8 +1,8 @@
 //! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read once.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use mixing_buddy_core::encoder::STEMS;
-use mixing_buddy_core::nn::ops::contiguous_f32;
+use candle_core::{Result, Shape, Tensor, bail};
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::nn::fused::{Argument, Fused, apply1, evaluate1};
 use std::sync::Arc;
 
 /// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// When sizes do not fit.
 pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) -> Result<Tensor> {
     let (batch, tokens, stems, cells) = logits.dims4()?;
-    if stems != STEMS || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells {
+    if stems != Stem::COUNT || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells
+    {
         bail!("targets do not fit mask logits {:?}", logits.shape());
     }
     let total = weights.iter().sum::<f32>().max(1e-12);
@@ -23,7 +24,7 @@ pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) 
         return mask_cross_entropy_plain(logits, &shares, &weights, total);
     }
     let data = Arc::new(MaskTargets { shares, weights, total, cells });
-    logits.contiguous()?.apply_op1(MaskCrossEntropy(data))
+    apply1(MaskCrossEntropy(data), logits)
 }
 
 /// [`mask_cross_entropy`] of plain operations, for devices on which a CPU-only operation would fail; `total` is the sum of
@@ -50,58 +51,56 @@ struct MaskTargets {
 struct MaskCrossEntropy(Arc<MaskTargets>);
 struct MaskCrossEntropyGrad(Arc<MaskTargets>);
 
-impl CustomOp1 for MaskCrossEntropy {
-    fn name(&self) -> &'static str {
-        "mask-cross-entropy"
-    }
+impl Fused<1> for MaskCrossEntropy {
+    const NAME: &'static str = "mask-cross-entropy";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
+    fn forward(&self, [logits]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (logits, t) = (logits.values, &self.0);
         let mut sum = 0.0f64;
-        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        let tokens =
+            logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
         for ((logits, shares), weights) in tokens.zip(t.weights.chunks_exact(t.cells)) {
             for (i, weight) in weights.iter().enumerate() {
-                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let l: [f32; Stem::COUNT] = std::array::from_fn(|c| logits[c * t.cells + i]);
                 let top = l.iter().copied().fold(f32::MIN, f32::max);
                 let log_total = top + l.iter().map(|v| (v - top).exp()).sum::<f32>().ln();
-                let cross: f32 = (0..STEMS).map(|c| shares[c * t.cells + i] * (log_total - l[c])).sum();
+                let cross: f32 = (0..Stem::COUNT).map(|c| shares[c * t.cells + i] * (log_total - l[c])).sum();
                 sum += f64::from(weight * cross);
             }
         }
-        Ok((CpuStorage::F32(vec![(sum / f64::from(t.total)) as f32]), Shape::from(())))
+        Ok((vec![(sum / f64::from(t.total)) as f32], Shape::from(())))
     }
 
-    fn bwd(&self, logits: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let unit = logits.apply_op1_no_bwd(&MaskCrossEntropyGrad(self.0.clone()))?;
-        unit.broadcast_mul(grad).map(Some)
+    fn backward(&self, [logits]: [&Tensor; 1], _y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        let unit = evaluate1(MaskCrossEntropyGrad(self.0.clone()), logits)?;
+        Ok([Some(unit.broadcast_mul(grad)?)])
     }
 }
 
-impl CustomOp1 for MaskCrossEntropyGrad {
-    fn name(&self) -> &'static str {
-        "mask-cross-entropy-grad"
-    }
+impl Fused<1> for MaskCrossEntropyGrad {
+    const NAME: &'static str = "mask-cross-entropy-grad";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (logits, t) = (contiguous_f32(storage, layout)?, &self.0);
+    fn forward(&self, [argument]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (logits, t) = (argument.values, &self.0);
         let mut out = vec![0.0; logits.len()];
-        let tokens = logits.chunks_exact(STEMS * t.cells).zip(t.shares.chunks_exact(STEMS * t.cells));
+        let tokens =
+            logits.chunks_exact(Stem::COUNT * t.cells).zip(t.shares.chunks_exact(Stem::COUNT * t.cells));
         for (((logits, shares), weights), out) in
-            tokens.zip(t.weights.chunks_exact(t.cells)).zip(out.chunks_exact_mut(STEMS * t.cells))
+            tokens.zip(t.weights.chunks_exact(t.cells)).zip(out.chunks_exact_mut(Stem::COUNT * t.cells))
         {
             for (i, weight) in weights.iter().enumerate() {
-                let l: [f32; STEMS] = std::array::from_fn(|c| logits[c * t.cells + i]);
+                let l: [f32; Stem::COUNT] = std::array::from_fn(|c| logits[c * t.cells + i]);
                 let top = l.iter().copied().fold(f32::MIN, f32::max);
                 let e = l.map(|v| (v - top).exp());
                 let scale = weight / t.total;
                 let inverse = 1.0 / e.iter().sum::<f32>();
-                for c in 0..STEMS {
+                for c in 0..Stem::COUNT {
                     // Shares of a cell sum to one.
                     out[c * t.cells + i] = scale * (e[c] * inverse - shares[c * t.cells + i]);
                 }
             }
         }
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok(argument.shaped(out))
     }
 }
 
@@ -113,8 +112,9 @@ mod tests {
     #[test]
     fn matches_plain_operations() {
         let logits =
-            Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, STEMS, 6), &Device::Cpu).unwrap()).unwrap();
-        let raw = Tensor::rand(0.01f32, 1.0, (2, 3, STEMS, 6), &Device::Cpu).unwrap();
+            Var::from_tensor(&Tensor::randn(0f32, 1.5, (2, 3, Stem::COUNT, 6), &Device::Cpu).unwrap())
+                .unwrap();
+        let raw = Tensor::rand(0.01f32, 1.0, (2, 3, Stem::COUNT, 6), &Device::Cpu).unwrap();
         let shares = raw.broadcast_div(&raw.sum_keepdim(2).unwrap()).unwrap();
         let weights = Tensor::rand(0.1f32, 2.0, (2, 3, 6), &Device::Cpu).unwrap();
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();

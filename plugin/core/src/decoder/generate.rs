@@ -11,7 +11,7 @@ use crate::language::{
     AdviceTokenizer, Grammar, Intent, ParsedAnswer, Prompt, PromptSpec, Special, State, parse_answer,
 };
 use crate::nn::{KeyValueCache, mix_bits};
-use crate::stem::{Direction, PerStem, Stem};
+use crate::stem::{Direction, PerDirection, PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 
 /// Probability from which a question is taken as not understood.
@@ -47,15 +47,16 @@ pub struct GenerationRequest<'a> {
 pub struct Outcomes {
     /// Nothing is off.
     pub none: f32,
-    /// `[vocals, drums, bass][quiet, loud]`.
-    pub errors: [[f32; 2]; 3],
+    /// A target is off in a direction.
+    pub errors: PerTarget<PerDirection<f32>>,
 }
 
 impl Outcomes {
     /// Probability of the best outcome after raising all to `1 / temperature` and norming them again.
     pub fn confidence(&self, temperature: f32) -> f32 {
         let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
-        let total = scaled(self.none) + self.errors.iter().flatten().map(|p| scaled(*p)).sum::<f32>();
+        let errors = self.errors.values().iter().flat_map(PerDirection::values);
+        let total = scaled(self.none) + errors.map(|p| scaled(*p)).sum::<f32>();
         (scaled(self.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
     }
 
@@ -64,7 +65,7 @@ impl Outcomes {
         let mut best = (None, self.none);
         for stem in Stem::TARGETS {
             for direction in Direction::ALL {
-                let probability = self.errors[stem.index()][direction as usize];
+                let probability = self.errors[stem][direction];
                 if probability > best.1 {
                     best = (Some((stem, direction)), probability);
                 }
@@ -173,8 +174,8 @@ impl Generator<'_> {
     ) -> Result<Tensor> {
         let summaries: Vec<f32> =
             Stem::ALL.iter().flat_map(|s| reading[*s].summary.iter().copied()).collect();
-        let width = summaries.len() / Stem::ALL.len();
-        let summaries = Tensor::from_vec(summaries, (1, Stem::ALL.len(), width), self.device)?;
+        let width = summaries.len() / Stem::COUNT;
+        let summaries = Tensor::from_vec(summaries, (1, Stem::COUNT, width), self.device)?;
         let audio =
             self.projector.audio_tokens(&audio_features(reading, self.device)?, &summaries)?.squeeze(0)?;
         let words = self.decoder.embed(&prompt.ids)?;
@@ -272,9 +273,9 @@ impl Answering<'_> {
                     };
                     branch.say(tokenizer.special(*choice))?;
                     let directions = Direction::ALL.map(|d| tokenizer.special(Special::Direction(d)));
-                    for (slot, of) in outcomes.errors[stem.index()].iter_mut().zip(branch.shares(&directions))
-                    {
-                        *slot = share * of;
+                    let errors = outcomes.errors[*stem].values_mut();
+                    for (error, of) in errors.iter_mut().zip(branch.shares(&directions)) {
+                        *error = share * of;
                     }
                 }
                 _ => outcomes.none = share,

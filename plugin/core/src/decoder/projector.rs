@@ -19,10 +19,12 @@ const MOST_TOKENS_PER_STEM: usize = 8;
 const LEVEL_BUMPS: usize = 21;
 /// Bumps of the difference code: every 2 dB from -16 to +16 dB.
 const DIFFERENCE_BUMPS: usize = 17;
+/// Values about the stem itself, after the codes, the stem's name and one value per stem.
+const OWN_VALUES: usize = 4;
 /// Values that describe a stem's level.
-const LEVEL_VALUES: usize = LEVEL_BUMPS + 4 + 2 * 4;
+const LEVEL_VALUES: usize = LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
 /// Values that describe a stem's difference from the reference.
-const REFERENCE_VALUES: usize = DIFFERENCE_BUMPS + LEVEL_BUMPS + 4 + 2 * 4;
+const REFERENCE_VALUES: usize = DIFFERENCE_BUMPS + LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
 /// Levels are kept within these bounds in dB: beyond them a stem is as good as alone or absent.
 const LEVEL_RANGE_DB: (f32, f32) = (-30.0, 18.0);
 
@@ -112,11 +114,7 @@ impl Projector {
             timbre: if tokens > 1 {
                 Some(Timbre {
                     linear: linear("timbre", config.summary, (tokens - 1) * hidden)?,
-                    names: params.get(
-                        "names",
-                        ((tokens - 1) * Stem::ALL.len(), hidden),
-                        Init::Normal(0.05),
-                    )?,
+                    names: params.get("names", ((tokens - 1) * Stem::COUNT, hidden), Init::Normal(0.05))?,
                 })
             } else {
                 None
@@ -129,7 +127,7 @@ impl Projector {
 
     /// Soft tokens of a window: those of the levels, stem by stem, then those of the sound, stem by stem.
     pub fn audio_token_count(&self) -> usize {
-        self.tokens_per_stem * Stem::ALL.len()
+        self.tokens_per_stem * Stem::COUNT
     }
 
     /// Whether a weight, by its full name, is one of those that make the tokens of the sound.
@@ -182,7 +180,7 @@ fn told_level_db(reading: &Reading, stem: Stem) -> f32 {
 /// # Errors
 /// As tensor operations.
 pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
-    let mut values = Vec::with_capacity(Stem::ALL.len() * LEVEL_VALUES);
+    let mut values = Vec::with_capacity(Stem::COUNT * LEVEL_VALUES);
     for stem in Stem::ALL {
         let level = told_level_db(reading, stem);
         bumps(level, -26.0, LEVEL_BUMPS, &mut values);
@@ -195,7 +193,7 @@ pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
             1.0 / reading[stem].error_db.clamp(0.5, 20.0),
         ]);
     }
-    Ok(Tensor::from_vec(values, (1, Stem::ALL.len(), LEVEL_VALUES), device)?)
+    Ok(Tensor::from_vec(values, (1, Stem::COUNT, LEVEL_VALUES), device)?)
 }
 
 /// What the projector is told of a reference, `[1, stems, …]`.
@@ -211,7 +209,7 @@ pub fn reference_features(
     let difference = |stem: Stem| {
         known(stem).map_or(0.0, |level| (told_level_db(reading, stem) - level).clamp(-24.0, 24.0))
     };
-    let mut values = Vec::with_capacity(Stem::ALL.len() * REFERENCE_VALUES);
+    let mut values = Vec::with_capacity(Stem::COUNT * REFERENCE_VALUES);
     for stem in Stem::ALL {
         let level =
             reference.level_db[stem].unwrap_or(LEVEL_RANGE_DB.0).clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1);
@@ -226,7 +224,7 @@ pub fn reference_features(
             level / 10.0,
         ]);
     }
-    Ok(Tensor::from_vec(values, (1, Stem::ALL.len(), REFERENCE_VALUES), device)?)
+    Ok(Tensor::from_vec(values, (1, Stem::COUNT, REFERENCE_VALUES), device)?)
 }
 
 #[cfg(test)]
@@ -241,7 +239,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&config).unwrap(), said, "files of shipped models stay as they are");
         let device = Device::Cpu;
         let levels = audio_features(&Reading::default(), &device).unwrap();
-        let summaries = Tensor::randn(0f32, 1.0, (1, Stem::ALL.len(), 8), &device).unwrap();
+        let summaries = Tensor::randn(0f32, 1.0, (1, Stem::COUNT, 8), &device).unwrap();
         let tokens = |count: usize| -> Result<Vec<Vec<f32>>> {
             let config = ProjectorConfig { tokens_per_stem: count, ..config.clone() };
             let params = Params::train(3, &device);
@@ -253,8 +251,8 @@ mod tests {
             Ok(tokens.squeeze(0)?.to_vec2()?)
         };
         let (one, two, three) = (tokens(1).unwrap(), tokens(2).unwrap(), tokens(3).unwrap());
-        assert_eq!((one.len(), two.len(), three.len()), (4, 8, 12));
-        assert_eq!(one, two[..4], "the tokens of the levels come first");
+        assert_eq!([one.len(), two.len(), three.len()], [1, 2, 3].map(|tokens| tokens * Stem::COUNT));
+        assert_eq!(one, two[..Stem::COUNT], "the tokens of the levels come first");
         for count in [0, 9] {
             let sentence = tokens(count).unwrap_err();
             assert!(sentence.to_string().contains(&format!("{count} tokens a stem")), "{sentence}");

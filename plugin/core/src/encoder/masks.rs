@@ -1,8 +1,9 @@
 //! From mask logits to stem energies, fused: the masks themselves are the largest tensor of the model.
 
-use crate::encoder::STEMS;
-use crate::nn::ops::{contiguous_f32, fast_exp, softmax_plain};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use crate::nn::fused::{Argument, Fused, apply2, evaluate3};
+use crate::nn::ops::{fast_exp, softmax_plain};
+use crate::stem::Stem;
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// Energy of each stem in each token: `sum over cells of softmax(logits over stems) * power`.
 ///
@@ -13,7 +14,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 /// When shapes do not fit.
 pub fn mask_energies(logits: &Tensor, power: &Tensor) -> Result<Tensor> {
     if logits.device().is_cpu() {
-        logits.contiguous()?.apply_op2(&power.contiguous()?, MaskEnergies)
+        apply2(MaskEnergies, logits, power)
     } else {
         mask_energies_plain(logits, power)
     }
@@ -31,105 +32,88 @@ pub fn mask_energies_plain(logits: &Tensor, power: &Tensor) -> Result<Tensor> {
 struct MaskEnergies;
 struct MaskEnergiesGrad;
 
-fn cells_of(logits: &Layout, power: &Layout) -> Result<usize> {
-    match *logits.shape().dims() {
-        [batch, tokens, STEMS, cells] if power.shape().dims() == [batch, tokens, cells] => Ok(cells),
-        _ => bail!("masks {:?} do not fit power {:?}", logits.shape(), power.shape()),
+fn cells_of(logits: Argument<'_>, power: Argument<'_>) -> Result<usize> {
+    match *logits.shape.dims() {
+        [batch, tokens, Stem::COUNT, cells] if power.shape.dims() == [batch, tokens, cells] => Ok(cells),
+        _ => bail!("masks {:?} do not fit power {:?}", logits.shape, power.shape),
     }
 }
 
-/// Softmax over four rows of `cells` logits, written into `masks`, cell by cell.
+/// Softmax over one row of `cells` logits per stem, written into `masks`, cell by cell.
 #[inline]
-pub(crate) fn softmax_over_stems(logits: &[f32], cells: usize, masks: &mut [f32]) {
-    let (l0, rest) = logits.split_at(cells);
-    let (l1, rest) = rest.split_at(cells);
-    let (l2, l3) = rest.split_at(cells);
-    let (m0, rest) = masks.split_at_mut(cells);
-    let (m1, rest) = rest.split_at_mut(cells);
-    let (m2, m3) = rest.split_at_mut(cells);
-    let l3 = &l3[..cells];
-    let m3 = &mut m3[..cells];
-    for i in 0..cells {
-        let top = l0[i].max(l1[i]).max(l2[i]).max(l3[i]);
-        let (a, b) = (fast_exp(l0[i] - top), fast_exp(l1[i] - top));
-        let (c, d) = (fast_exp(l2[i] - top), fast_exp(l3[i] - top));
-        let inverse = 1.0 / (a + b + c + d);
-        m0[i] = a * inverse;
-        m1[i] = b * inverse;
-        m2[i] = c * inverse;
-        m3[i] = d * inverse;
+fn softmax_over_stems(logits: &[f32], cells: usize, masks: &mut [f32]) {
+    let rows: [&[f32]; Stem::COUNT] = std::array::from_fn(|stem| &logits[stem * cells..][..cells]);
+    let mut outputs = split_rows(masks, cells);
+    for cell in 0..cells {
+        let values = rows.map(|row| row[cell]);
+        let top = values.into_iter().reduce(f32::max).unwrap_or(0.0);
+        let weights = values.map(|value| fast_exp(value - top));
+        let inverse = 1.0 / weights.iter().sum::<f32>();
+        for (output, weight) in outputs.iter_mut().zip(weights) {
+            output[cell] = weight * inverse;
+        }
     }
 }
 
-impl CustomOp2 for MaskEnergies {
-    fn name(&self) -> &'static str {
-        "mask-energies"
-    }
+/// One row of `cells` values per stem.
+#[inline]
+fn split_rows(mut values: &mut [f32], cells: usize) -> [&mut [f32]; Stem::COUNT] {
+    std::array::from_fn(|_| {
+        let (row, rest) = std::mem::take(&mut values).split_at_mut(cells);
+        values = rest;
+        row
+    })
+}
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (logits, power, cells) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, cells_of(l1, l2)?);
-        let mut masks = vec![0.0; STEMS * cells];
-        let mut energies = Vec::with_capacity(logits.len() / cells.max(1));
-        for (token, power) in logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)) {
+impl Fused<2> for MaskEnergies {
+    const NAME: &'static str = "mask-energies";
+
+    fn forward(&self, [logits, power]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let cells = cells_of(logits, power)?;
+        let mut masks = vec![0.0; Stem::COUNT * cells];
+        let mut energies = Vec::with_capacity(logits.values.len() / cells.max(1));
+        let tokens = logits.values.chunks_exact(Stem::COUNT * cells).zip(power.values.chunks_exact(cells));
+        for (token, power) in tokens {
             softmax_over_stems(token, cells, &mut masks);
             let energy = |mask: &[f32]| mask.iter().zip(power).map(|(m, p)| m * p).sum::<f32>();
             energies.extend(masks.chunks_exact(cells).map(energy));
         }
-        let dims = l1.shape().dims();
-        Ok((CpuStorage::F32(energies), Shape::from((dims[0], dims[1], STEMS))))
+        let dims = logits.shape.dims();
+        Ok((energies, Shape::from((dims[0], dims[1], Stem::COUNT))))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        logits: &Tensor,
-        power: &Tensor,
+        [logits, power]: [&Tensor; 2],
         _y: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(logits.apply_op3_no_bwd(power, &grad.contiguous()?, &MaskEnergiesGrad)?), None))
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok([Some(evaluate3(MaskEnergiesGrad, logits, power, grad)?), None])
     }
 }
 
-impl CustomOp3 for MaskEnergiesGrad {
-    fn name(&self) -> &'static str {
-        "mask-energies-grad"
-    }
+impl Fused<3> for MaskEnergiesGrad {
+    const NAME: &'static str = "mask-energies-grad";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (logits, power, grad) =
-            (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
-        let cells = cells_of(l1, l2)?;
-        let mut dlogits = vec![0.0; logits.len()];
-        let tokens =
-            logits.chunks_exact(STEMS * cells).zip(power.chunks_exact(cells)).zip(grad.chunks_exact(STEMS));
-        for (((token, power), grad), masks) in tokens.zip(dlogits.chunks_exact_mut(STEMS * cells)) {
+    fn forward(&self, [logits, power, grad]: [Argument<'_>; 3]) -> Result<(Vec<f32>, Shape)> {
+        let cells = cells_of(logits, power)?;
+        let mut dlogits = vec![0.0; logits.values.len()];
+        let tokens = logits
+            .values
+            .chunks_exact(Stem::COUNT * cells)
+            .zip(power.values.chunks_exact(cells))
+            .zip(grad.values.chunks_exact(Stem::COUNT));
+        for (((token, power), grad), masks) in tokens.zip(dlogits.chunks_exact_mut(Stem::COUNT * cells)) {
             softmax_over_stems(token, cells, masks);
-            let (m0, rest) = masks.split_at_mut(cells);
-            let (m1, rest) = rest.split_at_mut(cells);
-            let (m2, m3) = rest.split_at_mut(cells);
-            for i in 0..cells {
-                let mean = m0[i] * grad[0] + m1[i] * grad[1] + m2[i] * grad[2] + m3[i] * grad[3];
-                m0[i] *= power[i] * (grad[0] - mean);
-                m1[i] *= power[i] * (grad[1] - mean);
-                m2[i] *= power[i] * (grad[2] - mean);
-                m3[i] *= power[i] * (grad[3] - mean);
+            let mut masks = split_rows(masks, cells);
+            for (cell, power) in power.iter().enumerate() {
+                let mean: f32 = masks.iter().zip(grad).map(|(mask, grad)| mask[cell] * grad).sum();
+                for (mask, grad) in masks.iter_mut().zip(grad) {
+                    mask[cell] *= power * (grad - mean);
+                }
             }
         }
-        Ok((CpuStorage::F32(dlogits), l1.shape().clone()))
+        Ok(logits.shaped(dlogits))
     }
 }
 
@@ -141,9 +125,10 @@ mod tests {
     #[test]
     fn fused_energies_and_gradients_match_plain_ones() {
         let logits =
-            Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, STEMS, 10), &Device::Cpu).unwrap()).unwrap();
+            Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, Stem::COUNT, 10), &Device::Cpu).unwrap())
+                .unwrap();
         let power = Tensor::rand(0f32, 3.0, (2, 3, 10), &Device::Cpu).unwrap();
-        let weights = Tensor::randn(0f32, 1.0, (2, 3, STEMS), &Device::Cpu).unwrap();
+        let weights = Tensor::randn(0f32, 1.0, (2, 3, Stem::COUNT), &Device::Cpu).unwrap();
         let run = |f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| {
             let y = f(logits.as_tensor(), &power).unwrap();
             let grads = (&y * &weights).unwrap().sum_all().unwrap().backward().unwrap();

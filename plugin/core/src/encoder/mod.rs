@@ -16,11 +16,10 @@ use crate::error::Result;
 use crate::features::{BandPower, FeatureSettings};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
 use crate::nn::{DropoutStream, Init, Linear, Params, ops};
+use crate::stem::Stem;
 use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Number of stem classes.
-pub const STEMS: usize = 4;
 /// Added to both sides of a level's ratio, relative to the window's power: levels end at about ±50 dB.
 const RATIO_FLOOR: f64 = 1e-5;
 
@@ -116,9 +115,9 @@ impl Encoder {
                 .map(|i| Block::new(&layers.pp(i), block, None))
                 .collect::<candle_core::Result<_>>()?,
             norm: params.pp("norm").get("weight", hidden, Init::Const(1.0))?,
-            masks: Linear::new(params, "masks", (hidden, STEMS * cells), true, None)?,
+            masks: Linear::new(params, "masks", (hidden, Stem::COUNT * cells), true, None)?,
             summary: Linear::new(params, "summary", (hidden, config.summary), true, None)?,
-            head_in: Linear::new(params, "head_in", (config.summary + 3 * STEMS, 64), true, None)?,
+            head_in: Linear::new(params, "head_in", (config.summary + 3 * Stem::COUNT, 64), true, None)?,
             head_out: Linear::new(params, "head_out", (64, 3), true, None)?,
             rotary: RotaryTable::new(LONGEST_TOKENS, block.head_dim(), 10_000.0, params.device())?,
             summary_width: config.summary,
@@ -151,7 +150,8 @@ impl Encoder {
         }
         cancel.check()?;
         let hidden = ops::rms_norm(&x, &self.norm, 1e-6)?;
-        let mask_logits = self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, STEMS, cells))?;
+        let mask_logits =
+            self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, Stem::COUNT, cells))?;
         Ok(Encoded { hidden, mask_logits })
     }
 
@@ -178,10 +178,13 @@ impl Encoder {
 
         let levels = (mask_level_db.detach() / 10.0)?;
         let device = levels.device();
-        let all_levels = levels.unsqueeze(1)?.expand((batch, STEMS, STEMS))?;
-        let own_level = levels.unsqueeze(2)?.expand((batch, STEMS, STEMS))?;
-        let which =
-            Tensor::eye(STEMS, levels.dtype(), device)?.unsqueeze(0)?.expand((batch, STEMS, STEMS))?;
+        let all_levels = levels.unsqueeze(1)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
+        let own_level = levels.unsqueeze(2)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
+        let which = Tensor::eye(Stem::COUNT, levels.dtype(), device)?.unsqueeze(0)?.expand((
+            batch,
+            Stem::COUNT,
+            Stem::COUNT,
+        ))?;
         let own_level = (own_level * &which)?;
         let inputs =
             Tensor::cat(&[&summary, &all_levels.contiguous()?, &own_level, &which.contiguous()?], D::Minus1)?;

@@ -1,6 +1,6 @@
 //! What the encoder read off one window, as plain numbers: all that the language model gets to know of the sound.
 
-use super::{Metered, STEMS};
+use super::Metered;
 use crate::error::Result;
 use crate::nn::ops::sigmoid;
 use crate::stem::{PerStem, Stem};
@@ -52,7 +52,7 @@ pub fn readings(metered: &Metered) -> Result<Vec<Reading>> {
             }
         })
     };
-    debug_assert!(levels.iter().all(|row| row.len() == STEMS));
+    debug_assert!(levels.iter().all(|row| row.len() == Stem::COUNT));
     Ok((0..levels.len()).map(one).collect())
 }
 

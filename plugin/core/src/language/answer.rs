@@ -1,138 +1,11 @@
-//! What an answer decides, and how it is laid out in tokens for training.
+//! How an answer is laid out in tokens for training.
 
-use super::special::{MAX_GAIN_DB, MIN_GAIN_DB, Special};
+use super::decision::{Decision, MAX_TEXT_TOKENS};
+use super::parse::parse_answer;
+use super::special::Special;
 use super::tokenizer::AdviceTokenizer;
-use crate::advice::Verdict;
 use crate::error::{Error, Result};
-use crate::stem::{Direction, Stem};
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
-
-/// The longest sentence in tokens, `<|end|>` not counted; after that the answer is closed by force.
-pub const MAX_TEXT_TOKENS: usize = 48;
-
-/// How the model understood a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Intent {
-    /// The whole balance.
-    Balance,
-    /// One stem.
-    About(Stem),
-    /// How far the mix is from the reference.
-    Compare,
-    /// Nothing that can be answered: general advice is given, and a word that the question was not understood.
-    Unclear,
-}
-
-impl Intent {
-    /// All intents, in the order of the token table.
-    pub const ALL: [Intent; 7] = [
-        Intent::Balance,
-        Intent::About(Stem::Vocals),
-        Intent::About(Stem::Drums),
-        Intent::About(Stem::Bass),
-        Intent::About(Stem::Other),
-        Intent::Compare,
-        Intent::Unclear,
-    ];
-
-    /// Name as in the token table and in template files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Intent::Balance => "balance",
-            Intent::About(stem) => stem.name(),
-            Intent::Compare => "compare",
-            Intent::Unclear => "unclear",
-        }
-    }
-
-    /// The stem that was asked for and may be blamed: none for general questions and for `other`.
-    pub fn asked_stem(self) -> Option<Stem> {
-        match self {
-            Intent::About(stem) if stem != Stem::Other => Some(stem),
-            _ => None,
-        }
-    }
-
-    /// Whether an answer to this question may blame `stem`.
-    pub fn may_target(self, stem: Stem) -> bool {
-        stem != Stem::Other && self.asked_stem().is_none_or(|asked| asked == stem)
-    }
-}
-
-/// A stem that is off.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StemError {
-    /// Vocals, drums or bass.
-    pub stem: Stem,
-    /// Which way it is off.
-    pub direction: Direction,
-    /// How far it is off in dB, a magnitude.
-    pub size_db: f32,
-}
-
-impl StemError {
-    /// The change that mends the mix in dB: negative lowers.
-    pub fn mending_gain_db(&self) -> f32 {
-        -self.direction.sign() * self.size_db
-    }
-}
-
-/// What an answer decides before it speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// How the question was understood.
-    pub intent: Intent,
-    /// What is off, none where nothing is.
-    pub error: Option<StemError>,
-}
-
-impl Decision {
-    /// A decision as it can be said in tokens: the size rounded to the nearest gain token. Errors where the
-    /// stem may not be blamed in an answer to this question.
-    pub fn new(intent: Intent, error: Option<StemError>) -> Result<Decision> {
-        let Some(error) = error else { return Ok(Decision { intent, error: None }) };
-        if !intent.may_target(error.stem) {
-            return Err(Error::Format(format!(
-                "an answer to a question about {} may not blame the {}",
-                intent.name(),
-                error.stem
-            )));
-        }
-        if !error.size_db.is_finite() {
-            return Err(Error::Format(format!("an error of {} dB has no size", error.size_db)));
-        }
-        let size_db = Special::gain(error.size_db).size_db().unwrap_or(MIN_GAIN_DB);
-        debug_assert!((MIN_GAIN_DB..=MAX_GAIN_DB).contains(&size_db));
-        Ok(Decision { intent, error: Some(StemError { size_db, ..error }) })
-    }
-
-    /// The verdict of this decision.
-    pub fn verdict(&self) -> Verdict {
-        self.error.map_or(Verdict::NoError, |error| Verdict::of_error(error.direction, error.size_db))
-    }
-
-    /// The stem that the slot `<|stem|>` stands for: the blamed one, else the one asked for.
-    pub fn slot_stem(&self) -> Option<Stem> {
-        self.error.map(|error| error.stem).or(self.intent.asked_stem())
-    }
-
-    /// The decision tokens, from the intent to the verdict.
-    pub fn specials(&self) -> Vec<Special> {
-        let mut specials = vec![Special::Intent(self.intent)];
-        match self.error {
-            None => specials.push(Special::NoStem),
-            Some(error) => specials.extend([
-                Special::Stem(error.stem),
-                Special::Direction(error.direction),
-                Special::gain(error.size_db),
-            ]),
-        }
-        specials.push(Special::Verdict(self.verdict()));
-        specials
-    }
-}
 
 /// An answer in tokens, with the places of its decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,9 +14,9 @@ pub struct AnswerIds {
     pub ids: Vec<u32>,
     /// Place of the stem token.
     pub stem_position: usize,
-    /// Place of the direction token; none where nothing is off.
+    /// Place of the direction token; none without an error.
     pub direction_position: Option<usize>,
-    /// Place of the gain token; none where nothing is off.
+    /// Place of the gain token; none without an error.
     pub gain_position: Option<usize>,
     /// Place of the verdict token.
     pub verdict_position: usize,
@@ -155,8 +28,10 @@ impl AnswerIds {
     /// Place of the intent token.
     pub const INTENT_POSITION: usize = 0;
 
-    /// Lays out a decision and its sentence (with slots). Errors where the sentence is longer than
-    /// [`MAX_TEXT_TOKENS`] or uses a slot that has nothing to stand for.
+    /// Lays out a decision and its sentence (with slots).
+    ///
+    /// # Errors
+    /// When the sentence is longer than [`MAX_TEXT_TOKENS`] or uses a slot that stands for nothing.
     pub fn build(tokenizer: &AdviceTokenizer, decision: &Decision, sentence: &str) -> Result<AnswerIds> {
         let decision = Decision::new(decision.intent, decision.error)?;
         let mut ids: Vec<u32> =
@@ -172,8 +47,8 @@ impl AnswerIds {
         ids.extend(text);
         let text = start..ids.len();
         ids.push(tokenizer.special(Special::End));
-        // The parser holds the rules; training must not see what decoding forbids.
-        super::parse::parse_answer(tokenizer, &ids)?;
+        // The parser knows the rules: training must not see what decoding forbids.
+        parse_answer(tokenizer, &ids)?;
         let error = decision.error.is_some();
         Ok(AnswerIds {
             ids,

@@ -1,6 +1,6 @@
 //! Whether a sentence, which the model writes freely, agrees with the decision, which the grammar binds.
 
-use super::answer::Decision;
+use super::decision::Decision;
 use super::special::Special;
 use crate::advice::Verdict;
 use crate::error::{Error, Result};
@@ -37,6 +37,18 @@ const NOT_VERY: &[&str] = &["slightly", "little", "touch", "bit", "hair", "shade
 const NAMES: &[&str] =
     &["vocal", "vocals", "voice", "voices", "singer", "drum", "drums", "kick", "snare", "bass", "bassline"];
 
+/// Words by which a sentence admits that the question was not understood.
+const NOT_UNDERSTOOD: &[&str] = &["understand"];
+
+/// Whether a sentence itself admits that the question was not understood.
+pub fn says_not_understood(sentence: &str) -> bool {
+    words_of(&sentence.to_lowercase()).any(|word| NOT_UNDERSTOOD.contains(&word))
+}
+
+fn words_of(lower_case: &str) -> impl Iterator<Item = &str> {
+    lower_case.split(|sign: char| !sign.is_alphabetic()).filter(|word| !word.is_empty())
+}
+
 /// Checks what the grammar can't: that the sentence (with slots) is whole, speaks of the stem, gives the figure,
 /// and uses no word of the opposite direction. Where this fails, [`super::fallback_sentence`] says it plainly.
 pub fn check_sentence(decision: &Decision, sentence: &str) -> Result<()> {
@@ -56,8 +68,7 @@ pub fn check_sentence(decision: &Decision, sentence: &str) -> Result<()> {
     }
 
     let plain = sentence_text.replace(&stem_slot, " ").replace(&gain_slot, " ").to_lowercase();
-    let words: Vec<&str> =
-        plain.split(|sign: char| !sign.is_alphabetic()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = words_of(&plain).collect();
     if words.len() < 2 {
         return fault("is too short".to_string());
     }

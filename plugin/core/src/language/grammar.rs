@@ -1,10 +1,11 @@
 //! The state machine of constrained decoding: which tokens may come next.
 
-use super::answer::{Decision, Intent, MAX_TEXT_TOKENS, StemError};
-use super::parse::slot_allowed;
-use super::special::{GAIN_TOKENS, Special};
+use super::decision::{Decision, MAX_TEXT_TOKENS, StemError};
+use super::intent::Intent;
+use super::special::Special;
 use super::tokenizer::AdviceTokenizer;
 use crate::error::{Error, Result};
+use crate::gain_grid::GainStep;
 use crate::stem::{Direction, PerStem, Stem};
 
 /// What comes next in an answer.
@@ -93,14 +94,14 @@ impl<'a> Grammar<'a> {
                 [Special::NoStem].into_iter().chain(targets.map(Special::Stem)).collect()
             }
             State::Direction => Direction::ALL.map(Special::Direction).to_vec(),
-            State::Gain => (0..GAIN_TOKENS as u8).map(Special::Gain).collect(),
+            State::Gain => GainStep::all().map(Special::Gain).collect(),
             State::Verdict => self.decision().map(|d| Special::Verdict(d.verdict())).into_iter().collect(),
             State::Text if self.text_tokens == MAX_TEXT_TOKENS => vec![Special::End],
             State::Text => {
                 let decision = self.decision();
                 let mut specials: Vec<Special> = [Special::StemSlot, Special::GainSlot]
                     .into_iter()
-                    .filter(|slot| decision.is_some_and(|d| slot_allowed(*slot, &d)))
+                    .filter(|slot| decision.is_some_and(|d| d.allows_in_sentence(*slot)))
                     .collect();
                 if self.text_tokens > 0 {
                     specials.push(Special::End);
@@ -178,8 +179,8 @@ impl<'a> Grammar<'a> {
                 self.direction = Some(direction);
                 self.state = State::Gain;
             }
-            Some(gain @ Special::Gain(_)) => {
-                self.size_db = gain.size_db();
+            Some(Special::Gain(step)) => {
+                self.size_db = Some(step.size_db());
                 self.state = State::Verdict;
             }
             Some(Special::Verdict(_)) => self.state = State::Text,

@@ -35,7 +35,9 @@
 
 mod answer;
 mod check;
+mod decision;
 mod grammar;
+mod intent;
 mod parse;
 mod prompt;
 mod questions;
@@ -43,12 +45,14 @@ mod render;
 mod special;
 mod tokenizer;
 
-pub use answer::{AnswerIds, Decision, Intent, MAX_TEXT_TOKENS, StemError};
-pub use check::check_sentence;
+pub use answer::AnswerIds;
+pub use check::{check_sentence, says_not_understood};
+pub use decision::{Decision, MAX_TEXT_TOKENS, StemError};
 pub use grammar::{Grammar, State};
+pub use intent::Intent;
 pub use parse::{ParsedAnswer, parse_answer, parse_answer_text};
 pub use prompt::{MAX_QUESTION_TOKENS, Prompt, PromptSpec, REFERENCE_SLOTS, normalise_question};
 pub use questions::{COMPARE_QUESTION, DEFAULT_QUESTION, EXAMPLE_QUESTIONS, stem_question};
 pub use render::{fallback_sentence, gain_words, render};
-pub use special::{GAIN_STEP_DB, GAIN_TOKENS, MAX_GAIN_DB, MIN_GAIN_DB, Special, gain_index};
+pub use special::Special;
 pub use tokenizer::AdviceTokenizer;

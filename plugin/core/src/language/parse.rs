@@ -1,11 +1,10 @@
 //! The strict parser of answers: tokens or text in, decision and sentence out, or a sentence that says why not.
 
-use super::answer::{Decision, MAX_TEXT_TOKENS, StemError};
+use super::decision::{Decision, MAX_TEXT_TOKENS, StemError};
 use super::special::Special;
-use super::tokenizer::{AdviceTokenizer, is_text};
+use super::tokenizer::{AdviceTokenizer, is_text, push_slot};
 use crate::advice::Verdict;
 use crate::error::{Error, Result};
-use crate::stem::Stem;
 
 /// An answer that follows the grammar.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,14 +105,16 @@ fn parse_pieces(pieces: Vec<Piece>) -> Result<ParsedAnswer> {
     };
     let error = match next("the stem")? {
         Special::NoStem => None,
-        Special::Stem(stem) if stem != Stem::Other => {
+        Special::Stem(stem) if stem.is_target() => {
             let direction = match next("the direction")? {
                 Special::Direction(direction) => direction,
                 other => return misplaced(other, "the direction"),
             };
-            let gain = next("the gain")?;
-            let Some(size_db) = gain.size_db() else { return misplaced(gain, "the gain") };
-            Some(StemError { stem, direction, size_db })
+            let step = match next("the gain")? {
+                Special::Gain(step) => step,
+                other => return misplaced(other, "the gain"),
+            };
+            Some(StemError { stem, direction, size_db: step.size_db() })
         }
         other => return misplaced(other, "the stem"),
     };
@@ -142,7 +143,7 @@ fn parse_sentence(mut pieces: impl Iterator<Item = Piece>, decision: &Decision) 
             Some(Piece::Special(Special::End)) => break,
             Some(Piece::Text(text)) => sentence.push_str(&text),
             Some(Piece::Special(special)) => {
-                if !slot_allowed(special, decision) {
+                if !decision.allows_in_sentence(special) {
                     return Err(wrong(format!("{} may not stand in its sentence", special.text())));
                 }
                 push_slot(&mut sentence, special);
@@ -157,23 +158,6 @@ fn parse_sentence(mut pieces: impl Iterator<Item = Piece>, decision: &Decision) 
         return Err(wrong(format!("{} follows <|end|>", piece.describe())));
     }
     Ok(sentence.trim().to_string())
-}
-
-/// Whether a special token may stand in the sentence of a decision.
-pub(super) fn slot_allowed(special: Special, decision: &Decision) -> bool {
-    match special {
-        Special::StemSlot => decision.slot_stem().is_some(),
-        Special::GainSlot => decision.error.is_some(),
-        _ => false,
-    }
-}
-
-/// Writes a slot, and the space before it that tokens don't carry.
-pub(super) fn push_slot(sentence: &mut String, slot: Special) {
-    if sentence.chars().next_back().is_some_and(|last| !last.is_whitespace() && last != '(') {
-        sentence.push(' ');
-    }
-    sentence.push_str(&slot.text());
 }
 
 fn wrong(reason: impl std::fmt::Display) -> Error {

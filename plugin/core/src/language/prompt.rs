@@ -11,7 +11,7 @@ use std::ops::Range;
 pub const MAX_QUESTION_TOKENS: usize = 40;
 
 /// Number of soft slots of a reference balance: one a stem.
-pub const REFERENCE_SLOTS: usize = Stem::ALL.len();
+pub const REFERENCE_SLOTS: usize = Stem::COUNT;
 
 /// Of a question, at most this many characters at either end are read.
 const QUESTION_END_CHARACTERS: usize = 240;

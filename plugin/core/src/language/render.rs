@@ -1,9 +1,10 @@
 //! From a sentence with slots to the sentence that a person reads.
 
-use super::answer::Decision;
-use super::special::{GAIN_STEP_DB, Special};
+use super::decision::Decision;
+use super::special::Special;
 use crate::advice::Verdict;
 use crate::error::{Error, Result};
+use crate::gain_grid::GainStep;
 use crate::stem::Stem;
 
 /// Fills the slots and tidies the text: one space between words, none before a full stop, capitals where
@@ -30,7 +31,7 @@ pub fn render(sentence: &str, stem: Option<Stem>, gain_db: Option<f32>) -> Resul
 
 /// A gain as it is said: its size to the nearest half dB, such as "4 dB" or "4.5 dB".
 pub fn gain_words(gain_db: f32) -> String {
-    let size = (gain_db.abs() / GAIN_STEP_DB).round() * GAIN_STEP_DB;
+    let size = (gain_db.abs() / GainStep::STEP_DB).round() * GainStep::STEP_DB;
     format!("{size} dB")
 }
 

@@ -1,17 +1,9 @@
 //! The table of special tokens: the one place where their names are written.
 
-use super::answer::Intent;
+use super::intent::Intent;
 use crate::advice::Verdict;
+use crate::gain_grid::GainStep;
 use crate::stem::{Direction, Stem};
-
-/// Smallest error that has a token, in dB: the published protocol's smallest.
-pub const MIN_GAIN_DB: f32 = 3.0;
-/// Largest error that has a token, in dB: the published protocol's largest.
-pub const MAX_GAIN_DB: f32 = 12.0;
-/// Distance between neighbouring gain tokens in dB; trained listeners hear about 1 dB.
-pub const GAIN_STEP_DB: f32 = 0.5;
-/// Number of gain tokens: 3.0, 3.5, … 12.0.
-pub const GAIN_TOKENS: usize = 19;
 
 /// A token that text never spells. Every use in prompt, answer and training goes through this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,10 +34,10 @@ pub enum Special {
     Stem(Stem),
     /// The decision that no stem is off.
     NoStem,
-    /// The decision which way the stem is off.
+    /// The decision in which direction the stem is off.
     Direction(Direction),
-    /// The decision how far the stem is off: an index, `MIN_GAIN_DB + index * GAIN_STEP_DB` in dB.
-    Gain(u8),
+    /// The decision how far the stem is off.
+    Gain(GainStep),
     /// The verdict that follows from the decisions.
     Verdict(Verdict),
     /// How the model understood the question.
@@ -75,7 +67,7 @@ impl Special {
         all.extend(Stem::ALL.map(Special::Stem));
         all.push(Special::NoStem);
         all.extend(Direction::ALL.map(Special::Direction));
-        all.extend((0..GAIN_TOKENS as u8).map(Special::Gain));
+        all.extend(GainStep::all().map(Special::Gain));
         all.extend(Special::VERDICTS.map(Special::Verdict));
         all.extend(Intent::ALL.map(Special::Intent));
         all
@@ -99,7 +91,7 @@ impl Special {
             Special::Direction(Direction::Quiet) => "<quiet>",
             Special::Direction(Direction::Loud) => "<loud>",
             Special::Stem(stem) => return format!("<{}>", stem.name()),
-            Special::Gain(index) => return format!("<{:.1}>", gain_of_index(index)),
+            Special::Gain(step) => return format!("<{:.1}>", step.size_db()),
             Special::Verdict(verdict) => return format!("<v:{}>", verdict.name()),
             Special::Intent(intent) => return format!("<ask:{}>", intent.name()),
         };
@@ -107,28 +99,16 @@ impl Special {
     }
 }
 
-/// The index of the gain token nearest to an error of `size_db` (either sign); sizes outside 3 to 12 dB go to
-/// the nearest end, and what is not a number to the smallest.
-pub fn gain_index(size_db: f32) -> u8 {
-    let size_db = if size_db.is_nan() { MIN_GAIN_DB } else { size_db.abs() };
-    ((size_db.clamp(MIN_GAIN_DB, MAX_GAIN_DB) - MIN_GAIN_DB) / GAIN_STEP_DB).round() as u8
-}
-
-/// The size in dB that a gain token stands for.
-pub(super) fn gain_of_index(index: u8) -> f32 {
-    MIN_GAIN_DB + f32::from(index) * GAIN_STEP_DB
-}
-
 impl Special {
-    /// The gain token nearest to an error of `size_db`: see [`gain_index`].
+    /// The gain token nearest to an error of `size_db`: see [`GainStep::nearest`].
     pub fn gain(size_db: f32) -> Special {
-        Special::Gain(gain_index(size_db))
+        Special::Gain(GainStep::nearest(size_db))
     }
 
     /// The size in dB of a gain token, none for the others.
     pub fn size_db(self) -> Option<f32> {
         match self {
-            Special::Gain(index) => Some(gain_of_index(index)),
+            Special::Gain(step) => Some(step.size_db()),
             _ => None,
         }
     }
@@ -149,8 +129,8 @@ mod tests {
 
     #[test]
     fn gains_run_from_3_to_12_in_half_steps() {
-        assert_eq!(Special::Gain(0).text(), "<3.0>");
-        assert_eq!(Special::Gain(GAIN_TOKENS as u8 - 1).text(), "<12.0>");
+        assert_eq!(Special::Gain(GainStep::FIRST).text(), "<3.0>");
+        assert_eq!(Special::Gain(GainStep::LAST).text(), "<12.0>");
         assert_eq!(Special::gain(-4.3).size_db(), Some(4.5));
         assert_eq!(Special::gain(0.2).size_db(), Some(3.0));
         assert_eq!(Special::gain(f32::INFINITY).size_db(), Some(12.0));

@@ -1,6 +1,5 @@
 //! The tokenizer: a byte-level BPE with the table of special tokens, ours or the one of Qwen2.
 
-use super::parse::push_slot;
 use super::special::Special;
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
@@ -156,6 +155,14 @@ pub(super) fn is_text(text: &str) -> bool {
                 && !sign.is_ascii_digit()
                 && !matches!(sign, '<' | '|' | '>')
         })
+}
+
+/// Writes a slot, and the space before it that tokens don't carry.
+pub(super) fn push_slot(sentence: &mut String, slot: Special) {
+    if sentence.chars().next_back().is_some_and(|last| !last.is_whitespace() && last != '(') {
+        sentence.push(' ');
+    }
+    sentence.push_str(&slot.text());
 }
 
 fn parse(json: &[u8]) -> Result<Tokenizer> {

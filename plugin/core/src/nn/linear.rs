@@ -1,10 +1,10 @@
 //! A linear layer: dense, frozen or quantised, with or without LoRA. One file chooses, the models do not know.
 
 use super::frozen::{FrozenWeight, frozen_matmul};
-use super::ops::contiguous_f32;
+use super::fused::{Argument, Fused, evaluate2};
 use super::params::{Init, Params, mix_bits};
 use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{CpuStorage, CustomOp2, Layout, Module, Result, Shape, Tensor};
+use candle_core::{Module, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,7 +147,7 @@ impl Linear {
 /// where no gradient is asked for, the sum is made here, on the calling thread.
 fn add_bias(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if y.device().is_cpu() && !y.track_op() && !bias.track_op() {
-        y.contiguous()?.apply_op2_no_bwd(&bias.contiguous()?, &AddBias)
+        evaluate2(AddBias, y, bias)
     } else {
         y.broadcast_add(bias)
     }
@@ -155,24 +155,16 @@ fn add_bias(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
 
 struct AddBias;
 
-impl CustomOp2 for AddBias {
-    fn name(&self) -> &'static str {
-        "add-bias"
-    }
+impl Fused<2> for AddBias {
+    const NAME: &'static str = "add-bias";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (y, bias) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
-        if bias.is_empty() || !y.len().is_multiple_of(bias.len()) {
-            candle_core::bail!("a bias of {} values does not fit {:?}", bias.len(), l1.shape());
+    fn forward(&self, [y, bias]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let (rows, bias) = (y.values, bias.values);
+        if bias.is_empty() || !rows.len().is_multiple_of(bias.len()) {
+            bail!("a bias of {} values does not fit {:?}", bias.len(), y.shape);
         }
-        let sums = y.chunks_exact(bias.len()).flat_map(|row| row.iter().zip(bias).map(|(y, b)| y + b));
-        Ok((CpuStorage::F32(sums.collect()), l1.shape().clone()))
+        let sums = rows.chunks_exact(bias.len()).flat_map(|row| row.iter().zip(bias).map(|(y, b)| y + b));
+        Ok(y.shaped(sums.collect()))
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod block;
 mod dequantize;
 mod frozen;
+pub mod fused;
 pub mod linear;
 pub mod ops;
 pub mod params;

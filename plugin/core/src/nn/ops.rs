@@ -1,32 +1,10 @@
 //! Softmax, RMS norm, SwiGLU and rotary embedding with gradients.
 //!
-//! Each operation has two forms that tests hold against each other: a fused one for the CPU, and one of plain candle
-//! operations for CUDA and Metal, where a CPU-only custom operation would fail.
+//! Each operation has two forms, which tests compare: a fused one for the CPU, and one of plain candle operations for
+//! CUDA and Metal, where a CPU-only custom operation would fail.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
-
-/// Borrows the values of a contiguous `f32` CPU buffer: what every fused operation reads. Callers make their arguments
-/// contiguous first.
-///
-/// # Errors
-/// When the buffer is of another type, or not contiguous.
-pub fn contiguous_f32<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
-        _ => bail!("a fused operation needs contiguous f32 arguments"),
-    }
-}
-
-fn last_dim(layout: &Layout) -> Result<usize> {
-    match layout.shape().dims().last() {
-        Some(&width) if width > 0 => Ok(width),
-        _ => bail!("a fused operation needs at least one dimension"),
-    }
-}
-
-fn out(values: Vec<f32>, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-    Ok((CpuStorage::F32(values), layout.shape().clone()))
-}
+use super::fused::{Argument, Fused, apply1, apply2, evaluate1, evaluate2, evaluate3};
+use candle_core::{D, Result, Shape, Tensor, bail};
 
 /// `exp` by range reduction and a polynomial of degree 6, which the compiler can vectorise (relative error below 3e-7).
 #[inline(always)]
@@ -57,7 +35,7 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 
 /// Softmax over the last dimension.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.contiguous()?.apply_op1(Softmax) } else { softmax_plain(x) }
+    if x.device().is_cpu() { apply1(Softmax, x) } else { softmax_plain(x) }
 }
 
 /// [`softmax`] of plain operations.
@@ -68,15 +46,13 @@ pub fn softmax_plain(x: &Tensor) -> Result<Tensor> {
 
 struct Softmax;
 
-impl CustomOp1 for Softmax {
-    fn name(&self) -> &'static str {
-        "softmax"
-    }
+impl Fused<1> for Softmax {
+    const NAME: &'static str = "softmax";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, width) = (contiguous_f32(storage, layout)?, last_dim(layout)?);
-        let mut y = vec![0.0; x.len()];
-        for (row, to) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+    fn forward(&self, [x]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let width = x.last_dim()?;
+        let mut y = vec![0.0; x.values.len()];
+        for (row, to) in x.values.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for (value, slot) in row.iter().zip(to.iter_mut()) {
                 *slot = fast_exp(value - top);
@@ -84,38 +60,31 @@ impl CustomOp1 for Softmax {
             let inverse = 1.0 / to.iter().sum::<f32>();
             to.iter_mut().for_each(|slot| *slot *= inverse);
         }
-        out(y, layout)
+        Ok(x.shaped(y))
     }
 
-    fn bwd(&self, _x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        y.apply_op2_no_bwd(&grad.contiguous()?, &SoftmaxGrad).map(Some)
+    fn backward(&self, _x: [&Tensor; 1], y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(evaluate2(SoftmaxGrad, y, grad)?)])
     }
 }
 
 /// `y * (g - sum(g * y))`, row by row.
 struct SoftmaxGrad;
 
-impl CustomOp2 for SoftmaxGrad {
-    fn name(&self) -> &'static str {
-        "softmax-grad"
-    }
+impl Fused<2> for SoftmaxGrad {
+    const NAME: &'static str = "softmax-grad";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (y, g, width) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, last_dim(l1)?);
-        let mut dx = vec![0.0; y.len()];
-        for ((y, g), dx) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
+    fn forward(&self, [y, g]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let width = y.last_dim()?;
+        let mut dx = vec![0.0; y.values.len()];
+        let rows = y.values.chunks_exact(width).zip(g.values.chunks_exact(width));
+        for ((y, g), dx) in rows.zip(dx.chunks_exact_mut(width)) {
             let dot: f32 = y.iter().zip(g).map(|(y, g)| y * g).sum();
             for ((slot, y), g) in dx.iter_mut().zip(y).zip(g) {
                 *slot = y * (g - dot);
             }
         }
-        out(dx, l1)
+        Ok(y.shaped(dx))
     }
 }
 
@@ -124,7 +93,7 @@ impl CustomOp2 for SoftmaxGrad {
 /// Root-mean-square normalisation over the last dimension, scaled by `gain` (Zhang and Sennrich 2019).
 pub fn rms_norm(x: &Tensor, gain: &Tensor, epsilon: f64) -> Result<Tensor> {
     if x.device().is_cpu() {
-        x.contiguous()?.apply_op2(&gain.contiguous()?, RmsNorm { epsilon: epsilon as f32 })
+        apply2(RmsNorm { epsilon: epsilon as f32 }, x, gain)
     } else {
         rms_norm_plain(x, gain, epsilon)
     }
@@ -144,41 +113,25 @@ fn inverse_rms(row: &[f32], epsilon: f32) -> f32 {
     1.0 / (row.iter().map(|v| v * v).sum::<f32>() / row.len() as f32 + epsilon).sqrt()
 }
 
-impl CustomOp2 for RmsNorm {
-    fn name(&self) -> &'static str {
-        "rms-norm"
-    }
+impl Fused<2> for RmsNorm {
+    const NAME: &'static str = "rms-norm";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, gain) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
-        let mut y = vec![0.0; x.len()];
-        for (row, to) in x.chunks_exact(gain.len()).zip(y.chunks_exact_mut(gain.len())) {
+    fn forward(&self, [x, gain]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let width = gain.last_dim()?;
+        let mut y = vec![0.0; x.values.len()];
+        for (row, to) in x.values.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let inverse = inverse_rms(row, self.epsilon);
-            for ((slot, value), gain) in to.iter_mut().zip(row).zip(gain) {
+            for ((slot, value), gain) in to.iter_mut().zip(row).zip(gain.values) {
                 *slot = value * inverse * gain;
             }
         }
-        out(y, l1)
+        Ok(x.shaped(y))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        gain: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let dx =
-            x.contiguous()?.apply_op3_no_bwd(gain, &grad, &RmsNormGradInput { epsilon: self.epsilon })?;
-        let dgain = x.contiguous()?.apply_op2_no_bwd(&grad, &RmsNormGradGain { epsilon: self.epsilon })?;
-        Ok((Some(dx), Some(dgain)))
+    fn backward(&self, [x, gain]: [&Tensor; 2], _y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 2]> {
+        let dx = evaluate3(RmsNormGradInput { epsilon: self.epsilon }, x, gain, grad)?;
+        let dgain = evaluate2(RmsNormGradGain { epsilon: self.epsilon }, x, grad)?;
+        Ok([Some(dx), Some(dgain)])
     }
 }
 
@@ -186,34 +139,22 @@ struct RmsNormGradInput {
     epsilon: f32,
 }
 
-impl CustomOp3 for RmsNormGradInput {
-    fn name(&self) -> &'static str {
-        "rms-norm-grad-input"
-    }
+impl Fused<3> for RmsNormGradInput {
+    const NAME: &'static str = "rms-norm-grad-input";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, gain, grad) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
-        let width = gain.len();
-        let mut dx = vec![0.0; x.len()];
-        for ((x, g), dx) in
-            x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width))
-        {
+    fn forward(&self, [x, gain, grad]: [Argument<'_>; 3]) -> Result<(Vec<f32>, Shape)> {
+        let width = gain.last_dim()?;
+        let mut dx = vec![0.0; x.values.len()];
+        let rows = x.values.chunks_exact(width).zip(grad.values.chunks_exact(width));
+        for ((x, g), dx) in rows.zip(dx.chunks_exact_mut(width)) {
             let inverse = inverse_rms(x, self.epsilon);
-            let dot: f32 = x.iter().zip(g).zip(gain).map(|((x, g), w)| x * g * w).sum();
+            let dot: f32 = x.iter().zip(g).zip(gain.values).map(|((x, g), w)| x * g * w).sum();
             let pull = dot * inverse * inverse * inverse / width as f32;
-            for (((slot, x), g), w) in dx.iter_mut().zip(x).zip(g).zip(gain) {
+            for (((slot, x), g), w) in dx.iter_mut().zip(x).zip(g).zip(gain.values) {
                 *slot = g * w * inverse - x * pull;
             }
         }
-        out(dx, l1)
+        Ok(x.shaped(dx))
     }
 }
 
@@ -221,27 +162,19 @@ struct RmsNormGradGain {
     epsilon: f32,
 }
 
-impl CustomOp2 for RmsNormGradGain {
-    fn name(&self) -> &'static str {
-        "rms-norm-grad-gain"
-    }
+impl Fused<2> for RmsNormGradGain {
+    const NAME: &'static str = "rms-norm-grad-gain";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, grad, width) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, last_dim(l1)?);
+    fn forward(&self, [x, grad]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let width = x.last_dim()?;
         let mut dgain = vec![0.0; width];
-        for (x, g) in x.chunks_exact(width).zip(grad.chunks_exact(width)) {
+        for (x, g) in x.values.chunks_exact(width).zip(grad.values.chunks_exact(width)) {
             let inverse = inverse_rms(x, self.epsilon);
             for ((slot, x), g) in dgain.iter_mut().zip(x).zip(g) {
                 *slot += x * inverse * g;
             }
         }
-        Ok((CpuStorage::F32(dgain), Shape::from(width)))
+        Ok((dgain, Shape::from(width)))
     }
 }
 
@@ -249,11 +182,7 @@ impl CustomOp2 for RmsNormGradGain {
 
 /// `silu(gate) * up`, the gate of Qwen2's feed-forward layer (Shazeer 2020).
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    if gate.device().is_cpu() {
-        gate.contiguous()?.apply_op2(&up.contiguous()?, SwiGlu)
-    } else {
-        swiglu_plain(gate, up)
-    }
+    if gate.device().is_cpu() { apply2(SwiGlu, gate, up) } else { swiglu_plain(gate, up) }
 }
 
 /// [`swiglu`] of plain operations.
@@ -263,63 +192,30 @@ pub fn swiglu_plain(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
 
 struct SwiGlu;
 
-impl CustomOp2 for SwiGlu {
-    fn name(&self) -> &'static str {
-        "swiglu"
+impl Fused<2> for SwiGlu {
+    const NAME: &'static str = "swiglu";
+
+    fn forward(&self, [gate, up]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let values = gate.values.iter().zip(up.values).map(|(&g, &u)| g * sigmoid(g) * u);
+        Ok(gate.shaped(values.collect()))
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (gate, up) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?);
-        out(gate.iter().zip(up).map(|(&g, &u)| g * sigmoid(g) * u).collect(), l1)
-    }
-
-    fn bwd(
-        &self,
-        gate: &Tensor,
-        up: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let dgate = gate.apply_op3_no_bwd(up, &grad, &SwiGluGradGate)?;
-        let dup = gate.apply_op2_no_bwd(&grad, &SwiGlu)?;
-        Ok((Some(dgate), Some(dup)))
+    fn backward(&self, [gate, up]: [&Tensor; 2], _y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 2]> {
+        Ok([Some(evaluate3(SwiGluGradGate, gate, up, grad)?), Some(evaluate2(SwiGlu, gate, grad)?)])
     }
 }
 
 struct SwiGluGradGate;
 
-impl CustomOp3 for SwiGluGradGate {
-    fn name(&self) -> &'static str {
-        "swiglu-grad-gate"
-    }
+impl Fused<3> for SwiGluGradGate {
+    const NAME: &'static str = "swiglu-grad-gate";
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (gate, up, grad) = (contiguous_f32(s1, l1)?, contiguous_f32(s2, l2)?, contiguous_f32(s3, l3)?);
-        let values = gate
-            .iter()
-            .zip(up)
-            .zip(grad)
-            .map(|((&g, &u), &d)| {
-                let s = sigmoid(g);
-                d * u * s * (1.0 + g * (1.0 - s))
-            })
-            .collect();
-        out(values, l1)
+    fn forward(&self, [gate, up, grad]: [Argument<'_>; 3]) -> Result<(Vec<f32>, Shape)> {
+        let values = gate.values.iter().zip(up.values).zip(grad.values).map(|((&g, &u), &d)| {
+            let s = sigmoid(g);
+            d * u * s * (1.0 + g * (1.0 - s))
+        });
+        Ok(gate.shaped(values.collect()))
     }
 }
 
@@ -331,7 +227,7 @@ impl CustomOp3 for SwiGluGradGate {
 pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() {
         let flat = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
-        x.contiguous()?.apply_op1(Rope { cos: flat(cos)?, sin: flat(sin)? })
+        apply1(Rope { cos: flat(cos)?, sin: flat(sin)? }, x)
     } else {
         rope_plain(x, cos, sin)
     }
@@ -351,23 +247,20 @@ struct Rope {
     sin: Vec<f32>,
 }
 
-impl CustomOp1 for Rope {
-    fn name(&self) -> &'static str {
-        "rope"
-    }
+impl Fused<1> for Rope {
+    const NAME: &'static str = "rope";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, width) = (contiguous_f32(storage, layout)?, last_dim(layout)?);
+    fn forward(&self, [x]: [Argument<'_>; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (width, table) = (x.last_dim()?, 2 * self.cos.len());
         let half = width / 2;
-        if self.cos.is_empty() || !x.len().is_multiple_of(2 * self.cos.len()) {
-            bail!("rotary table of {} values does not fit {} values", self.cos.len(), x.len());
+        if table == 0 || !x.values.len().is_multiple_of(table) {
+            bail!("a rotary table of {} values does not fit {} values", self.cos.len(), x.values.len());
         }
-        let mut y = vec![0.0; x.len()];
-        for (block, to) in x.chunks_exact(2 * self.cos.len()).zip(y.chunks_exact_mut(2 * self.cos.len())) {
+        let mut y = vec![0.0; x.values.len()];
+        for (block, to) in x.values.chunks_exact(table).zip(y.chunks_exact_mut(table)) {
             let rows = block.chunks_exact(width).zip(to.chunks_exact_mut(width));
-            for ((row, to), (cos, sin)) in
-                rows.zip(self.cos.chunks_exact(half).zip(self.sin.chunks_exact(half)))
-            {
+            let angles = self.cos.chunks_exact(half).zip(self.sin.chunks_exact(half));
+            for ((row, to), (cos, sin)) in rows.zip(angles) {
                 let ((a, b), (ya, yb)) = (row.split_at(half), to.split_at_mut(half));
                 for i in 0..half {
                     ya[i] = a[i] * cos[i] - b[i] * sin[i];
@@ -375,13 +268,13 @@ impl CustomOp1 for Rope {
                 }
             }
         }
-        out(y, layout)
+        Ok(x.shaped(y))
     }
 
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, _x: [&Tensor; 1], _y: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 1]> {
         // A rotation's transpose is the rotation by the opposite angle.
         let back = Rope { cos: self.cos.clone(), sin: self.sin.iter().map(|s| -s).collect() };
-        grad.contiguous()?.apply_op1_no_bwd(&back).map(Some)
+        Ok([Some(evaluate1(back, grad)?)])
     }
 }
 

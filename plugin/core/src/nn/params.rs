@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 
 mod normal;
 
+/// Most names of each kind in the error of [`Params::set_all`]: enough to see which model a file belongs to.
+pub const LISTED_NAMES: usize = 5;
+
 /// How a fresh variable starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
@@ -160,7 +163,8 @@ impl Params {
         }
     }
 
-    /// Gives a variable its value, making it where it is missing: how checkpoints and bases come in.
+    /// Gives a variable its value, and makes it where it is missing. Where a whole model must fit, use
+    /// [`Params::set_all`].
     ///
     /// # Errors
     /// When the variable exists with another shape, or for loaded weights.
@@ -179,6 +183,48 @@ impl Params {
                 }
             },
         }
+    }
+
+    /// Gives every variable below this place its value: how a whole checkpoint comes in, once the model is built.
+    ///
+    /// `values` are named from this place. Nothing is changed where they do not fit.
+    ///
+    /// # Errors
+    /// When `values` names no variable, lacks one, or has one of another shape; the message lists up to
+    /// [`LISTED_NAMES`] names of each kind. Also for loaded weights.
+    pub fn set_all(&self, values: &BTreeMap<String, Tensor>) -> Result<()> {
+        let vars = match &*self.lock() {
+            Store::Load { .. } => bail!("loaded weights cannot be changed"),
+            Store::Train { vars, .. } => vars.clone(),
+        };
+        let values: BTreeMap<String, &Tensor> =
+            values.iter().map(|(name, value)| (self.name(name), value)).collect();
+        let prefix = self.name("");
+        let below = vars.keys().filter(|name| name.starts_with(&prefix));
+        let unknown: Vec<&str> =
+            values.keys().filter(|name| !vars.contains_key(*name)).map(String::as_str).collect();
+        let missing: Vec<&str> =
+            below.filter(|name| !values.contains_key(*name)).map(String::as_str).collect();
+        let misshapen = values.iter().filter_map(|(name, value)| {
+            let var = vars.get(name).filter(|var| var.shape() != value.shape())?;
+            Some(format!("{name} (shape {:?}, expected {:?})", value.shape(), var.shape()))
+        });
+        let misshapen: Vec<String> = misshapen.collect();
+        let faults: Vec<String> = [
+            ("unknown", list(&unknown)),
+            ("missing", list(&missing)),
+            ("of another shape", list(&misshapen.iter().map(String::as_str).collect::<Vec<_>>())),
+        ]
+        .into_iter()
+        .filter_map(|(what, names)| Some(format!("{what}: {}", names?)))
+        .collect();
+        if !faults.is_empty() {
+            bail!("the weights do not fit the model; {}", faults.join("; "));
+        }
+        for (name, value) in values {
+            vars[&name].set(&value.to_device(&self.device)?)?;
+        }
+        Ok(())
     }
 
     /// Gives a frozen weight of a training run its value as it is stored: quantised (QLoRA, Dettmers et al. 2023).
@@ -205,6 +251,13 @@ impl Params {
     }
 }
 
+/// The first few of `names` and how many more there are; none without names.
+fn list(names: &[&str]) -> Option<String> {
+    let (listed, more) = names.split_at(names.len().min(LISTED_NAMES));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    (!names.is_empty()).then(|| format!("{}{more}", listed.join(", ")))
+}
+
 fn fresh(name: &str, seed: u64, shape: &Shape, init: Init, device: &Device) -> Result<Tensor> {
     match init {
         Init::Const(value) => Tensor::full(value, shape, device),
@@ -213,5 +266,42 @@ fn fresh(name: &str, seed: u64, shape: &Shape, init: Init, device: &Device) -> R
             let values: Vec<f32> = (0..shape.elem_count()).map(|_| sd * normal.next()).collect();
             Tensor::from_vec(values, shape, device)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(names: &[&str], value: f32) -> BTreeMap<String, Tensor> {
+        let tensor = Tensor::full(value, (2, 3), &Device::Cpu).unwrap();
+        names.iter().map(|name| (name.to_string(), tensor.clone())).collect()
+    }
+
+    #[test]
+    fn set_all_refuses_names_and_shapes_that_do_not_fit() {
+        let params = Params::train(1, &Device::Cpu);
+        let part = params.pp("part");
+        for name in ["a", "b"] {
+            part.get(name, (2, 3), Init::Normal(1.0)).unwrap();
+        }
+        params.get("elsewhere", 4, Init::Const(0.0)).unwrap();
+        let before = params.vars()["part.a"].to_vec2::<f32>().unwrap();
+
+        let sentence = part.set_all(&values(&["a", "c"], 5.0)).unwrap_err().to_string();
+        assert!(sentence.contains("unknown: part.c; missing: part.b"), "{sentence}");
+        let names = ["a", "b", "c1", "c2", "c3", "c4", "c5", "c6", "c7"];
+        let sentence = part.set_all(&values(&names, 5.0)).unwrap_err().to_string();
+        assert!(sentence.contains("part.c5 and 2 more") && !sentence.contains("missing"), "{sentence}");
+        let mut wrong = values(&["a", "b"], 5.0);
+        wrong.insert("b".into(), Tensor::zeros(6, candle_core::DType::F32, &Device::Cpu).unwrap());
+        let sentence = part.set_all(&wrong).unwrap_err().to_string();
+        assert!(sentence.contains("of another shape: part.b (shape [6], expected [2, 3])"), "{sentence}");
+        assert_eq!(params.vars()["part.a"].to_vec2::<f32>().unwrap(), before, "nothing was changed");
+        assert!(params.set_all(&values(&["part.a", "part.b"], 5.0)).is_err(), "'elsewhere' is missing");
+
+        part.set_all(&values(&["a", "b"], 5.0)).unwrap();
+        assert_eq!(params.vars()["part.b"].to_vec2::<f32>().unwrap(), [[5.0; 3]; 2]);
+        assert_eq!(params.vars().len(), 3, "no variable was made");
     }
 }

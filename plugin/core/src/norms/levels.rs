@@ -3,15 +3,15 @@
 //! Stems are taken to add in power. Three stem-minus-rest levels (vocals, drums, bass) fix the four relative
 //! levels of a mix, so they are the coordinates in which norms, reference and meter speak of a balance.
 
-use crate::stem::{PerStem, Stem};
+use crate::stem::{PerStem, PerTarget, Stem};
 
-/// Stem-minus-rest level in dB of vocals, drums and bass, in that order.
-pub type Balance = [f64; 3];
+/// Stem-minus-rest level in dB of each target, in the order of [`Stem::TARGETS`].
+pub type Balance = [f64; Stem::TARGET_COUNT];
 
-/// A stem this far under the mix counts as absent; powers are not followed below it.
+/// A stem this far under the mix counts as absent; powers are not computed below it.
 pub const FLOOR_DB: f64 = -120.0;
 
-/// Level of each of the four stems against the sum of the other three, in dB, from any relative levels in dB.
+/// Level of each stem against the sum of the others, in dB, from any relative levels in dB.
 pub fn all_rest_levels_from_levels(levels_db: &PerStem<f64>) -> PerStem<f64> {
     let loudest = levels_db.to_array().into_iter().fold(f64::NEG_INFINITY, f64::max);
     if !loudest.is_finite() {
@@ -24,23 +24,22 @@ pub fn all_rest_levels_from_levels(levels_db: &PerStem<f64>) -> PerStem<f64> {
     })
 }
 
-/// Level of vocals, drums and bass against the rest of the mix, in dB, from any relative levels in dB.
+/// Level of each target against the rest of the mix, in dB, from any relative levels in dB.
 pub fn rest_levels_from_levels(levels_db: &PerStem<f64>) -> Balance {
-    let all = all_rest_levels_from_levels(levels_db);
-    [all.vocals, all.drums, all.bass]
+    all_rest_levels_from_levels(levels_db).targets().into_array()
 }
 
-/// Share of the mix's power that each stem has, from the stem-minus-rest levels of three.
+/// Share of the mix's power that each stem has, from the stem-minus-rest levels of the targets.
 ///
-/// None where the three ask for more than the whole: then nothing is left for the other stems.
+/// None where the targets need more than the whole: then nothing is left for [`Stem::Other`].
 pub fn shares_from_rest_levels(rest_levels_db: Balance) -> Option<PerStem<f64>> {
-    let [vocals, drums, bass] = rest_levels_db.map(|level| 1.0 / (1.0 + decibels_to_power(-level)));
-    let other = 1.0 - vocals - drums - bass;
-    let shares = PerStem { vocals, drums, bass, other };
+    let targets = PerTarget::from_array(rest_levels_db.map(|level| 1.0 / (1.0 + decibels_to_power(-level))));
+    let other = targets.values().iter().fold(1.0, |rest, share| rest - share);
+    let shares = PerStem::from_fn(|stem| targets.get(stem).copied().unwrap_or(other));
     shares.to_array().into_iter().all(|share| share > 0.0 && share.is_finite()).then_some(shares)
 }
 
-/// Relative level of the four stems in dB (0 dB is the whole mix), from the stem-minus-rest levels of three.
+/// Relative level of each stem in dB (0 dB is the whole mix), from the stem-minus-rest levels of the targets.
 ///
 /// None where [`shares_from_rest_levels`] is.
 pub fn levels_from_rest_levels(rest_levels_db: Balance) -> Option<PerStem<f64>> {
@@ -63,7 +62,7 @@ mod tests {
 
     #[test]
     fn levels_and_rest_levels_are_one_anothers_inverse() {
-        let levels = PerStem { vocals: -20.0, drums: -18.0, bass: -23.0, other: -19.0 };
+        let levels = PerStem::from_array([-20.0, -18.0, -23.0, -19.0]);
         let rest = rest_levels_from_levels(&levels);
         let back = levels_from_rest_levels(rest).expect("a real mix is consistent");
         for stem in Stem::ALL {
@@ -74,7 +73,7 @@ mod tests {
 
     #[test]
     fn equal_stems_are_each_a_third_of_the_rest() {
-        let rest = rest_levels_from_levels(&PerStem::from_array([-30.0; 4]));
+        let rest = rest_levels_from_levels(&PerStem::all(-30.0));
         for level in rest {
             assert!((level + 10.0 * 3.0_f64.log10()).abs() < 1e-9);
         }
@@ -88,9 +87,9 @@ mod tests {
 
     #[test]
     fn silence_gives_finite_levels() {
-        let rest = rest_levels_from_levels(&PerStem::from_array([f64::NEG_INFINITY; 4]));
+        let rest = rest_levels_from_levels(&PerStem::all(f64::NEG_INFINITY));
         assert!(rest.into_iter().all(f64::is_finite));
-        let absent = PerStem { vocals: f64::NEG_INFINITY, drums: -18.0, bass: -23.0, other: -19.0 };
+        let absent = PerStem::all(-18.0).with(Stem::Vocals, f64::NEG_INFINITY);
         assert!(rest_levels_from_levels(&absent).into_iter().all(f64::is_finite));
     }
 }

@@ -3,14 +3,14 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`levels`] | stem-minus-rest levels, shares of power, and the way between them |
-//! | [`matrix3`] | the little 3×3 algebra that the rest needs |
+//! | [`matrix`] | algebra of small matrices, one row and column per target |
 //! | [`summary`] | [`NormsSummary`]: the fitted summary that ships, and sampling from it |
 //!
 //! All levels here are unweighted RMS in dB. K-weighted levels must not be judged by these norms: K-weighting
 //! moves vocals by about +1.1 dB and bass by about -1.4 dB.
 
 pub mod levels;
-pub mod matrix3;
+pub mod matrix;
 pub mod summary;
 
 pub use levels::{Balance, levels_from_rest_levels, rest_levels_from_levels, shares_from_rest_levels};

@@ -4,9 +4,9 @@
 //! and never a copy: a few hundred numbers for thousands, no song can be told from it.
 
 use super::levels::{Balance, shares_from_rest_levels};
-use super::matrix3::{self, Matrix3};
+use super::matrix::{self, Matrix};
 use crate::error::{Error, Result};
-use crate::stem::PerStem;
+use crate::stem::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub struct NormsSummary {
     /// Mixture over the stem-minus-rest levels of vocals, drums and bass, without the kernel.
     pub components: Vec<Component>,
     /// Mean covariance in dB² of a song's chunks around their song's mean (vocals, drums, bass).
-    pub within_song_covariance_db2: Matrix3,
+    pub within_song_covariance_db2: Matrix,
     /// Usual stem-minus-rest level of each stem.
     #[serde(rename = "bands")]
     pub usual: PerStem<UsualLevel>,
@@ -53,7 +53,7 @@ pub struct Component {
     /// Mean in dB of vocals, drums and bass against the rest.
     pub mean_db: Balance,
     /// Covariance in dB².
-    pub covariance_db2: Matrix3,
+    pub covariance_db2: Matrix,
 }
 
 /// Usual level of a stem against the rest of the mix (RMS, dB).
@@ -122,7 +122,7 @@ impl NormsSummary {
             return fault("the weights of its components do not sum to 1");
         }
         let covariances = self.components.iter().map(|component| &component.covariance_db2);
-        if covariances.chain([&self.within_song_covariance_db2]).any(|c| matrix3::cholesky(c).is_none()) {
+        if covariances.chain([&self.within_song_covariance_db2]).any(|c| matrix::cholesky(c).is_none()) {
             return fault("a covariance is not positive definite");
         }
         if self.kernel_bandwidth_db.is_nan() || self.kernel_bandwidth_db <= 0.0 {
@@ -132,18 +132,18 @@ impl NormsSummary {
     }
 
     /// Mean and covariance of the whole mixture, without the kernel.
-    pub fn moments(&self) -> (Balance, Matrix3) {
-        let mut mean = [0.0; 3];
+    pub fn moments(&self) -> (Balance, Matrix) {
+        let mut mean = [0.0; Stem::TARGET_COUNT];
         for component in &self.components {
             for (sum, value) in mean.iter_mut().zip(component.mean_db) {
                 *sum += component.weight * value;
             }
         }
-        let mut covariance = [[0.0; 3]; 3];
+        let mut covariance = [[0.0; Stem::TARGET_COUNT]; Stem::TARGET_COUNT];
         for component in &self.components {
             let offset: Balance = std::array::from_fn(|c| component.mean_db[c] - mean[c]);
-            for row in 0..3 {
-                for column in 0..3 {
+            for row in 0..Stem::TARGET_COUNT {
+                for column in 0..Stem::TARGET_COUNT {
                     covariance[row][column] += component.weight
                         * (component.covariance_db2[row][column] + offset[row] * offset[column]);
                 }
@@ -164,7 +164,8 @@ impl NormsSummary {
                 left < 0.0
             });
             let component = chosen.unwrap_or(&self.components[self.components.len() - 1]);
-            let covariance = matrix3::add_diagonal(&component.covariance_db2, [blur_db * blur_db; 3]);
+            let covariance =
+                matrix::add_diagonal(&component.covariance_db2, [blur_db * blur_db; Stem::TARGET_COUNT]);
             let draw = add(component.mean_db, sample_gaussian(&covariance, uniform));
             if shares_from_rest_levels(draw).is_some() {
                 return draw;
@@ -177,18 +178,18 @@ impl NormsSummary {
     /// that it comes from: Gaussian given the window, so that songs spread as they do and windows around them too.
     pub fn sample_song(&self, uniform: &mut impl FnMut() -> f64) -> SongDraw {
         let (mean, total) = self.moments();
-        let between = matrix3::subtract(&total, &self.within_song_covariance_db2);
+        let between = matrix::subtract(&total, &self.within_song_covariance_db2);
         let window_db = self.sample_window(0.0, uniform);
-        let inverse = matrix3::invert(&total);
+        let inverse = matrix::invert(&total);
         let song_mean_db = match inverse {
             None => window_db,
             Some(inverse) => {
                 // For window = song + deviation, song given window has mean m + B T⁻¹ (x - m), covariance B - B T⁻¹ B.
-                let regression = matrix3::multiply(&between, &inverse);
+                let regression = matrix::multiply(&between, &inverse);
                 let offset = std::array::from_fn(|c| window_db[c] - mean[c]);
-                let rest = matrix3::subtract(&between, &matrix3::multiply(&regression, &between));
+                let rest = matrix::subtract(&between, &matrix::multiply(&regression, &between));
                 let noise = sample_gaussian(&rest, uniform);
-                add(add(mean, matrix3::apply(&regression, offset)), noise)
+                add(add(mean, matrix::apply(&regression, offset)), noise)
             }
         };
         SongDraw { window_db, song_mean_db }
@@ -205,11 +206,11 @@ fn add(left: Balance, right: Balance) -> Balance {
 }
 
 /// A draw from a Gaussian around zero; zero where the covariance is none.
-fn sample_gaussian(covariance: &Matrix3, uniform: &mut impl FnMut() -> f64) -> Balance {
+fn sample_gaussian(covariance: &Matrix, uniform: &mut impl FnMut() -> f64) -> Balance {
     let normals = std::array::from_fn(|_| {
         // Box and Muller's transform.
         let radius = (-2.0 * (1.0 - uniform()).max(f64::MIN_POSITIVE).ln()).sqrt();
         radius * (TAU * uniform()).cos()
     });
-    matrix3::cholesky(covariance).map_or([0.0; 3], |lower| matrix3::apply(&lower, normals))
+    matrix::cholesky(covariance).map_or([0.0; Stem::TARGET_COUNT], |lower| matrix::apply(&lower, normals))
 }

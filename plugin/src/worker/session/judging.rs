@@ -152,12 +152,12 @@ impl Session {
         if matches!(error, Error::Cancelled) {
             return;
         }
-        let on_gpu = self.view.model.device != "CPU" && !self.wanted.cpu_only;
-        if on_gpu {
-            self.say(
-                true,
-                format!("{} failed ({error}). The model runs on the CPU now.", self.view.model.device),
-            );
+        let gpu = match &self.model {
+            Model::Ready(advisor) => Some(advisor.device()).filter(|device| device.is_gpu()),
+            _ => None,
+        };
+        if let Some(gpu) = gpu.filter(|_| !self.wanted.cpu_only) {
+            self.say(true, format!("{gpu} failed ({error}). The model runs on the CPU now."));
             self.wanted.cpu_only = true;
             self.model = Model::Wanted;
         } else if !std::mem::replace(&mut self.told_failed, true) {

@@ -249,7 +249,7 @@ impl Session {
             Ok(Some(advisor)) => {
                 self.view.model = ModelStatus {
                     name: advisor.name(),
-                    device: advisor.device().into(),
+                    device: advisor.device().to_string(),
                     threshold: advisor.threshold(),
                     window_ms: None,
                     dropped_s: self.view.model.dropped_s,

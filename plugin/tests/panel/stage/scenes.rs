@@ -7,7 +7,7 @@ use mixing_buddy::view::{
     Activity, Answered, Choices, Mark, ModelStatus, Notice, Reference, SongSummary, View,
 };
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::{Advice, BestAnswer, PerStem, Stem, Verdict};
+use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem, Stem, Verdict};
 use std::sync::Arc;
 
 /// A view, the panel's own state, and the size of the window.
@@ -121,6 +121,7 @@ pub fn off(stem: Stem, gain_db: f32, confidence: f32, text: &str) -> Advice {
         if gain_db > 0.0 { mixing_buddy_core::Direction::Quiet } else { mixing_buddy_core::Direction::Loud };
     let verdict = Verdict::of_error(direction, gain_db);
     Advice {
+        kind: AdviceKind::Balance,
         verdict,
         stem: Some(stem),
         gain_db: Some(gain_db),
@@ -134,6 +135,7 @@ pub fn off(stem: Stem, gain_db: f32, confidence: f32, text: &str) -> Advice {
 
 fn plain(verdict: Verdict, confidence: f32, text: &str) -> Advice {
     Advice {
+        kind: AdviceKind::Balance,
         verdict,
         stem: None,
         gain_db: None,

@@ -6,7 +6,6 @@ mod sum;
 use super::augment::{AugmentSettings, StemShape};
 use super::cache::MapCache;
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::STEMS;
 use mixing_buddy_core::norms::NormsSummary;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -58,9 +57,9 @@ pub struct Example {
 
 impl Example {
     /// Level of each stem against the rest in dB, the sum of powers as the norms have it; none where absent.
-    pub fn rest_levels_db(&self) -> [Option<f32>; STEMS] {
+    pub fn rest_levels_db(&self) -> [Option<f32>; Stem::COUNT] {
         // All stems in one pass: four sums that do not wait for each other take the time of one.
-        let mut powers = [0.0f64; STEMS];
+        let mut powers = [0.0f64; Stem::COUNT];
         if let [a, b, c, d] = self.parts.as_slice() {
             for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
                 for (sum, power) in powers.iter_mut().zip([a, b, c, d]) {

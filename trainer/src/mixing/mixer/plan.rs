@@ -3,7 +3,6 @@
 use super::{MixPlan, Mixer, StemTreatment, draw};
 use crate::mixing::augment::{StemShape, eq_curve};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::STEMS;
 use mixing_buddy_core::norms::levels_from_rest_levels;
 use rand::Rng;
 use rand::rngs::SmallRng;
@@ -68,7 +67,7 @@ impl Mixer<'_> {
 
     fn coherent_window(&self, rng: &mut SmallRng) -> (usize, usize) {
         loop {
-            let class = rng.random_range(0..STEMS);
+            let class = rng.random_range(0..Stem::COUNT);
             if let Some((song, window)) = draw(&self.pools[class], rng)
                 && self.cache.songs[song].header.windows[window].active.iter().filter(|a| **a).count() >= 2
             {
@@ -95,7 +94,8 @@ impl Mixer<'_> {
     /// The windows of a song in which all four stems play.
     pub fn full_windows_of(&self, song: usize) -> Vec<usize> {
         let windows = &self.cache.songs[song].header.windows;
-        let is_full = |w: &usize| windows[*w].active.len() == STEMS && windows[*w].active.iter().all(|a| *a);
+        let is_full =
+            |w: &usize| windows[*w].active.len() == Stem::COUNT && windows[*w].active.iter().all(|a| *a);
         (0..windows.len()).filter(is_full).collect()
     }
 
@@ -144,12 +144,12 @@ impl Mixer<'_> {
     /// Sets each stem's level: after the norms with a flaw, or spread widely.
     fn set_levels(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
         let wide = Normal::new(0.0, self.settings.wide_sd_db).expect("a finite spread");
-        let mut levels_db: [f32; STEMS] = std::array::from_fn(|_| wide.sample(rng));
+        let mut levels_db: [f32; Stem::COUNT] = std::array::from_fn(|_| wide.sample(rng));
         if rng.random_bool(self.settings.after_norms) {
             let balance = self.norms.sample_window(2.0, &mut || rng.random());
             if let Some(levels) = levels_from_rest_levels(balance) {
                 levels_db = levels.map(|level| *level as f32).to_array();
-                let flawed = rng.random_range(0..STEMS);
+                let flawed = rng.random_range(0..Stem::COUNT);
                 levels_db[flawed] += rng.random_range(-12.0..12.0);
             }
         }

@@ -3,7 +3,7 @@
 use super::{Example, MixPlan, Mixer, StemTreatment, pair_index};
 use crate::mixing::augment::envelope_gains;
 use crate::mixing::cache::pairs_of;
-use mixing_buddy_core::encoder::STEMS;
+use mixing_buddy_core::Stem;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
@@ -12,7 +12,7 @@ impl Mixer<'_> {
     pub fn mix(&self, plan: &MixPlan, rng: &mut SmallRng) -> Example {
         let row = 2 * self.bands;
         let cells = self.frames * row;
-        let mut example = Example { mix: vec![0.0; cells], parts: vec![vec![0.0; cells]; STEMS] };
+        let mut example = Example { mix: vec![0.0; cells], parts: vec![vec![0.0; cells]; Stem::COUNT] };
         let maps: Vec<Vec<f32>> = plan.stems.iter().map(|treatment| self.treated(treatment)).collect();
         for (treatment, map) in plan.stems.iter().zip(&maps) {
             let part = &mut example.parts[treatment.stem.index()];

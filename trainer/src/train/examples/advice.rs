@@ -1,7 +1,6 @@
 //! Advice examples as the language model trains on them: a reading, a question, and what perfect ears would say.
 
 use super::sequences::{LanguageModel, Sequence, answer_log_probabilities};
-use crate::oracle::rule::step_size_db;
 use crate::oracle::{AllowedStems, Posterior};
 use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
 use crate::train::shards::ShardOutcome;
@@ -11,7 +10,7 @@ use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::{AdviceTokenizer, Decision, Intent, Special, StemError};
 use mixing_buddy_core::nn::DropoutStream;
-use mixing_buddy_core::{Direction, PerStem, Stem};
+use mixing_buddy_core::{Direction, GainStep, PerStem, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
@@ -56,7 +55,7 @@ impl QuestionMix {
     pub fn intent(&self, has_reference: bool, present: &PerStem<bool>, rng: &mut SmallRng) -> Intent {
         let at: f64 = rng.random();
         if at < self.about {
-            let stem = Stem::TARGETS[rng.random_range(0..3)];
+            let stem = Stem::TARGETS[rng.random_range(0..Stem::TARGET_COUNT)];
             return if present[stem] { Intent::About(stem) } else { Intent::Balance };
         }
         if at < self.about + self.other {
@@ -85,10 +84,10 @@ pub fn draw_error(posterior: &Posterior, rng: &mut SmallRng) -> Option<StemError
     }
     for stem in Stem::TARGETS {
         for direction in Direction::ALL {
-            for (step, p) in posterior.cells[stem.index()][direction as usize].iter().enumerate() {
+            for (step, p) in GainStep::all().zip(&posterior.cells[stem][direction]) {
                 left -= p;
                 if left < 0.0 {
-                    return Some(StemError { stem, direction, size_db: step_size_db(step) as f32 });
+                    return Some(StemError { stem, direction, size_db: step.size_db() });
                 }
             }
         }
@@ -190,10 +189,11 @@ fn token_target(
                 .to_vec()
         }
         Some(error) if Some(at) == answer.gain_position => {
-            let cells = &posterior.cells[error.stem.index()][error.direction as usize];
+            let cells = &posterior.cells[error.stem][error.direction];
             let total = cells.iter().sum::<f64>().max(1e-12);
-            (0..cells.len())
-                .map(|i| (tokenizer.special(Special::Gain(i as u8)), (cells[i] / total) as f32))
+            GainStep::all()
+                .zip(cells)
+                .map(|(step, cell)| (tokenizer.special(Special::Gain(step)), (cell / total) as f32))
                 .collect()
         }
         _ => vec![(answer.ids[at], 1.0)],

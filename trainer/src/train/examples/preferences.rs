@@ -4,11 +4,8 @@ use super::advice::{AdviceExample, allowed_stems};
 use crate::oracle::AllowedStems;
 use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
 use anyhow::{Result, ensure};
-use mixing_buddy_core::Direction;
-use mixing_buddy_core::Stem;
-use mixing_buddy_core::language::{
-    AdviceTokenizer, Decision, GAIN_STEP_DB, MAX_GAIN_DB, MIN_GAIN_DB, StemError,
-};
+use mixing_buddy_core::language::{AdviceTokenizer, Decision, StemError};
+use mixing_buddy_core::{Direction, GainStep, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
@@ -66,7 +63,7 @@ impl RejectedShares {
             let false_alarm = StemError {
                 stem: stems[rng.random_range(0..stems.len())],
                 direction: Direction::ALL[rng.random_range(0..Direction::ALL.len())],
-                size_db: rng.random_range(MIN_GAIN_DB..=MAX_GAIN_DB),
+                size_db: rng.random_range(GainStep::MIN_DB..=GainStep::MAX_DB),
             };
             return Ok(Decision::new(right.intent, Some(false_alarm))?);
         };
@@ -78,8 +75,7 @@ impl RejectedShares {
             at < 0.0
         };
         let wrong = if falls_on(self.direction) {
-            let [first, second] = Direction::ALL;
-            Some(StemError { direction: if error.direction == first { second } else { first }, ..error })
+            Some(StemError { direction: error.direction.opposite(), ..error })
         } else if falls_on(stem_share) {
             Some(StemError { stem: others[rng.random_range(0..others.len())], ..error })
         } else if falls_on(self.magnitude) {
@@ -93,9 +89,8 @@ impl RejectedShares {
 
 /// A size of the gain tokens that is [`LEAST_MISS_DB`] or more from `size_db`.
 fn wrong_size_db(size_db: f32, rng: &mut SmallRng) -> f32 {
-    let count = ((MAX_GAIN_DB - MIN_GAIN_DB) / GAIN_STEP_DB).round() as usize + 1;
-    let far: Vec<f32> = (0..count)
-        .map(|index| MIN_GAIN_DB + index as f32 * GAIN_STEP_DB)
+    let far: Vec<f32> = GainStep::all()
+        .map(GainStep::size_db)
         .filter(|other| (other - size_db).abs() >= LEAST_MISS_DB)
         .collect();
     // The range of sizes is three times as wide, so that there is always one.

@@ -12,7 +12,7 @@ use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::encoder::{Reading, STEMS};
+use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{PerStem, Stem};
 use rand::rngs::SmallRng;
@@ -201,7 +201,11 @@ impl MixReader<'_> {
         bar.finish_and_clear();
         let readings: Vec<MixReading> =
             parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-        ensure!(!readings.is_empty(), "no song of the cache has two windows in which all {STEMS} stems play");
+        ensure!(
+            !readings.is_empty(),
+            "no song of the cache has two windows in which all {} stems play",
+            Stem::COUNT
+        );
         Ok(readings)
     }
 }

@@ -26,8 +26,8 @@ use rand_distr::{Distribution, StandardNormal};
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulationSettings {
-    /// Typical standard deviation of the meter's error in dB: vocals, drums, bass, other.
-    pub meter_sd_db: [f32; 4],
+    /// Typical standard deviation of the meter's error in dB, in the order of [`Stem::ALL`].
+    pub meter_sd_db: [f32; Stem::COUNT],
     /// Spread of that, as the standard deviation of its natural logarithm.
     pub meter_sd_spread: f32,
     /// Share of the error's variance that all windows of a song have in common.
@@ -48,7 +48,7 @@ pub struct SimulationSettings {
 impl Default for SimulationSettings {
     fn default() -> Self {
         SimulationSettings {
-            meter_sd_db: [2.0, 2.0, 2.0, 2.0],
+            meter_sd_db: [2.0; Stem::COUNT],
             meter_sd_spread: 0.5,
             song_share: 0.5,
             window_sd_db: 1.5,
@@ -110,7 +110,7 @@ impl<'a> Simulator<'a> {
             settings,
             questions,
             norms,
-            rule: Rule::new(BalanceDensity::of_norms(norms, [0.0; 3])),
+            rule: Rule::new(BalanceDensity::of_norms(norms, [0.0; Stem::TARGET_COUNT])),
             sampler,
         }
     }
@@ -133,7 +133,9 @@ impl<'a> Simulator<'a> {
         let hide = |levels: PerStem<f64>| PerStem::from_fn(|s| if present[s] { levels[s] } else { -90.0 });
         let (song, window) = (hide(song), hide(window));
         let intent = self.questions.intent(has_reference, &present, rng);
-        let anchor = rng.random_bool(self.questions.anchor).then(|| Stem::TARGETS[rng.random_range(0..3)]);
+        let anchor = rng
+            .random_bool(self.questions.anchor)
+            .then(|| Stem::TARGETS[rng.random_range(0..Stem::TARGET_COUNT)]);
         let anchor = anchor.filter(|stem| present[*stem] && intent.asked_stem() != Some(*stem));
         let allowed = allowed_stems(intent, anchor, &present);
         let targets: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| allowed.contains(*stem)).collect();
@@ -163,8 +165,7 @@ impl<'a> Simulator<'a> {
         let posterior = if let Some(song) = song_db {
             let mean = all_rest_levels_from_levels(song);
             let sd = |stem: Stem| if present[stem] { self.settings.window_sd_db } else { UNKNOWN_SD_DB };
-            let density =
-                BalanceDensity::reference([mean.vocals, mean.drums, mean.bass], Stem::TARGETS.map(sd));
+            let density = BalanceDensity::reference(mean.targets().into_array(), Stem::TARGETS.map(sd));
             Rule::new(density).posterior(levels_db, allowed)
         } else if Stem::TARGETS.into_iter().any(|stem| !present[stem]) {
             let sd = Stem::TARGETS.map(|stem| if present[stem] { 0.0 } else { UNKNOWN_SD_DB });
@@ -180,7 +181,8 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// When the text cannot be drawn.
     pub fn example(&self, rng: &mut SmallRng) -> Result<AdviceExample> {
-        let absent = rng.random_bool(self.settings.absent).then(|| Stem::ALL[rng.random_range(0..4)]);
+        let absent =
+            rng.random_bool(self.settings.absent).then(|| Stem::ALL[rng.random_range(0..Stem::COUNT)]);
         let flawed = self.flawed(absent, rng);
         let normal = |rng: &mut SmallRng| -> f32 { StandardNormal.sample(rng) };
         let truth = all_rest_levels_from_levels(&flawed.levels_db);

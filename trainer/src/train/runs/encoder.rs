@@ -16,7 +16,8 @@ use crate::train::shards::{BatchSplit, ShardOutcome, gradients};
 use crate::weights::{Part, save_tensors, start_from};
 use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
-use mixing_buddy_core::encoder::{Encoder, EncoderConfig, Metered, STEMS};
+use mixing_buddy_core::Stem;
+use mixing_buddy_core::encoder::{Encoder, EncoderConfig, Metered};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
 use mixing_buddy_core::norms::NormsSummary;
@@ -285,7 +286,7 @@ impl Training<'_> {
     }
 
     /// Median absolute error of the averaged weights' levels a stem, in dB.
-    fn measure_averaged(&self, optimizer: &AdamW, songs: &MapCache) -> Result<[f64; STEMS]> {
+    fn measure_averaged(&self, optimizer: &AdamW, songs: &MapCache) -> Result<[f64; Stem::COUNT]> {
         let params = Params::load(self.weights(optimizer)?, BTreeMap::new(), self.encoder.device());
         let encoder = Encoder::new(&params, &self.run.encoder, self.features)?;
         let errors =
@@ -350,7 +351,7 @@ pub fn meter_errors(
     songs: &MapCache,
     norms: &NormsSummary,
     mixes: usize,
-) -> Result<[Vec<(f32, f32)>; STEMS]> {
+) -> Result<[Vec<(f32, f32)>; Stem::COUNT]> {
     let settings = MixSettings {
         coherent: 1.0,
         foreign_voice: 0.0,
@@ -361,7 +362,7 @@ pub fn meter_errors(
         ..MixSettings::default()
     };
     let mixer = Mixer::new(songs, &settings, norms);
-    let mut errors: [Vec<(f32, f32)>; STEMS] = Default::default();
+    let mut errors: [Vec<(f32, f32)>; Stem::COUNT] = Default::default();
     for chunk in 0..mixes.div_ceil(12) {
         let examples: Vec<Example> = (0..12)
             .map(|i| {

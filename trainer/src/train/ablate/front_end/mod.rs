@@ -17,7 +17,7 @@ use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::encoder::{Encoder, STEMS};
+use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings, encoder_input};
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
@@ -155,7 +155,7 @@ pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Re
 fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Result<BTreeMap<Stem, Cell>> {
     let levels = mixes.iter().map(|mix| probe.levels_db(&mix.features)).collect::<Result<Vec<_>>>()?;
     Ok(medians(resamples, |stem| {
-        let off = |(mix, levels): (&ProbeWindow, &[f32; STEMS])| {
+        let off = |(mix, levels): (&ProbeWindow, &[f32; Stem::COUNT])| {
             (mix.song, f64::from((levels[stem.index()] - mix.true_db[stem.index()]).abs()))
         };
         mixes.iter().zip(&levels).map(off).collect()
@@ -242,7 +242,7 @@ fn full_windows(dir: &Path) -> Result<Vec<FullWindow>> {
             ((square(&pcm.left) + square(&pcm.right)) / (2 * frames) as f64).sqrt()
         };
         let levels: Vec<f64> = parts.iter().flatten().map(rms).collect();
-        if levels.len() < STEMS || levels.iter().any(|level| *level < LEAST_RMS) {
+        if levels.len() < Stem::COUNT || levels.iter().any(|level| *level < LEAST_RMS) {
             return None;
         }
         let mut parts = parts.into_iter().flatten();

@@ -4,7 +4,7 @@ use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::shards::{BatchSplit, ShardOutcome, gradients};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use mixing_buddy_core::encoder::STEMS;
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::nn::{Linear, Params};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -17,7 +17,7 @@ pub struct ProbeWindow {
     /// What the front end says.
     pub features: Vec<f32>,
     /// True levels in dB.
-    pub true_db: [f32; STEMS],
+    pub true_db: [f32; Stem::COUNT],
 }
 
 /// Share of the features that is left out in a step, so that a probe does not learn its few mixes by heart.
@@ -54,7 +54,7 @@ impl Probe {
             mean,
             scale,
             inner: Linear::new(&params, "inner", (width, hidden), true, None)?,
-            outer: Linear::new(&params, "outer", (hidden, STEMS), true, None)?,
+            outer: Linear::new(&params, "outer", (hidden, Stem::COUNT), true, None)?,
         };
         let settings =
             OptimizerSettings { learning_rate: 1e-3, average_decay: 0.995, ..OptimizerSettings::default() };
@@ -63,7 +63,7 @@ impl Probe {
         let mut order: Vec<usize> = Vec::new();
         for step in 0..steps {
             let mut input = Vec::with_capacity(batch * width);
-            let mut target = Vec::with_capacity(batch * STEMS);
+            let mut target = Vec::with_capacity(batch * Stem::COUNT);
             for _ in 0..batch {
                 if order.is_empty() {
                     order = (0..mixes.len()).collect();
@@ -76,7 +76,7 @@ impl Probe {
                 target.extend(mix.true_db.map(|level| level / SCALE_DB));
             }
             let input = Tensor::from_vec(input, (batch, width), &device)?;
-            let target = Tensor::from_vec(target, (batch, STEMS), &device)?;
+            let target = Tensor::from_vec(target, (batch, Stem::COUNT), &device)?;
             let off = (probe.levels(&input)? - target)?.abs()?;
             let bound = f64::from(HUBER_DB / SCALE_DB);
             let near = off.clamp(0.0, bound)?;
@@ -92,7 +92,7 @@ impl Probe {
     ///
     /// # Errors
     /// As tensor operations.
-    pub fn levels_db(&self, features: &[f32]) -> Result<[f32; STEMS]> {
+    pub fn levels_db(&self, features: &[f32]) -> Result<[f32; Stem::COUNT]> {
         let input: Vec<f32> = self.standardised(features).collect();
         let input = Tensor::from_vec(input, (1, features.len()), &Device::Cpu)?;
         let levels = self.levels(&input)?.flatten_all()?.to_vec1::<f32>()?;

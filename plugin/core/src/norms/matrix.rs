@@ -1,14 +1,18 @@
-//! The little algebra of symmetric 3×3 matrices that Gaussians over a [`Balance`] need.
+//! The algebra of small symmetric matrices that Gaussians over a [`Balance`] need.
 
 use super::levels::Balance;
+use crate::stem::Stem;
 
-/// A 3×3 matrix, row by row.
-pub type Matrix3 = [[f64; 3]; 3];
+/// Size of the matrices: one row and column per target.
+const SIZE: usize = Stem::TARGET_COUNT;
+
+/// A square matrix with one row and column per target, row by row.
+pub type Matrix = [[f64; SIZE]; SIZE];
 
 /// Lower-triangular Cholesky factor, none where the matrix is not positive definite.
-pub fn cholesky(matrix: &Matrix3) -> Option<Matrix3> {
-    let mut lower = [[0.0; 3]; 3];
-    for row in 0..3 {
+pub fn cholesky(matrix: &Matrix) -> Option<Matrix> {
+    let mut lower = [[0.0; SIZE]; SIZE];
+    for row in 0..SIZE {
         for column in 0..=row {
             let sum: f64 = (0..column).map(|k| lower[row][k] * lower[column][k]).sum();
             let rest = matrix[row][column] - sum;
@@ -26,11 +30,11 @@ pub fn cholesky(matrix: &Matrix3) -> Option<Matrix3> {
 }
 
 /// Inverse of a lower-triangular matrix with a non-zero diagonal.
-pub fn invert_lower(lower: &Matrix3) -> Matrix3 {
-    let mut inverse = [[0.0; 3]; 3];
-    for column in 0..3 {
+pub fn invert_lower(lower: &Matrix) -> Matrix {
+    let mut inverse = [[0.0; SIZE]; SIZE];
+    for column in 0..SIZE {
         inverse[column][column] = 1.0 / lower[column][column];
-        for row in column + 1..3 {
+        for row in column + 1..SIZE {
             let sum: f64 = (column..row).map(|k| lower[row][k] * inverse[k][column]).sum();
             inverse[row][column] = -sum / lower[row][row];
         }
@@ -39,35 +43,35 @@ pub fn invert_lower(lower: &Matrix3) -> Matrix3 {
 }
 
 /// Inverse of a symmetric positive definite matrix, none where it is not.
-pub fn invert(matrix: &Matrix3) -> Option<Matrix3> {
+pub fn invert(matrix: &Matrix) -> Option<Matrix> {
     let inverse = invert_lower(&cholesky(matrix)?);
     Some(multiply(&transpose(&inverse), &inverse))
 }
 
 /// Matrix times vector.
-pub fn apply(matrix: &Matrix3, vector: Balance) -> Balance {
-    std::array::from_fn(|row| (0..3).map(|k| matrix[row][k] * vector[k]).sum())
+pub fn apply(matrix: &Matrix, vector: Balance) -> Balance {
+    std::array::from_fn(|row| (0..SIZE).map(|k| matrix[row][k] * vector[k]).sum())
 }
 
 /// Matrix times matrix.
-pub fn multiply(left: &Matrix3, right: &Matrix3) -> Matrix3 {
+pub fn multiply(left: &Matrix, right: &Matrix) -> Matrix {
     std::array::from_fn(|row| {
-        std::array::from_fn(|column| (0..3).map(|k| left[row][k] * right[k][column]).sum())
+        std::array::from_fn(|column| (0..SIZE).map(|k| left[row][k] * right[k][column]).sum())
     })
 }
 
 /// Rows for columns.
-pub fn transpose(matrix: &Matrix3) -> Matrix3 {
+pub fn transpose(matrix: &Matrix) -> Matrix {
     std::array::from_fn(|row| std::array::from_fn(|column| matrix[column][row]))
 }
 
 /// Entry-wise difference.
-pub fn subtract(left: &Matrix3, right: &Matrix3) -> Matrix3 {
+pub fn subtract(left: &Matrix, right: &Matrix) -> Matrix {
     std::array::from_fn(|row| std::array::from_fn(|column| left[row][column] - right[row][column]))
 }
 
 /// The matrix with `diagonal` added to its diagonal.
-pub fn add_diagonal(matrix: &Matrix3, diagonal: Balance) -> Matrix3 {
+pub fn add_diagonal(matrix: &Matrix, diagonal: Balance) -> Matrix {
     let mut sum = *matrix;
     for (index, value) in diagonal.into_iter().enumerate() {
         sum[index][index] += value;
