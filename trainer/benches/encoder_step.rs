@@ -15,6 +15,7 @@ use mixing_buddy_trainer::mixing::Example;
 use mixing_buddy_trainer::mixing::batch::EncoderPart;
 use mixing_buddy_trainer::mixing::cache::{MapCache, MapHeader, WindowHeader, pairs_of, write_maps};
 use mixing_buddy_trainer::mixing::mixer::{MixSettings, Mixer};
+use mixing_buddy_trainer::protocol::{SourceKind, Split};
 use mixing_buddy_trainer::train::optimizer::AdamW;
 use mixing_buddy_trainer::train::runs::encoder::{EncoderRun, shard_loss};
 use mixing_buddy_trainer::train::shards::{BatchSplit, gradients};
@@ -89,8 +90,8 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
         };
         let header = MapHeader {
             song: format!("song {song}"),
-            source: "real".into(),
-            split: "train".into(),
+            source: SourceKind::Real,
+            split: Split::Train,
             features: features.clone(),
             stems: Stem::ALL.to_vec(),
             frames,

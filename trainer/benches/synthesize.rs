@@ -4,6 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::PerStem;
 use mixing_buddy_trainer::collections::index::FORMAT;
 use mixing_buddy_trainer::collections::{Checks, ChunkEntry, Index, Layout, SongEntry, SongFiles};
+use mixing_buddy_trainer::protocol::Split;
 use mixing_buddy_trainer::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use mixing_buddy_trainer::text::{Instructions, TextSampler};
 use std::hint::black_box;
@@ -21,7 +22,7 @@ fn index() -> Index {
     };
     let song = |number: usize| SongEntry {
         name: format!("Artist {number} - Song"),
-        split: Some("train".into()),
+        split: Some(Split::Train),
         rate_hz: 44_100,
         duration_s: 240.0,
         files: SongFiles::default(),

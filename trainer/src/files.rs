@@ -1,33 +1,34 @@
 //! Files that are never half-written.
 
 use anyhow::{Context, Result};
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Writes a file beside `path` and renames it: whatever goes wrong, what was there before still stands.
+/// Writes a file next to `path` and renames it: whatever fails, what was there before is still there.
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn replace_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
+    let mut prefix = path.file_name().unwrap_or_default().to_os_string();
+    prefix.push(".");
     let attempt = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(&temporary)?);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        // As of any new file; without this, others could not read it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        // It is removed when it goes out of scope before it is renamed.
+        let mut file = BufWriter::new(builder.tempfile_in(path.parent().unwrap_or(Path::new("")))?);
         write(&mut file)?;
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&temporary, path)
+        let file = file.into_inner()?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
     };
-    attempt()
-        .inspect_err(|_| {
-            // A half-written file helps nobody.
-            let _ = std::fs::remove_file(&temporary);
-        })
-        .with_context(|| format!("{} cannot be written", path.display()))
+    attempt().with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// [`replace_with`] for bytes at hand.
+/// As [`replace_with`], for bytes in memory.
 ///
 /// # Errors
 /// As [`replace_with`].
@@ -52,5 +53,16 @@ mod tests {
         assert!(sentence.contains("weights cannot be written"), "{sentence}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_replaced_file_may_be_read_by_those_who_may_read_a_new_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        std::fs::write(dir.path().join("new"), "").unwrap();
+        replace(&dir.path().join("replaced"), "").unwrap();
+        assert_eq!(mode("replaced"), mode("new"));
     }
 }

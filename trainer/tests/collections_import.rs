@@ -7,6 +7,7 @@ mod sounds;
 
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::collections::{ImportOptions, Index, Layout, SongReader, import};
+use mixing_buddy_trainer::protocol::Split;
 use sounds::{RATE_HZ, has_ffmpeg, mixture, musdb_song, stem_mp4, stem_samples, write_wav};
 use std::path::Path;
 
@@ -31,8 +32,8 @@ fn musdb_is_measured_with_its_official_splits() {
     write_wav(&dir.path().join("train/A Band - First/guitar.wav"), &mixture(9, 1.0, RATE_HZ), RATE_HZ);
     let index = run(dir.path(), Layout::Musdb);
     assert_eq!(names(&index), ["A Band - First", "B Band - Second", "Leaf - Summerghost"]);
-    let splits: Vec<_> = index.songs.iter().map(|song| song.split.as_deref().unwrap()).collect();
-    assert_eq!(splits, ["train", "test", "valid"]);
+    let splits: Vec<_> = index.songs.iter().map(|song| song.split.clone().unwrap()).collect();
+    assert_eq!(splits, [Split::Train, Split::Test, Split::Valid]);
     assert!(index.refused.is_empty());
 
     let first = &index.songs[0];
@@ -164,7 +165,7 @@ fn musdb_stem_files_give_their_five_streams() {
     let index = run(dir.path(), Layout::MusdbStem);
     assert_eq!(names(&index), ["Whole"]);
     let song = &index.songs[0];
-    assert_eq!((song.rate_hz, song.chunks.len(), song.split.as_deref()), (44_100, 1, Some("train")));
+    assert_eq!((song.rate_hz, song.chunks.len(), song.split.clone()), (44_100, 1, Some(Split::Train)));
     // Lossy, but aligned: what differs is the codec's noise.
     assert!(song.checks.sum_residual_db.unwrap() < -15.0, "{:?}", song.checks);
     for stem in Stem::ALL {
@@ -266,7 +267,7 @@ fn slakh_keeps_what_was_rendered_by_class() {
     std::fs::create_dir_all(dir.path().join("omitted/Track09999")).unwrap();
     let index = run(dir.path(), Layout::Slakh);
     let song = &index.songs[0];
-    assert_eq!((song.name.as_str(), song.split.as_deref()), ("Track01501", Some("valid")));
+    assert_eq!((song.name.as_str(), song.split.clone()), ("Track01501", Some(Split::Valid)));
     let count = |stem: Stem| song.files.stems[stem].len();
     assert_eq!(Stem::ALL.map(count), [0, 1, 1, 2]);
     assert_eq!(song.level_dbfs.vocals, None);
@@ -300,7 +301,7 @@ fn a_mapping_sorts_any_folder() {
     assert_eq!(names(&index), ["My Song"]);
     let found = &index.songs[0];
     assert_eq!(Stem::ALL.map(|stem| found.files.stems[stem].len()), [1, 2, 1, 0]);
-    assert_eq!(found.split.as_deref(), Some("test"));
+    assert_eq!(found.split, Some(Split::Test));
     assert_eq!(found.checks.sum_residual_db, None);
     let warnings = found.checks.warnings.join("\n");
     assert!(warnings.contains("whatever.wav is not used") && !warnings.contains("click"), "{warnings}");
@@ -311,7 +312,7 @@ fn a_mapping_sorts_any_folder() {
         ("vocls = ['a']", "vocls"),
         ("vocals = ['[']", "the pattern '['"),
         ("ignore = ['a']", "names no stems"),
-        ("vocals = ['a']\n[splits]\nhold = ['b']", "hold is no split"),
+        ("vocals = ['a']\n[splits]\nhold = ['b']", "hold is not a split"),
     ] {
         std::fs::write(&map, text).unwrap();
         let sentence = format!("{:#}", import(dir.path(), &options).unwrap_err());
@@ -329,7 +330,7 @@ fn files_named_after_the_classes_need_no_mapping() {
     }
     let index = run(dir.path(), Layout::Folder);
     assert_eq!(names(&index), ["One", "Two"]);
-    assert_eq!(index.songs[0].split.as_deref(), Some("train"));
+    assert_eq!(index.songs[0].split, Some(Split::Train));
     assert!(index.songs[0].checks.sum_residual_db.unwrap() < -80.0);
     assert!(index.songs[1].checks.warnings.iter().any(|warning| warning.contains("bassoon.wav is not used")));
 }

@@ -23,7 +23,7 @@ fn import(collection: &Path, layout: &str, index: &str) {
 /// Name and split of the songs in a cache, by name.
 fn splits(cache: &str) -> Vec<(String, String)> {
     let songs = MapCache::open(Path::new(cache), |_| true).unwrap().songs;
-    songs.iter().map(|song| (song.header.song.clone(), song.header.split.clone())).collect()
+    songs.iter().map(|song| (song.header.song.clone(), song.header.split.to_string())).collect()
 }
 
 fn pair(name: &str, split: &str) -> (String, String) {

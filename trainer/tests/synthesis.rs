@@ -11,7 +11,7 @@ mod sounds;
 use cli::{Place, answer};
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::collections::{ImportOptions, Index, Layout, import};
-use mixing_buddy_trainer::protocol::Category;
+use mixing_buddy_trainer::protocol::{Category, Split};
 use mixing_buddy_trainer::synthesis::{
     PromptKind, SampleLine, Synthesis, SynthesisSettings, Synthesizer, audio, read_lines, synthesize,
 };
@@ -34,7 +34,7 @@ fn lines(
     audio: Option<&Path>,
 ) -> Vec<SampleLine> {
     let (text, instructions) = (TextSampler::shipped().unwrap(), Instructions::shipped().unwrap());
-    let splits = ["train".to_string()];
+    let splits = [Split::Train];
     let synthesizer = Synthesizer::new(index, settings, &text, &instructions, &splits).unwrap();
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("lines.jsonl");
@@ -67,7 +67,7 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
         assert!((share(&|line| line.target == stem) - 1.0 / 3.0).abs() < 0.03);
     }
     for line in &samples {
-        assert!(line.split.as_deref() == Some("train") && line.target != Stem::Other);
+        assert!(line.split == Some(Split::Train) && line.target != Stem::Other);
         match line.category.gain_range_db() {
             None => assert_eq!(line.gain_db, 0.0),
             Some((low, high)) => assert!((low..=high).contains(&line.gain_db), "{line:?}"),

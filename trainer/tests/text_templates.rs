@@ -5,7 +5,7 @@ use mixing_buddy_core::language::{
     check_sentence, normalise_question, parse_answer, render,
 };
 use mixing_buddy_core::{PerStem, Stem, Verdict};
-use mixing_buddy_trainer::text::{Sample, Templates, TextSampler, build_training_ids, train_tokenizer};
+use mixing_buddy_trainer::text::{Templates, TextExample, TextSampler, build_training_ids, train_tokenizer};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeSet, HashSet};
@@ -109,7 +109,7 @@ fn every_answer_fits_agrees_and_renders() {
                         .answer_text(&decision, has_reference, &everything, &mut rng)
                         .expect("it draws");
                     check_sentence(&decision, &sentence).expect("the wording agrees with its decision");
-                    let sample = Sample {
+                    let sample = TextExample {
                         question: "how is it".to_string(),
                         stems_present: everything,
                         anchor: None,
@@ -173,7 +173,7 @@ fn absent_stems_and_missing_references_are_named() {
 fn training_ids_mark_what_is_learnt() {
     let (sampler, tokenizer) = (sampler(), tokenizer());
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let sample = Sample {
+    let sample = TextExample {
         question: sampler.question(Intent::Balance, &mut rng).expect("it draws"),
         stems_present: PerStem::from_fn(|_| true),
         anchor: Some(Stem::Vocals),

@@ -2,6 +2,7 @@
 
 use crate::collections::{ImportOptions, Index, Layout, import};
 use crate::files;
+use crate::protocol::Split;
 use crate::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use crate::text::{Instructions, Templates, TextSampler, templates::TEMPLATE_FILES};
 use anyhow::{Context, Result, ensure};
@@ -69,8 +70,8 @@ pub struct SynthesizeArgs {
     #[arg(long)]
     templates: Option<PathBuf>,
     /// Songs of this split only; may be given more than once. Songs without a split always count
-    #[arg(long, default_values_t = [String::from("train")])]
-    split: Vec<String>,
+    #[arg(long, default_values_t = [Split::Train])]
+    split: Vec<Split>,
     #[command(flatten)]
     index_options: IndexOptions,
     /// Prints a summary as JSON

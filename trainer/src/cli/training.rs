@@ -1,8 +1,9 @@
 //! Commands that make weights.
 
 use super::data::IndexOptions;
-use crate::collections::sources::{songs_below, songs_of_index};
+use crate::collections::songs::{songs_below, songs_of_index};
 use crate::mixing::prepare::{PrepareOptions, prepare};
+use crate::protocol::Split;
 use crate::text::{TextSampler, train_tokenizer};
 use crate::train::calibrate::build_bundle;
 use crate::train::device::open_device;
@@ -179,8 +180,8 @@ pub struct AblateArgs {
     #[arg(long)]
     plan: PathBuf,
     /// Split that is measured on; no run learns from it
-    #[arg(long, default_value = "test")]
-    split: String,
+    #[arg(long, default_value_t = Split::Test)]
+    split: Split,
     /// Folder of the runs and the table; runs that are there go on
     #[arg(long)]
     out: PathBuf,

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SongError {
     /// A folder could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be read: {cause}", path.display())]
     Io {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// The system's reason.
+        cause: std::io::Error,
     },
     /// A file was given where a folder of songs is needed.
-    #[error("{} is not a folder; give a folder that holds one folder a song", path.display())]
+    #[error("{} is not a folder; give a folder that holds one folder per song", path.display())]
     NotAFolder {
         /// What was given.
         path: PathBuf,
@@ -38,7 +38,10 @@ pub enum SongError {
         /// The song's folder.
         dir: PathBuf,
     },
-    /// A song has one stem class only, against which nothing can be balanced.
+    /// There is no stem to read.
+    #[error("there are no stems")]
+    NothingToRead,
+    /// A song has one stem class only, so that there is nothing to balance it with.
     #[error("{} has only {stem}; a song needs at least two stems", dir.display())]
     OneStem {
         /// The song's folder.
@@ -46,17 +49,19 @@ pub enum SongError {
         /// The class that it has.
         stem: Stem,
     },
-    /// Two files of a song carry the same name in different formats, so that it would be heard twice.
-    #[error("{} and {} are the same stem twice; keep one of them", first.display(), second.display())]
+    /// Two files of a song have the same name in different formats, so that the stem would be added up twice.
+    #[error("{} and {} are the same {stem} twice; keep one of them", first.display(), second.display())]
     Twice {
         /// One of the files.
         first: PathBuf,
         /// The other.
         second: PathBuf,
+        /// Their class.
+        stem: Stem,
     },
-    /// Files of a song differ in length by more than [`super::PADDING_LIMIT_S`].
-    #[error("{} lasts {short_s:.1} s but {} lasts {long_s:.1} s; the stems of a song must be equally long",
-        short.display(), long.display())]
+    /// Files of a song differ in length by more than [`PADDING_LIMIT_S`](super::PADDING_LIMIT_S).
+    #[error("{} lasts {short_s:.1} s but {} lasts {}{long_s:.1} s; the files of a song must be equally long",
+        short.display(), long.display(), if *long_has_ended { "" } else { "at least " })]
     Lengths {
         /// The shortest file.
         short: PathBuf,
@@ -64,10 +69,12 @@ pub enum SongError {
         short_s: f64,
         /// The longest file.
         long: PathBuf,
-        /// Its length in seconds.
+        /// Its length in seconds, as far as it was read.
         long_s: f64,
+        /// Whether it was read to its end.
+        long_has_ended: bool,
     },
-    /// A file cannot be decoded, or holds samples that are no numbers, or the work was cancelled.
+    /// A file cannot be decoded, or holds NaN or infinite samples, or the work was cancelled.
     #[error(transparent)]
     Sound(#[from] mixing_buddy_core::Error),
 }

@@ -1,8 +1,10 @@
 //! Imports a collection: finds its songs, measures each, and keeps what was refused and why.
 
-use super::index::{FORMAT, Index, Refused, SongEntry};
-use super::layouts::{FoundSong, Layout, StemMap};
+use super::index::{FORMAT, Index, SongEntry};
+use super::layouts::{FoundSong, Layout};
 use super::measure::measure_song;
+use super::refused::Refused;
+use super::stem_map::StemMap;
 use crate::progress::progress;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,11 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct ImportOptions {
     /// The collection's layout.
     pub layout: Layout,
-    /// Mapping file of [`Layout::Folder`]; files named after the classes without one.
+    /// Mapping file of [`Layout::Folder`]; without one, files are named after the classes.
     pub map: Option<PathBuf>,
-    /// Songs measured side by side.
+    /// Songs measured at the same time.
     pub threads: usize,
-    /// Most that the stems' sum may lack of the finished mix, as power against that mix in dB.
+    /// Largest power of the difference between the finished mix and the stems' sum, against that mix in dB.
     pub sum_tolerance_db: f64,
 }
 
@@ -29,7 +31,7 @@ impl Default for ImportOptions {
     }
 }
 
-/// Imports the collection in `dir`. A song that cannot be used is refused with its reason and stops nothing.
+/// Imports the collection in `dir`. A song that cannot be used is refused with its reason; the others go on.
 ///
 /// # Errors
 /// When the folder or the mapping cannot be read, holds no songs in this layout, or every song is refused.
@@ -88,9 +90,8 @@ fn take_next<'a>(next: &AtomicUsize, songs: &'a [FoundSong]) -> Option<(usize, &
     songs.get(at).map(|song| (at, song))
 }
 
-/// A decoder that panics on a damaged file costs that song alone.
+/// A decoder that panics on a damaged file costs that song only.
 fn measure_guarded(root: &Path, song: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
-    catch_unwind(AssertUnwindSafe(|| measure_song(root, song, sum_tolerance_db))).unwrap_or_else(|_| {
-        Err(anyhow!("a file of it is damaged in a way that its decoder does not survive"))
-    })
+    catch_unwind(AssertUnwindSafe(|| measure_song(root, song, sum_tolerance_db)))
+        .unwrap_or_else(|_| Err(anyhow!("one of its files is damaged so badly that the decoder crashed")))
 }

@@ -1,7 +1,9 @@
 //! The index of a collection: what `data import` measured, as JSON, so that nothing later needs to read audio for it.
 
 use super::layouts::Layout;
+use super::refused::Refused;
 use crate::files;
+use crate::protocol::Split;
 use anyhow::{Context, Result, bail, ensure};
 use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
@@ -39,26 +41,14 @@ pub struct Index {
     pub refused: Vec<Refused>,
 }
 
-/// A song or file that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refused {
-    /// The song's name.
-    pub song: String,
-    /// Where it is, below the root.
-    pub path: PathBuf,
-    /// A sentence for a person.
-    pub reason: String,
-}
-
 /// A song that can be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SongEntry {
     /// Its name, of which there is one in an index.
     pub name: String,
-    /// The official split (`train`, `valid`, `test`), where the collection has one.
-    pub split: Option<String>,
+    /// The official split, where the collection has one.
+    pub split: Option<Split>,
     /// Frames a second at which its chunks are read.
     pub rate_hz: u32,
     /// Length in seconds.

@@ -1,10 +1,9 @@
 //! Levels, gate figures and checks of one song, from its audio.
 
 use super::align::shift_of;
-use super::index::{Checks, ChunkEntry, FLOOR_DBFS, PAIRS, SongEntry, SongFiles};
-use super::layouts::FoundSong;
-use super::reader::{Chunk, SongReader};
-use super::{CHUNK_S, FileEntry};
+use super::index::{Checks, ChunkEntry, FLOOR_DBFS, FileEntry, PAIRS, SongEntry, SongFiles};
+use super::layouts::{FoundSong, Track};
+use super::reader::{CHUNK_S, Chunk, SongReader};
 use crate::protocol::{ACTIVE_FRAME_DBFS, FRAMES_PER_SECOND};
 use anyhow::{Result, bail, ensure};
 use mixing_buddy_core::audio::StereoPcm;
@@ -24,7 +23,7 @@ const NOTED_GAIN_DB: f64 = 0.5;
 /// When a file is damaged, the files differ in length, a stem lies elsewhere than in the finished mix, the stems do not
 /// sum to it, or fewer than two classes sound.
 pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
-    let stamp = |source: &super::Source| FileEntry::stamp(root, &source.path, source.track);
+    let stamp = |track: &Track| FileEntry::stamp(root, &track.path, track.track);
     let mut files = SongFiles::default();
     for stem in Stem::ALL {
         files.stems[stem] = found.stems[stem].iter().map(stamp).collect::<Result<_>>()?;

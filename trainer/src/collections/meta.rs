@@ -1,5 +1,7 @@
-//! Where a song is from: the `song.json` beside its stems.
+//! Where a song comes from: the `song.json` next to its stems.
 
+use super::file_role::METADATA_FILE;
+use crate::protocol::{SourceKind, Split};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -9,16 +11,16 @@ use std::path::Path;
 pub struct SongMeta {
     /// Title, or the name within its source.
     pub song: Option<String>,
-    /// Where it was had from, for example `train` or `midi`.
-    pub source: Option<String>,
+    /// Where it comes from.
+    pub source: Option<SourceKind>,
     /// Who made it.
     pub artist: Option<String>,
     /// Licence, as an SPDX expression where there is one.
     pub licence: Option<String>,
     /// The names to be given where the song or weights trained on it are passed on.
     pub credit: Option<String>,
-    /// `train`, `valid` or `test`.
-    pub split: Option<String>,
+    /// What it may be used for.
+    pub split: Option<Split>,
     /// Sound fonts that it was rendered with.
     pub soundfonts: Option<Vec<String>>,
     /// Drum kits that it was rendered with.
@@ -29,7 +31,7 @@ pub struct SongMeta {
     pub seconds: Option<f64>,
 }
 
-/// Reads `song.json` in a song's folder; none if it is missing or is no such file.
+/// Reads `song.json` in a song's folder; none if it is missing or not valid.
 pub fn read_metadata(dir: &Path) -> Option<SongMeta> {
-    serde_json::from_slice(&std::fs::read(dir.join("song.json")).ok()?).ok()
+    serde_json::from_slice(&std::fs::read(dir.join(METADATA_FILE)).ok()?).ok()
 }

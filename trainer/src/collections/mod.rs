@@ -1,49 +1,58 @@
-//! Collections of multitrack songs: finding them on disk, measuring them once, and the index that is kept of it.
+//! Collections of multitrack songs: finding them on disk, measuring them once, and the index that is kept of them.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`layouts`] | which file is which stem, one file a layout |
+//! | [`SongFolder`], [`find_songs`] | the one reader of folders of stems; [`FileRole`] says what a file is for |
+//! | [`StemMap`] | name patterns, for files that are not named after the stem classes |
+//! | [`layouts`] | how known collections lie on disk, one file per layout |
 //! | [`SongReader`] | decodes all files of a song side by side, ten seconds at a time |
+//! | [`load_song`] | the same, a whole song in memory |
 //! | [`measure_song`] | levels, gate figures and checks of a song |
 //! | [`import`] | a whole collection, on several threads |
-//! | [`Index`] | what is kept, as JSON |
-//! | [`find_songs`], [`load_song`] | a folder of songs, without an index |
-//! | [`sources`] | songs whose feature maps are to be computed |
+//! | [`Index`] | what is kept of it, as JSON |
+//! | [`songs`] | songs whose feature maps are to be computed |
 //!
 //! A folder of songs:
 //!
 //! ```text
 //! songs/
 //!   First Song/
-//!     vocals.wav  drums.flac  bass.mp3  other.ogg    any of them may be missing, two must be there
+//!     vocals.wav  drums.flac  bass.mp3  other.ogg    any of them may be missing, two must be present
 //!     drums_room.wav                                  more files of a class are added to it
 //!     mixture.wav                                     not read: the mix is the sum of the stems
-//!     song.json                                       where the song is from
+//!     song.json                                       where the song comes from
 //!   Second Song/
 //!     ...
 //! ```
+//!
+//! `evaluate` reads such a folder as it is drawn; `prepare --songs` finds songs in it at any depth; `data import`
+//! (layout `folder`) takes the folders of a song as parts of it, and may name the files by patterns.
 
-pub mod align;
+mod align;
 mod error;
-mod find;
-pub mod import;
+mod file_role;
+mod files;
+mod import;
 pub mod index;
 pub mod layouts;
 mod load;
-pub mod measure;
+mod measure;
 mod meta;
-pub mod reader;
-pub mod sources;
+mod reader;
+mod refused;
+pub mod songs;
+mod stem_folder;
+mod stem_map;
 
 pub use error::SongError;
-pub use find::{SongFolder, find_songs};
+pub use file_role::FileRole;
 pub use import::{ImportOptions, import};
-pub use index::{Checks, ChunkEntry, FileEntry, Index, Refused, SongEntry, SongFiles};
-pub use layouts::{Found, FoundSong, Layout, Source};
-pub use load::{PADDING_LIMIT_S, Song, load_song};
+pub use index::{Checks, ChunkEntry, FileEntry, Index, SongEntry, SongFiles};
+pub use layouts::{Found, FoundSong, Layout, Track};
+pub use load::{Song, load_song};
 pub use measure::measure_song;
 pub use meta::{SongMeta, read_metadata};
-pub use reader::{Chunk, SongReader};
-
-/// Length of a chunk in seconds (published protocol).
-pub const CHUNK_S: u32 = 10;
+pub use reader::{CHUNK_S, Chunk, PADDING_LIMIT_S, ReadOptions, SongReader};
+pub use refused::Refused;
+pub use stem_folder::{FolderOptions, SongFolder, find_songs, find_songs_at_any_depth};
+pub use stem_map::StemMap;

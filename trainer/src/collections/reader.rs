@@ -1,14 +1,19 @@
 //! Decodes all files of a song side by side, chunk by chunk: memory does not grow with the song.
 
-use super::CHUNK_S;
+use super::error::SongError;
 use super::index::SongFiles;
-use crate::collections::PADDING_LIMIT_S;
-use anyhow::{Result, bail};
+use super::layouts::Track;
+use crate::protocol::WINDOW_S;
 use mixing_buddy_core::audio::{FileStream, ModelRateStream, StereoPcm};
-use mixing_buddy_core::{PerStem, Stem};
+use mixing_buddy_core::{CancelFlag, PerStem, Stem};
 use std::path::{Path, PathBuf};
 
-/// Differences in length from rounding at a change of rates, not worth a warning.
+/// Length of a chunk in seconds: that of a window of the published protocol.
+pub const CHUNK_S: u32 = WINDOW_S as u32;
+/// Stems that end up to this much before the longest are padded with silence; a larger difference is an error. Chosen,
+/// not tuned.
+pub const PADDING_LIMIT_S: f64 = 1.0;
+/// Differences in length up to this one come from rounding at a change of rates. They get no warning.
 const ROUNDING_FRAMES: u64 = 2;
 
 /// Ten seconds (the last one less) of all stems of a song.
@@ -23,7 +28,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Frames a channel.
+    /// Frames per channel.
     pub fn len(&self) -> usize {
         self.stems.iter().find_map(|(_, stem)| stem.as_ref().map(StereoPcm::len)).unwrap_or(0)
     }
@@ -48,25 +53,52 @@ impl Chunk {
     }
 }
 
+/// How a song is read.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// The rate in Hz; that of the finished mix, or else of the first stem, without one.
+    pub rate_hz: Option<u32>,
+    /// By how many seconds files may differ in length; shorter ones are padded with silence.
+    pub padding_limit_s: f64,
+    /// Stops the work within one packet.
+    pub cancel: CancelFlag,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        ReadOptions { rate_hz: None, padding_limit_s: PADDING_LIMIT_S, cancel: CancelFlag::new() }
+    }
+}
+
+impl ReadOptions {
+    /// At a rate, until `cancel` is raised.
+    pub fn at(rate_hz: u32, cancel: &CancelFlag) -> Self {
+        ReadOptions { rate_hz: Some(rate_hz), cancel: cancel.clone(), ..ReadOptions::default() }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum Content {
     Stem(Stem),
     Mixture,
 }
 
-struct Part {
-    role: Role,
+/// One sound track being decoded, and what of it was not handed on yet.
+struct OpenTrack {
+    content: Content,
     path: PathBuf,
     stream: ModelRateStream,
     left: Vec<f32>,
     right: Vec<f32>,
+    /// Frames decoded so far.
     frames: u64,
     has_ended: bool,
 }
 
-impl Part {
-    fn fill(&mut self, frames: usize) -> Result<()> {
+impl OpenTrack {
+    fn fill(&mut self, frames: usize, cancel: &CancelFlag) -> Result<(), SongError> {
         while !self.has_ended && self.left.len() < frames {
+            cancel.check()?;
             let before = self.left.len();
             self.has_ended = !self.stream.next_chunk(&mut self.left, &mut self.right)?;
             self.frames += (self.left.len() - before) as u64;
@@ -88,53 +120,77 @@ impl Part {
 
 /// Reads a song from its beginning.
 pub struct SongReader {
-    parts: Vec<Part>,
+    tracks: Vec<OpenTrack>,
     rate_hz: u32,
+    padding_limit_s: f64,
+    cancel: CancelFlag,
     next: usize,
     warnings: Vec<String>,
 }
 
 impl SongReader {
-    /// Opens all files of a song. It is read at the rate of its finished mix, or else of its first stem; files of
-    /// another rate are resampled.
+    /// Opens all files of a song of an index. It is read at the rate of its finished mix, or else of its first stem;
+    /// files of another rate are resampled.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read, named in the error, or there are no stems.
-    pub fn open(root: &Path, files: &SongFiles) -> Result<Self> {
-        let wanted = files.mixture.iter().map(|file| (Role::Mixture, file)).chain(
-            files.stems.iter().flat_map(|(stem, list)| list.iter().map(move |file| (Role::Stem(stem), file))),
-        );
+    /// [`SongError::Sound`] when a file is missing or cannot be read, [`SongError::NothingToRead`] without stems.
+    pub fn open(root: &Path, files: &SongFiles) -> Result<Self, SongError> {
+        let mixture = files.mixture.iter().map(|file| (Content::Mixture, file));
+        let stems = files.stems.iter();
+        let stems = stems.flat_map(|(stem, list)| list.iter().map(move |file| (Content::Stem(stem), file)));
+        let tracks = mixture.chain(stems).map(|(content, file)| (content, root.join(&file.path), file.track));
+        Self::open_all(tracks, &ReadOptions::default())
+    }
+
+    /// Opens the tracks of a song's stems.
+    ///
+    /// # Errors
+    /// As [`SongReader::open`], and [`mixing_buddy_core::Error::Cancelled`] where the options' flag was raised.
+    pub fn open_tracks(stems: &PerStem<Vec<Track>>, options: &ReadOptions) -> Result<Self, SongError> {
+        let tracks = stems.iter().flat_map(|(stem, tracks)| {
+            tracks.iter().map(move |track| (Content::Stem(stem), track.path.clone(), track.track))
+        });
+        Self::open_all(tracks, options)
+    }
+
+    fn open_all(
+        tracks: impl Iterator<Item = (Content, PathBuf, Option<usize>)>,
+        options: &ReadOptions,
+    ) -> Result<Self, SongError> {
         let mut opened = Vec::new();
-        for (role, file) in wanted {
-            let path = root.join(&file.path);
-            let stream = FileStream::open_track(&path, file.track)?;
-            opened.push((role, path, stream));
+        for (content, path, track) in tracks {
+            options.cancel.check()?;
+            let stream = FileStream::open_track(&path, track)?;
+            opened.push((content, path, stream));
         }
-        if !opened.iter().any(|(role, ..)| *role != Role::Mixture) {
-            bail!("there are no stems");
-        }
-        let rate_hz = opened[0].2.sample_rate_hz();
+        let (Some((_, _, first)), true) =
+            (opened.first(), opened.iter().any(|(content, ..)| *content != Content::Mixture))
+        else {
+            return Err(SongError::NothingToRead);
+        };
+        let rate_hz = options.rate_hz.unwrap_or(first.sample_rate_hz());
         let mut warnings = Vec::new();
-        let mut parts = Vec::new();
-        for (role, path, file) in opened {
+        let mut tracks = Vec::new();
+        for (content, path, file) in opened {
             let own_hz = file.sample_rate_hz();
-            if own_hz != rate_hz {
+            if options.rate_hz.is_none() && own_hz != rate_hz {
                 let path = path.display();
                 warnings.push(format!("{path} is at {own_hz} Hz and was brought to the song's {rate_hz} Hz"));
             }
             let stream = ModelRateStream::of_file(file, rate_hz)?;
             let (left, right) = Default::default();
-            parts.push(Part { role, path, stream, left, right, frames: 0, has_ended: false });
+            tracks.push(OpenTrack { content, path, stream, left, right, frames: 0, has_ended: false });
         }
-        Ok(SongReader { parts, rate_hz, next: 0, warnings })
+        let (padding_limit_s, cancel) = (options.padding_limit_s, options.cancel.clone());
+        Ok(SongReader { tracks, rate_hz, padding_limit_s, cancel, next: 0, warnings })
     }
 
-    /// Frames a second.
+    /// Frames per second.
     pub fn rate_hz(&self) -> u32 {
         self.rate_hz
     }
 
-    /// What was mended so far, each a sentence; files that end early are noted after the last chunk.
+    /// What was corrected so far, each a sentence; files that end early are noted after the last chunk.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -142,24 +198,25 @@ impl SongReader {
     /// The next chunk; none after the last, which may be shorter than the others.
     ///
     /// # Errors
-    /// When a file is damaged, or the files differ in length by more than [`PADDING_LIMIT_S`].
-    pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    /// [`SongError::Sound`] when a file is damaged or the work was cancelled, [`SongError::Lengths`] when the files
+    /// differ in length by more than the limit.
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SongError> {
         let full = (CHUNK_S * self.rate_hz) as usize;
-        for part in &mut self.parts {
-            part.fill(full)?;
+        for track in &mut self.tracks {
+            track.fill(full, &self.cancel)?;
         }
-        let frames = self.parts.iter().map(|part| part.left.len().min(full)).max().unwrap_or(0);
+        let frames = self.tracks.iter().map(|track| track.left.len().min(full)).max().unwrap_or(0);
         self.check_lengths()?;
         if frames == 0 {
             return Ok(None);
         }
         let mut chunk = Chunk { index: self.next, stems: PerStem::default(), mixture: None };
         self.next += 1;
-        for part in &mut self.parts {
-            let pcm = part.take(frames, self.rate_hz);
-            let slot = match part.role {
-                Role::Stem(stem) => &mut chunk.stems[stem],
-                Role::Mixture => &mut chunk.mixture,
+        for track in &mut self.tracks {
+            let pcm = track.take(frames, self.rate_hz);
+            let slot = match track.content {
+                Content::Stem(stem) => &mut chunk.stems[stem],
+                Content::Mixture => &mut chunk.mixture,
             };
             match slot {
                 Some(sum) => sum.add(&pcm)?,
@@ -169,29 +226,50 @@ impl SongReader {
         Ok(Some(chunk))
     }
 
-    /// Whether those that have ended did so together with those that go on; notes small differences at the end.
-    fn check_lengths(&mut self) -> Result<()> {
-        let seconds = |part: &Part| part.frames as f64 / f64::from(self.rate_hz);
-        let ended = self.parts.iter().filter(|part| part.has_ended);
+    /// Each class from here to the end of the song, all of one length; none where it has no file. (A class whose files
+    /// hold no frame is empty.)
+    ///
+    /// # Errors
+    /// As [`SongReader::next_chunk`].
+    pub fn read_to_end(&mut self) -> Result<PerStem<Option<StereoPcm>>, SongError> {
+        let has_file = |stem| self.tracks.iter().any(|track| track.content == Content::Stem(stem));
+        let rate_hz = self.rate_hz;
+        let mut whole = PerStem::from_fn(|stem| has_file(stem).then(|| StereoPcm::silence(0, rate_hz)));
+        while let Some(chunk) = self.next_chunk()? {
+            for (stem, pcm) in chunk.stems.iter() {
+                if let (Some(whole), Some(pcm)) = (&mut whole[stem], pcm) {
+                    whole.left.extend_from_slice(&pcm.left);
+                    whole.right.extend_from_slice(&pcm.right);
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Whether the files that have ended are not much shorter than those that go on; notes small differences at the end.
+    fn check_lengths(&mut self) -> Result<(), SongError> {
+        let seconds = |track: &OpenTrack| track.frames as f64 / f64::from(self.rate_hz);
+        let ended = self.tracks.iter().filter(|track| track.has_ended);
         let (Some(short), Some(long)) =
-            (ended.min_by_key(|part| part.frames), self.parts.iter().max_by_key(|part| part.frames))
+            (ended.min_by_key(|track| track.frames), self.tracks.iter().max_by_key(|track| track.frames))
         else {
             return Ok(());
         };
         let (short_s, long_s) = (seconds(short), seconds(long));
-        if long_s - short_s > PADDING_LIMIT_S {
-            let at_least = if long.has_ended { "" } else { "at least " };
-            bail!(
-                "{} lasts {short_s:.1} s but {} lasts {at_least}{long_s:.1} s; the files of a song must be equally long",
-                short.path.display(),
-                long.path.display()
-            );
+        if long_s - short_s > self.padding_limit_s {
+            return Err(SongError::Lengths {
+                short: short.path.clone(),
+                short_s,
+                long: long.path.clone(),
+                long_s,
+                long_has_ended: long.has_ended,
+            });
         }
-        if self.parts.iter().all(|part| part.has_ended && part.left.is_empty()) {
+        if self.tracks.iter().all(|track| track.has_ended && track.left.is_empty()) {
             let longest = long.frames;
-            for part in self.parts.iter().filter(|part| part.frames + ROUNDING_FRAMES < longest) {
-                let missing_ms = (longest - part.frames) as f64 / f64::from(self.rate_hz) * 1e3;
-                let path = part.path.display();
+            for track in self.tracks.iter().filter(|track| track.frames + ROUNDING_FRAMES < longest) {
+                let missing_ms = (longest - track.frames) as f64 / f64::from(self.rate_hz) * 1e3;
+                let path = track.path.display();
                 let sentence = format!("{path} ends {missing_ms:.0} ms early and was padded with silence");
                 if !self.warnings.contains(&sentence) {
                     self.warnings.push(sentence);

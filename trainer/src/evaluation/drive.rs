@@ -3,12 +3,13 @@
 //! One song's sound is in memory at a time. What was heard of it is kept until the next song was asked about, for
 //! the control with shuffled sound.
 
+use super::advisor::{Advisor, Answered, Progress, Question, Settings};
 use super::bootstrap::SongResamples;
 use super::judges::{NormsSource, RuleJudge, mean_of_others};
 use super::meter::{MeterError, mean_error, meter_figures};
 use super::report::{Controls, LeftOut, Report};
 use super::score::{Judged, calibration_bins, coverage_curve, score};
-use super::{Advisor, Answered, Progress, Question, Settings};
+
 use crate::oracle::Posterior;
 use crate::protocol::SongAudio;
 use crate::protocol::{

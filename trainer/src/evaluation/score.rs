@@ -4,7 +4,7 @@ use super::bootstrap::{Interval, SongResamples, percentiles};
 use crate::protocol::Category;
 use crate::protocol::Sample;
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
-use mixing_buddy_core::stem::Stem;
+use mixing_buddy_core::stem::{PerTarget, Stem};
 use serde::Serialize;
 
 /// Accuracy that `coverage_at_90` asks for.
@@ -14,7 +14,7 @@ pub const CALIBRATION_BINS: usize = 10;
 /// Points kept of an accuracy-coverage curve.
 const CURVE_POINTS: usize = 200;
 
-/// A sample and what was said to it.
+/// A sample and the answer to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// Number of the song, for the bootstrap.
@@ -25,7 +25,7 @@ pub struct Judged {
     pub category: Category,
     /// By how much, in dB.
     pub gain_db: f64,
-    /// What was said; none where it could not be read.
+    /// The answer; none where it could not be read.
     pub answer: Option<BestAnswer>,
     /// How sure the answer is, 0 to 1.
     pub confidence: f64,
@@ -48,7 +48,7 @@ impl Judged {
         self.answer.is_some_and(|answer| answer.stem == Some(self.target))
     }
 
-    /// Right stem and direction, or "no error" said of a balanced mix.
+    /// Right stem and direction, or "no error" for a balanced mix.
     pub fn is_right(&self) -> bool {
         let Some(answer) = self.answer else { return false };
         match self.category.direction() {
@@ -59,9 +59,9 @@ impl Judged {
 
     /// Right stem, opposite direction.
     pub fn is_wrong_direction(&self) -> bool {
-        let said = self.answer.and_then(|answer| answer.verdict.direction());
-        match (self.category.direction(), said) {
-            (Some(truth), Some(said)) => self.names_target() && said != truth,
+        let answered = self.answer.and_then(|answer| answer.verdict.direction());
+        match (self.category.direction(), answered) {
+            (Some(truth), Some(answered)) => self.names_target() && answered != truth,
             _ => false,
         }
     }
@@ -71,24 +71,22 @@ impl Judged {
     }
 
     fn band_is_right(&self) -> bool {
-        let very = |verdict| matches!(verdict, Verdict::VeryQuiet | Verdict::VeryLoud);
-        self.answer.is_some_and(|answer| {
-            very(answer.verdict) == matches!(self.category, Category::VeryQuiet | Category::VeryLoud)
-        })
+        let is_very = |verdict| Category::of_verdict(verdict).is_some_and(Category::is_very);
+        self.answer.is_some_and(|answer| is_very(answer.verdict) == self.category.is_very())
     }
 }
 
-/// A millionth is as fine as confidences are told apart: the last bits of a sum must not break ties.
+/// Confidences closer than a millionth are equal: the last bits of a sum must not break ties.
 fn rounded(confidence: f64) -> f64 {
     (confidence * 1e6).round() / 1e6
 }
 
-/// Whether an answer can be acted upon: a stem of the three and a gain against the direction with an error, neither
-/// without one, and never an abstention.
+/// Whether an answer can be acted upon: with an error it names a target and a gain against its direction, without one
+/// neither, and it is never an abstention.
 pub fn is_well_formed(answer: &BestAnswer) -> bool {
     match answer.verdict.direction() {
         Some(direction) => {
-            answer.stem.is_some_and(|stem| stem != Stem::Other)
+            answer.stem.is_some_and(Stem::is_target)
                 && answer
                     .gain_db
                     .is_some_and(|gain_db| gain_db.is_finite() && gain_db * direction.sign() < 0.0)
@@ -120,9 +118,9 @@ macro_rules! figures {
             pub samples: usize,
             $($(#[$doc])* pub $name: Figure,)+
             /// Right stem and direction, by category.
-            pub joint_by_category: [Figure; 5],
-            /// Right stem and direction, by target (vocals, drums, bass).
-            pub joint_by_stem: [Figure; 3],
+            pub joint_by_category: [Figure; Category::COUNT],
+            /// Right stem and direction, by target.
+            pub joint_by_stem: [Figure; Stem::TARGET_COUNT],
         }
 
         impl Figures {
@@ -135,8 +133,8 @@ macro_rules! figures {
         #[derive(Clone, Copy, Debug, Default)]
         struct Values {
             $($name: Option<f64>,)+
-            joint_by_category: [Option<f64>; 5],
-            joint_by_stem: [Option<f64>; 3],
+            joint_by_category: [Option<f64>; Category::COUNT],
+            joint_by_stem: [Option<f64>; Stem::TARGET_COUNT],
         }
 
         fn with_intervals(samples: usize, plain: &Values, drawn: &[Values]) -> Figures {
@@ -155,13 +153,14 @@ macro_rules! figures {
 }
 
 figures! {
-    /// Right stem and right direction, or "no error" said of a balanced mix.
+    /// Right stem and right direction, or "no error" for a balanced mix.
     joint,
-    /// Balanced mixes of which "no error" was said.
+    /// Balanced mixes that were answered with "no error".
     balanced_left_alone,
     /// Flawed samples whose right stem is named in the opposite direction.
     wrong_direction,
-    /// Mean distance in dB of the gain said and the gain that mends, where stem and direction are right.
+    /// Mean distance in dB between the gain of the answer and the one that corrects the mix, where stem and direction are
+    /// right.
     gain_mae_db,
     /// Largest share of samples, most confident first, whose running accuracy is at least 0.90.
     coverage_at_90,
@@ -169,11 +168,11 @@ figures! {
     ece,
     /// Answers that can be read and acted upon.
     parse_rate,
-    /// Of the mixes said to be flawed, those that are.
+    /// Of the mixes called flawed, those that are.
     error_precision,
-    /// Of the flawed mixes, those said to be.
+    /// Of the flawed mixes, those called flawed.
     error_recall,
-    /// Where stem and direction are right: 3 to 6 dB told from 6 to 12 dB.
+    /// Where stem and direction are right: whether 3 to 6 dB and 6 to 12 dB are told apart.
     magnitude_band_right,
 }
 
@@ -203,13 +202,13 @@ impl Ratio {
     }
 }
 
-/// All figures at once, of samples sorted by falling confidence, each song counting as often as it was drawn.
+/// All figures at once, of samples sorted by falling confidence. Each song counts as often as it was drawn.
 fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
     let one = |condition: bool| f64::from(u8::from(condition));
     let [mut joint, mut balanced, mut wrong, mut gain, mut parsed] = [Ratio::default(); 5];
     let [mut precision, mut recall, mut band] = [Ratio::default(); 3];
-    let mut by_category = [Ratio::default(); 5];
-    let mut by_stem = [Ratio::default(); 3];
+    let mut by_category = [Ratio::default(); Category::COUNT];
+    let mut by_stem = PerTarget::<Ratio>::default();
     for sample in sorted {
         let weight = weights[sample.song];
         if weight == 0.0 {
@@ -219,8 +218,8 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
         let flawed = sample.category != Category::NoError;
         joint.add(weight, one(right));
         parsed.add(weight, one(sample.answer.is_some()));
-        by_category[sample.category as usize].add(weight, one(right));
-        by_stem[sample.target.index()].add(weight, one(right));
+        by_category[sample.category.index()].add(weight, one(right));
+        by_stem[sample.target].add(weight, one(right));
         if sample.flags() {
             precision.add(weight, one(flawed));
         }
@@ -228,8 +227,8 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
             wrong.add(weight, one(sample.is_wrong_direction()));
             recall.add(weight, one(sample.flags()));
             if right {
-                let said = sample.answer.and_then(|answer| answer.gain_db).map_or(0.0, f64::from);
-                gain.add(weight, (said + sample.gain_db).abs());
+                let correction_db = sample.answer.and_then(|answer| answer.gain_db).map_or(0.0, f64::from);
+                gain.add(weight, (correction_db + sample.gain_db).abs());
                 band.add(weight, one(sample.band_is_right()));
             }
         } else {
@@ -248,7 +247,7 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
         error_recall: recall.value(),
         magnitude_band_right: band.value(),
         joint_by_category: by_category.map(Ratio::value),
-        joint_by_stem: by_stem.map(Ratio::value),
+        joint_by_stem: by_stem.map(Ratio::value).into_array(),
     }
 }
 

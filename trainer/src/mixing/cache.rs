@@ -1,11 +1,12 @@
 //! Feature maps of songs on disk: the cross-spectra of all stem pairs, so that any gains are exact.
 //!
-//! Power in mel bands is linear in cross-spectra: `|Σ gᵢ Xᵢ|² = Σ gᵢ² |Xᵢ|² + 2 Σ gᵢ gⱼ Re XᵢXⱼ*`. A file holds,
+//! Power in bands is linear in cross-spectra: `|Σ gᵢ Xᵢ|² = Σ gᵢ² |Xᵢ|² + 2 Σ gᵢ gⱼ Re XᵢXⱼ*`. A file holds,
 //! for each window, one map for each pair of the stems present, in the encoder's patch layout
 //! (`[frames, (mid, side), bands]`), as f16. Files are memory-mapped.
 
 use crate::files;
 use crate::hash::fnv1a;
+use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -20,15 +21,15 @@ use std::path::{Path, PathBuf};
 pub const EXTENSION: &str = "maps";
 const MAGIC: &[u8; 8] = b"MBMAPS01";
 
-/// What is known of a song's maps, kept at the head of the file.
+/// What a song's map file states of itself, at its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MapHeader {
     /// Song's folder name.
     pub song: String,
-    /// Source of the corpus: `real`, `midi`, `voice`, `slakh`, ….
-    pub source: String,
-    /// Split: `train`, `calib`, `test`, ….
-    pub split: String,
+    /// Where the song comes from.
+    pub source: SourceKind,
+    /// What the song may be used for.
+    pub split: Split,
     /// Feature settings of the maps.
     pub features: FeatureSettings,
     /// Stems present, in array order.
@@ -39,14 +40,14 @@ pub struct MapHeader {
     pub windows: Vec<WindowHeader>,
 }
 
-/// What is known of one window.
+/// What is stated of one window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WindowHeader {
     /// Where it starts in the song, in seconds.
     pub start_s: f64,
-    /// Variant: 0 is the song as it is, others are shifted in pitch and tempo.
+    /// Variant: 0 is the song itself, others are shifted in pitch and tempo.
     pub variant: usize,
-    /// Power of each stem present, relative to the window's mean (1.0 a cell).
+    /// Power of each stem present, relative to the window's mean (1.0 per cell).
     pub power: Vec<f32>,
     /// Whether each stem present is active: see [`crate::mixing::prepare`].
     pub active: Vec<bool>,
@@ -58,17 +59,17 @@ impl MapHeader {
         self.frames * 2 * self.features.bands
     }
 
-    /// Number of maps a window: pairs of stems present.
+    /// Number of maps per window: pairs of stems present.
     pub fn pairs(&self) -> usize {
         self.stems.len() * (self.stems.len() + 1) / 2
     }
 
     /// Whether the song may train the encoder.
     pub fn is_for_training(&self) -> bool {
-        self.split == "train"
+        self.split == Split::Train
     }
 
-    /// Whether the encoder never hears the song, so that the advisor may learn from it how an encoder errs.
+    /// Whether the advisor learns from the song how an encoder errs. The encoder does not learn from it.
     pub fn is_for_tuning(&self) -> bool {
         self.is_held_out() && self.name_bits().is_multiple_of(2)
     }
@@ -79,12 +80,12 @@ impl MapHeader {
     }
 
     fn is_held_out(&self) -> bool {
-        self.split == "calib" && self.source != "voice"
+        self.split == Split::Calib && self.source != SourceKind::Voice
     }
 
     /// Which of two halves a song belongs to must not depend on what else is there: it follows from its name.
     fn name_bits(&self) -> u64 {
-        // The lowest bit of FNV-1a is the parity of its bytes: a higher one is as good as drawn.
+        // The lowest bit of FNV-1a is the parity of its bytes; a higher one is as good as random.
         fnv1a(self.song.bytes()) >> 32
     }
 
@@ -99,9 +100,15 @@ pub fn pairs_of(count: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..count).flat_map(move |i| (i..count).map(move |j| (i, j)))
 }
 
+/// Position of pair `(i, j)`, `i <= j`, in file order.
+pub fn pair_index(count: usize, i: usize, j: usize) -> usize {
+    // Rows before i hold count, count - 1, … pairs.
+    i * (2 * count - i + 1) / 2 + j - i
+}
+
 /// One song's maps.
 pub struct SongMaps {
-    /// What the file says of itself.
+    /// What the file states of itself.
     pub header: MapHeader,
     map: Mmap,
     payload: usize,
@@ -111,10 +118,10 @@ impl SongMaps {
     /// Maps a file into memory.
     ///
     /// # Errors
-    /// When it is no map file, of another version, or cut off.
+    /// When it is not a map file, of another version, or cut off.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
-        // SAFETY: cache files are written beside and renamed, never changed in place while they are mapped.
+        // SAFETY: cache files are written next to their place and renamed, never changed while they are mapped.
         let map =
             unsafe { Mmap::map(&file) }.with_context(|| format!("{} cannot be read", path.display()))?;
         ensure!(
@@ -146,7 +153,7 @@ impl SongMaps {
     }
 }
 
-/// Writes a map file: beside, then renamed.
+/// Writes a map file next to its place, and renames it.
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written.
@@ -193,5 +200,20 @@ impl MapCache {
         }
         ensure!(!songs.is_empty(), "{} holds no feature maps of the songs asked for", dir.display());
         Ok(MapCache { songs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pair_index, pairs_of};
+    use mixing_buddy_core::Stem;
+
+    #[test]
+    fn pair_index_is_file_order() {
+        for count in 1..=Stem::ALL.len() {
+            for (at, (i, j)) in pairs_of(count).enumerate() {
+                assert_eq!(pair_index(count, i, j), at, "{count} stems, pair {i} {j}");
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Computes a corpus's feature maps once, with the same features that the plugin uses.
 
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
-use crate::collections::sources::SongSource;
+use crate::collections::songs::SongTracks;
+use crate::collections::{ReadOptions, SongReader};
 use crate::progress::progress;
+use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, anyhow, ensure};
 use half::f16;
-use mixing_buddy_core::audio::{StereoPcm, decode_track_at_rate, resample};
+use mixing_buddy_core::audio::{StereoPcm, resample};
 use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings};
 use mixing_buddy_core::{CancelFlag, Stem};
 use rand::{Rng, SeedableRng};
@@ -43,7 +45,7 @@ const PRESENT_REST_DB: f32 = -35.0;
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn prepare(songs: &[SongSource], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
+pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     let bar = progress("features", songs.len(), 0);
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -76,30 +78,19 @@ pub fn prepare(songs: &[SongSource], out: &Path, options: &PrepareOptions) -> Re
     Ok((done.into_inner(), failures))
 }
 
-/// A song's stems at the rate of the features, files of one class added up, all of one length.
-fn decode(song: &SongSource, rate_hz: u32) -> Result<Vec<(Stem, StereoPcm)>> {
-    let cancel = CancelFlag::new();
-    let mut stems: Vec<(Stem, StereoPcm)> = Vec::new();
-    for stem in Stem::ALL {
-        let mut sum: Option<StereoPcm> = None;
-        for file in &song.stems[stem] {
-            let pcm = decode_track_at_rate(&file.path, file.track, rate_hz, &cancel)?;
-            pcm.check_finite().with_context(|| file.path.display().to_string())?;
-            match &mut sum {
-                Some(sum) => sum.add(&pcm)?,
-                none => *none = Some(pcm),
-            }
-        }
-        stems.extend(sum.map(|pcm| (stem, pcm)));
-    }
-    ensure!(!stems.is_empty(), "it has no stem that can be read");
-    let length = stems.iter().map(|(_, pcm)| pcm.len()).max().unwrap_or(0);
-    stems.iter_mut().for_each(|(_, pcm)| pcm.pad_to(length));
-    Ok(stems)
+/// A song's stems at the rate of the features, files of one class added up, all of one length: those that end early are
+/// padded with silence, however early.
+fn decode(song: &SongTracks, rate_hz: u32) -> Result<Vec<(Stem, StereoPcm)>> {
+    let has_files = song.stems.iter().any(|(_, tracks)| !tracks.is_empty());
+    ensure!(has_files, "it has no stem that can be read");
+    let options =
+        ReadOptions { padding_limit_s: f64::INFINITY, ..ReadOptions::at(rate_hz, &CancelFlag::new()) };
+    let mut stems = SongReader::open_tracks(&song.stems, &options)?.read_to_end()?;
+    Ok(Stem::ALL.into_iter().filter_map(|stem| Some((stem, stems[stem].take()?))).collect())
 }
 
 fn prepare_song(
-    song: &SongSource,
+    song: &SongTracks,
     out: &Path,
     options: &PrepareOptions,
     extractor: &mut FeatureExtractor,
@@ -119,11 +110,12 @@ fn prepare_song(
         windows: Vec::new(),
         source: song.source.clone(),
     };
-    let extra = if matches!(header.source.as_str(), "real" | "voice") && header.split == "train" {
-        options.variants
-    } else {
-        0
-    };
+    let extra =
+        if matches!(header.source, SourceKind::Real | SourceKind::Voice) && header.split == Split::Train {
+            options.variants
+        } else {
+            0
+        };
     let (file, middle) = (song.file.as_bytes(), song.file.len() / 2);
     let mut rng = ChaCha8Rng::seed_from_u64(
         options.seed ^ file.len() as u64 ^ u64::from(file.get(middle).copied().unwrap_or(0)) << 8,

@@ -1,4 +1,4 @@
-//! The exact table of stem levels, for those who have it: read by the trainer, never shipped.
+//! The exact table of stem levels: read by those who have it, never shipped.
 
 use super::density::{BalanceDensity, PreparedKernels};
 use crate::protocol::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS, Split};
@@ -12,9 +12,9 @@ use std::path::Path;
 /// One 10 s chunk of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LevelRow {
-    /// Which part of the collection.
+    /// Which part of the collection: train or test.
     pub split: Split,
-    /// Number of the song, as text.
+    /// The song, a number in the published table.
     pub song: String,
     /// Where the chunk begins in its song.
     pub start_s: f64,
@@ -26,48 +26,54 @@ pub struct LevelRow {
 
 impl LevelRow {
     /// Reads a table with the columns `split`, `song`, `start_s`, `mixture_rms_dbfs`, `vocals_rms_dbfs`, ….
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Format`], with the line, when a column or a field is
+    /// missing, a level is not a number, or a split is neither `train` nor `test`.
     pub fn read_csv(path: &Path) -> Result<Vec<LevelRow>> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        let fault =
-            |line: usize, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
-        let mut lines = text.lines().enumerate();
-        let (_, header) = lines.next().ok_or_else(|| fault(1, "the table is empty"))?;
-        let columns: Vec<&str> = header.split(',').map(str::trim).collect();
+        let file = std::fs::File::open(path).map_err(Error::io(path))?;
+        let fault = |line: u64, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
+        let broken = |cause: csv::Error| Error::Format(format!("{}: {cause}", path.display()));
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+        let header = reader.headers().map_err(broken)?.clone();
+        if header.is_empty() {
+            return Err(fault(1, "the table is empty"));
+        }
         let column = |name: &str| {
-            columns
-                .iter()
-                .position(|column| *column == name)
-                .ok_or_else(|| fault(1, &format!("there is no column '{name}'")))
+            let position = header.iter().position(|column| column == name);
+            position.ok_or_else(|| fault(1, &format!("there is no column '{name}'")))
         };
         let (split, song) = (column("split")?, column("song")?);
         let (start, mixture) = (column("start_s")?, column("mixture_rms_dbfs")?);
-        let mut stems = [0; 4];
+        let mut stems = PerStem::<usize>::default();
         for stem in Stem::ALL {
-            stems[stem.index()] = column(&format!("{stem}_rms_dbfs"))?;
+            stems[stem] = column(&format!("{stem}_rms_dbfs"))?;
         }
         let mut rows = Vec::new();
-        for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-            let field = |column: usize| {
-                fields.get(column).copied().ok_or_else(|| fault(index + 1, "a field is missing"))
-            };
+        for record in reader.records() {
+            let record = record.map_err(broken)?;
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
+            let line = record.position().map_or(0, csv::Position::line);
+            let field = |column: usize| record.get(column).ok_or_else(|| fault(line, "a field is missing"));
             let number = |column: usize| {
-                field(column)?.parse::<f64>().map_err(|_| fault(index + 1, "a level is no number"))
+                field(column)?.parse::<f64>().map_err(|_| fault(line, "a level is not a number"))
             };
-            let mut levels = [0.0; 4];
-            for (level, column) in levels.iter_mut().zip(stems) {
-                *level = number(column)?;
+            let mut stems_dbfs = PerStem::<f64>::default();
+            for (stem, column) in stems.iter() {
+                stems_dbfs[stem] = number(*column)?;
+            }
+            let split = Split::from(field(split)?.to_string());
+            if !matches!(split, Split::Train | Split::Test) {
+                return Err(fault(line, "the split is neither train nor test"));
             }
             rows.push(LevelRow {
-                split: match field(split)? {
-                    "train" => Split::Train,
-                    "test" => Split::Test,
-                    _ => return Err(fault(index + 1, "the split is neither train nor test")),
-                },
+                split,
                 song: field(song)?.to_string(),
                 start_s: number(start)?,
                 mixture_dbfs: number(mixture)?,
-                stems_dbfs: PerStem::from_array(levels),
+                stems_dbfs,
             });
         }
         Ok(rows)
@@ -121,7 +127,7 @@ impl ChunkNorms {
         &self.balances_db
     }
 
-    /// Weight of each chunk: they sum to 1, and so does each song's part of it times the number of songs.
+    /// Weight of each chunk. All sum to 1; those of one song sum to 1 over the number of songs.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
@@ -131,9 +137,48 @@ impl ChunkNorms {
         self.songs
     }
 
-    /// The kernel density of these chunks through a meter with an error of `extra_sd_db` a stem.
+    /// The kernel density of these chunks through a meter with an error of `extra_sd_db` per stem.
     pub fn density(&self, extra_sd_db: Balance) -> BalanceDensity {
         let sd_db = extra_sd_db.map(|sd| (KERNEL_BANDWIDTH_DB * KERNEL_BANDWIDTH_DB + sd * sd).sqrt());
         BalanceDensity::Chunks(PreparedKernels::new(&self.balances_db, &self.weights, sd_db))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "song,split,start_s,mixture_rms_dbfs,vocals_rms_dbfs,drums_rms_dbfs,bass_rms_dbfs,other_rms_dbfs";
+
+    fn read(text: &str) -> Result<Vec<LevelRow>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("levels.csv");
+        std::fs::write(&path, text).unwrap();
+        LevelRow::read_csv(&path)
+    }
+
+    #[test]
+    fn rows_are_read_by_the_names_of_their_columns() {
+        let rows =
+            read(&format!("{HEADER}\n7, test ,10.0,-15,-20,-21,-22,-23\n\n8,train,0,-1,-2,-3,-4,-5\n"))
+                .unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].song.as_str(), &rows[0].split, rows[0].start_s), ("7", &Split::Test, 10.0));
+        assert_eq!(rows[0].stems_dbfs.to_array(), [-20.0, -21.0, -22.0, -23.0]);
+    }
+
+    #[test]
+    fn faults_are_named_with_their_line() {
+        for (text, words) in [
+            (String::new(), "line 1: the table is empty"),
+            (HEADER.replace("bass_rms_dbfs", "bass"), "line 1: there is no column 'bass_rms_dbfs'"),
+            (format!("{HEADER}\n7,train,0,-1"), "line 2: a field is missing"),
+            (format!("{HEADER}\n\n7,train,0,-1,-2,-3,loud,-5"), "line 3: a level is not a number"),
+            (format!("{HEADER}\n7,valid,0,-1,-2,-3,-4,-5"), "line 2: the split is neither train nor test"),
+        ] {
+            let sentence = read(&text).unwrap_err().to_string();
+            assert!(sentence.contains("levels.csv") && sentence.contains(words), "{sentence}");
+        }
     }
 }

@@ -1,23 +1,26 @@
-//! How usual a balance is: a density over stem-minus-rest levels, prepared for many questions.
+//! How usual a balance is: a density over stem-minus-rest levels, prepared for many evaluations.
 
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::norms::matrix::{self, Matrix};
 use mixing_buddy_core::norms::{Balance, NormsSummary};
 use std::f64::consts::{LN_2, LOG2_E, TAU};
 
-/// Extra standard deviation that takes a level out of the judgement, for a stem that is absent or not measured.
+/// Extra standard deviation that removes a level from the judgement, for a stem that is absent or not measured: far
+/// beyond any level.
 pub const UNKNOWN_SD_DB: f64 = 1000.0;
 
-/// Smallest density told apart from none, so that its logarithm stays finite.
+/// Smallest density that is distinguished from zero, so that its logarithm stays finite.
 const SMALLEST_DENSITY: f64 = 1e-300;
 
 /// A density over the stem-minus-rest levels (dB) of vocals, drums and bass.
 ///
-/// Made by [`BalanceDensity::of_norms`], [`ChunkNorms::density`](super::ChunkNorms::density) or [`BalanceDensity::reference`], each of which takes the meter's error into account once.
+/// Made by [`BalanceDensity::of_norms`], [`ChunkNorms::density`](super::ChunkNorms::density) or
+/// [`BalanceDensity::reference`]. Each of them takes the meter's error into account once.
 #[derive(Clone, Debug)]
 pub enum BalanceDensity {
-    /// Norms as the shipped summary has them: a mixture of full-covariance Gaussians.
+    /// The norms of the shipped summary: a mixture of full-covariance Gaussians.
     Mixture(PreparedMixture),
-    /// Norms as the exact table has them: a weighted Gaussian kernel on each chunk.
+    /// The norms of the exact table: a weighted Gaussian kernel on each chunk.
     Chunks(PreparedKernels),
     /// A reference balance and how well it is known.
     Reference {
@@ -29,7 +32,7 @@ pub enum BalanceDensity {
 }
 
 impl BalanceDensity {
-    /// The density of the norms with their kernel and a meter's error of `extra_sd_db` a stem added.
+    /// The density of the norms, with their kernel and a meter's error of `extra_sd_db` per stem added.
     pub fn of_norms(norms: &NormsSummary, extra_sd_db: Balance) -> BalanceDensity {
         let kernel = norms.kernel_bandwidth_db * norms.kernel_bandwidth_db;
         let prepared = PreparedMixture::new(norms.components.iter().map(|component| {
@@ -41,7 +44,7 @@ impl BalanceDensity {
         BalanceDensity::Mixture(prepared.expect("a positive definite covariance"))
     }
 
-    /// The balance that a reference track or a pinned moment asks for, known to `sd_db` (all errors in one).
+    /// The balance of a reference, known to `sd_db` (all errors in one).
     pub fn reference(mean_db: Balance, sd_db: Balance) -> BalanceDensity {
         BalanceDensity::Reference { mean_db, sd_db }
     }
@@ -58,14 +61,15 @@ impl BalanceDensity {
     /// # Panics
     /// When the two slices differ in length.
     pub fn log_densities(&self, balances_db: &[Balance], results: &mut [f64]) {
-        assert_eq!(balances_db.len(), results.len(), "one result a balance");
+        assert_eq!(balances_db.len(), results.len(), "one result per balance");
         match self {
             BalanceDensity::Mixture(mixture) => mixture.log_densities(balances_db, results),
             BalanceDensity::Chunks(kernels) => kernels.log_densities(balances_db, results),
             BalanceDensity::Reference { mean_db, sd_db } => {
                 let scale: f64 = sd_db.iter().map(|sd| sd.ln() + 0.5 * TAU.ln()).sum();
                 for (balance, result) in balances_db.iter().zip(results) {
-                    let distance: f64 = (0..3).map(|c| ((balance[c] - mean_db[c]) / sd_db[c]).powi(2)).sum();
+                    let distance: f64 =
+                        (0..Stem::TARGET_COUNT).map(|c| ((balance[c] - mean_db[c]) / sd_db[c]).powi(2)).sum();
                     *result = -0.5 * distance - scale;
                 }
             }
@@ -73,7 +77,7 @@ impl BalanceDensity {
     }
 }
 
-/// A mixture of Gaussians with whitening matrices and normalising constants worked out.
+/// A mixture of Gaussians with its whitening matrices and normalising constants precomputed.
 #[derive(Clone, Debug)]
 pub struct PreparedMixture {
     components: Vec<PreparedComponent>,
@@ -95,11 +99,13 @@ impl PreparedMixture {
             .into_iter()
             .map(|(weight, mean_db, covariance)| {
                 let lower = matrix::cholesky(&covariance)?;
-                let log_root_determinant: f64 = (0..3).map(|c| lower[c][c].ln()).sum();
+                let log_root_determinant: f64 = (0..Stem::TARGET_COUNT).map(|c| lower[c][c].ln()).sum();
                 Some(PreparedComponent {
                     mean_db,
                     whitening: matrix::invert_lower(&lower),
-                    log_scale: weight.ln() - log_root_determinant - 1.5 * TAU.ln(),
+                    log_scale: weight.ln()
+                        - log_root_determinant
+                        - 0.5 * Stem::TARGET_COUNT as f64 * TAU.ln(),
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -112,13 +118,11 @@ impl PreparedMixture {
             let mean = &component.mean_db;
             let whitening = &component.whitening;
             for (balance, result) in balances_db.iter().zip(results.iter_mut()) {
-                let x = balance[0] - mean[0];
-                let y = balance[1] - mean[1];
-                let z = balance[2] - mean[2];
-                let a = whitening[0][0] * x;
-                let b = whitening[1][0] * x + whitening[1][1] * y;
-                let c = whitening[2][0] * x + whitening[2][1] * y + whitening[2][2] * z;
-                *result += fast_exp(component.log_scale - 0.5 * (a * a + b * b + c * c));
+                let offset: Balance = std::array::from_fn(|c| balance[c] - mean[c]);
+                // The whitening is a lower triangle.
+                let whitened: Balance =
+                    std::array::from_fn(|row| (0..=row).map(|c| whitening[row][c] * offset[c]).sum());
+                *result += fast_exp(component.log_scale - 0.5 * squared_length(whitened));
             }
         }
         into_logarithms(results);
@@ -159,14 +163,16 @@ impl PreparedKernels {
             .collect();
         for (kernel, log_scale) in self.scaled.iter().zip(&self.log_scales) {
             for (point, result) in points.iter().zip(results.iter_mut()) {
-                let x = point[0] - kernel[0];
-                let y = point[1] - kernel[1];
-                let z = point[2] - kernel[2];
-                *result += fast_exp(log_scale - 0.5 * (x * x + y * y + z * z));
+                let offset: Balance = std::array::from_fn(|c| point[c] - kernel[c]);
+                *result += fast_exp(log_scale - 0.5 * squared_length(offset));
             }
         }
         into_logarithms(results);
     }
+}
+
+fn squared_length(vector: Balance) -> f64 {
+    vector.iter().map(|x| x * x).sum()
 }
 
 fn into_logarithms(densities: &mut [f64]) {
@@ -175,7 +181,7 @@ fn into_logarithms(densities: &mut [f64]) {
     }
 }
 
-/// e^x for x up to about 700 within 1e-12 relative, written so that the compiler can do several at once.
+/// e^x for x up to about 700 within 1e-12 relative, written so that the compiler can vectorise it.
 #[inline(always)]
 fn fast_exp(x: f64) -> f64 {
     /// 1.5 · 2^52: adding it rounds to an integer, which then sits in the low bits.
@@ -221,7 +227,8 @@ mod tests {
     fn one_gaussian_is_the_same_as_mixture_kernel_and_reference() {
         let sd = [2.0, 3.0, 1.5];
         let mean = [-3.0, -5.0, -6.0];
-        let covariance = matrix::add_diagonal(&[[0.0; 3]; 3], sd.map(|sd| sd * sd));
+        let covariance =
+            matrix::add_diagonal(&[[0.0; Stem::TARGET_COUNT]; Stem::TARGET_COUNT], sd.map(|sd| sd * sd));
         let mixture =
             BalanceDensity::Mixture(PreparedMixture::new([(1.0, mean, covariance)]).expect("definite"));
         let kernel = BalanceDensity::Chunks(PreparedKernels::new(&[mean], &[1.0], sd));

@@ -1,6 +1,6 @@
-//! Fits the summary of usual balances that ships, from a table of stem levels: levels only, no audio.
+//! Fits the shipped summary of usual balances to a table of stem levels: levels only, no audio.
 
-use crate::oracle::{ChunkNorms, LevelRow};
+use super::chunks::{ChunkNorms, LevelRow};
 use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::norms::levels::{Balance, all_rest_levels_from_levels};
@@ -19,11 +19,20 @@ pub const COMPONENTS: usize = 24;
 /// Variance in dB² that no component goes under, so that none can sit on a single chunk.
 const VARIANCE_FLOOR_DB2: f64 = 0.5;
 
-/// Rounds of expectation and maximisation.
+/// Most rounds of expectation and maximisation; the fit ends earlier when it no longer improves.
 const ROUNDS: usize = 300;
 
-/// Starts of which the likeliest is kept.
+/// Number of random starts; the fit with the highest likelihood is kept.
 const STARTS: usize = 8;
+
+/// Fewest chunks per Gaussian: with fewer, the fit would come close to a copy of the table, which its licence forbids.
+const CHUNKS_PER_COMPONENT: usize = 16;
+
+/// Weight under which a Gaussian has lost its points.
+const LEAST_MASS: f64 = 1e-6;
+
+/// Gain in mean log-likelihood under which a round no longer improves the fit.
+const LEAST_GAIN: f64 = 1e-7;
 
 const SOURCE: &str = "Unweighted RMS levels of the stems of MUSDB18 in 10 s chunks, published beside the code of \
     MixingBuddy-gain (Vadhulas and Lerch, preprint, November 2025); levels only, no audio. Fitted to the chunks of \
@@ -45,7 +54,7 @@ pub fn summarise(rows: &[LevelRow], components: usize, seed: u64) -> Result<Norm
     let chunks = ChunkNorms::from_rows(rows)?;
     let count = chunks.balances_db().len();
     ensure!(
-        count >= 16 * components,
+        count >= CHUNKS_PER_COMPONENT * components,
         "{count} chunks are too few for {components} Gaussians: that would be a copy, not a summary"
     );
     let mut best: Option<(f64, Vec<Component>)> = None;
@@ -98,7 +107,8 @@ fn fit_mixture(
         .map(|mean_db| Component {
             weight: 1.0 / count as f64,
             mean_db,
-            covariance_db2: covariance.map(|row| row.map(|value| value / (count as f64).powf(2.0 / 3.0))),
+            covariance_db2: covariance
+                .map(|row| row.map(|value| value / (count as f64).powf(2.0 / Stem::TARGET_COUNT as f64))),
         })
         .collect();
     let mut likelihood = f64::NEG_INFINITY;
@@ -109,14 +119,15 @@ fn fit_mixture(
         for (component, share) in mixture.iter_mut().zip(&shares) {
             let mass: f64 = share.iter().sum();
             // A component that lost its points keeps its place with almost no weight.
-            component.weight = mass.max(1e-6);
-            if mass > 1e-6 {
+            component.weight = mass.max(LEAST_MASS);
+            if mass > LEAST_MASS {
                 let (mean_db, covariance) = weighted_moments(points, share);
                 component.mean_db = mean_db;
-                component.covariance_db2 = matrix::add_diagonal(&covariance, [VARIANCE_FLOOR_DB2; 3]);
+                component.covariance_db2 =
+                    matrix::add_diagonal(&covariance, [VARIANCE_FLOOR_DB2; Stem::TARGET_COUNT]);
             }
         }
-        if (likelihood - before).abs() < 1e-7 {
+        if (likelihood - before).abs() < LEAST_GAIN {
             break;
         }
     }
@@ -129,7 +140,8 @@ fn expect(points: &[Balance], weights: &[f64], mixture: &[Component], shares: &m
         let lower =
             matrix::cholesky(&component.covariance_db2).expect("the floor keeps it positive definite");
         let whitening = matrix::invert_lower(&lower);
-        let log_scale = component.weight.ln() - (0..3).map(|c| lower[c][c].ln()).sum::<f64>();
+        let log_scale =
+            component.weight.ln() - (0..Stem::TARGET_COUNT).map(|c| lower[c][c].ln()).sum::<f64>();
         for (point, value) in points.iter().zip(share.iter_mut()) {
             let offset = std::array::from_fn(|c| point[c] - component.mean_db[c]);
             let length: f64 = matrix::apply(&whitening, offset).iter().map(|x| x * x).sum();
@@ -165,7 +177,7 @@ fn spread_out_means(points: &[Balance], weights: &[f64], count: usize, rng: &mut
             .unwrap_or(points.len() - 1);
         let mean = points[chosen];
         for (distance, point) in distances.iter_mut().zip(points) {
-            let square: f64 = (0..3).map(|c| (point[c] - mean[c]).powi(2)).sum();
+            let square: f64 = (0..Stem::TARGET_COUNT).map(|c| (point[c] - mean[c]).powi(2)).sum();
             *distance = if means.is_empty() { square } else { distance.min(square) };
         }
         means.push(mean);
@@ -175,17 +187,17 @@ fn spread_out_means(points: &[Balance], weights: &[f64], count: usize, rng: &mut
 
 fn weighted_moments(points: &[Balance], weights: &[f64]) -> (Balance, Matrix) {
     let total: f64 = weights.iter().sum();
-    let mut mean = [0.0; 3];
+    let mut mean = [0.0; Stem::TARGET_COUNT];
     for (point, weight) in points.iter().zip(weights) {
-        for c in 0..3 {
+        for c in 0..Stem::TARGET_COUNT {
             mean[c] += weight * point[c] / total;
         }
     }
-    let mut covariance = [[0.0; 3]; 3];
+    let mut covariance = [[0.0; Stem::TARGET_COUNT]; Stem::TARGET_COUNT];
     for (point, weight) in points.iter().zip(weights) {
         let offset: Balance = std::array::from_fn(|c| point[c] - mean[c]);
-        for row in 0..3 {
-            for column in 0..3 {
+        for row in 0..Stem::TARGET_COUNT {
+            for column in 0..Stem::TARGET_COUNT {
                 covariance[row][column] += weight * offset[row] * offset[column] / total;
             }
         }
@@ -214,14 +226,14 @@ impl Spread {
 
 /// Mean over songs of two chunks or more of the covariance around the song's mean (divided by n - 1).
 fn within_song_covariance(songs: &BTreeMap<&str, Vec<PerStem<f64>>>) -> Matrix {
-    let mut within = [[0.0; 3]; 3];
+    let mut within = [[0.0; Stem::TARGET_COUNT]; Stem::TARGET_COUNT];
     let several: Vec<_> = songs.values().filter(|chunks| chunks.len() > 1).collect();
     for chunks in &several {
         let points: Vec<Balance> = chunks.iter().map(|c| c.targets().into_array()).collect();
         let (_, covariance) = weighted_moments(&points, &vec![1.0; points.len()]);
         let unbiased = points.len() as f64 / (points.len() - 1) as f64;
-        for row in 0..3 {
-            for column in 0..3 {
+        for row in 0..Stem::TARGET_COUNT {
+            for column in 0..Stem::TARGET_COUNT {
                 within[row][column] += covariance[row][column] * unbiased / several.len() as f64;
             }
         }

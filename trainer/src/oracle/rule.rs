@@ -1,7 +1,7 @@
-//! The rule of perfect ears: which stem is off, given the levels of all four and how usual balances are.
+//! The oracle's rule: which stem is off, given the exact levels of all stems and how usual balances are.
 //!
-//! For every stem that may be blamed and every gain it may have been given, the rule undoes the gain and asks the
-//! density how usual the balance then is. With exact levels and the norms of released songs this is `joint_bound`.
+//! For every target and every gain that it may have been given, the rule undoes the gain and asks the density how usual
+//! the balance then is. With exact levels and the norms of released songs, its score is the bound, `joint_bound`.
 
 use super::density::BalanceDensity;
 use crate::protocol::Category;
@@ -13,15 +13,13 @@ use mixing_buddy_core::{BestAnswer, Direction, GainStep, PerDirection, PerStem, 
 const STEPS: usize = GainStep::COUNT;
 /// Number of errors that are tried: each target in each direction and size.
 const ERRORS: usize = Stem::TARGET_COUNT * Direction::COUNT * STEPS;
-/// Prior of each category.
-const CATEGORY_PRIOR: f64 = 0.2;
 
 /// Prior of a step: uniform in each category's range, the ends weighing half (trapezoidal rule).
 fn step_prior(step: GainStep) -> f64 {
     let part = |first: GainStep, last: GainStep| {
         let ends = if step == first || step == last { 0.5 } else { 1.0 };
         let steps = (last.index() - first.index()) as f64;
-        if (first..=last).contains(&step) { ends * CATEGORY_PRIOR / steps } else { 0.0 }
+        if (first..=last).contains(&step) { ends * Category::PRIOR / steps } else { 0.0 }
     };
     part(GainStep::FIRST, GainStep::VERY) + part(GainStep::VERY, GainStep::LAST)
 }
@@ -82,9 +80,9 @@ impl Rule {
         &self.density
     }
 
-    /// Weighs every stem and gain for a mix of these relative stem levels in dB.
+    /// Weighs every target and gain for a mix of these relative stem levels in dB.
     ///
-    /// It does not depend on the anchor, so one call serves every question about the same mix.
+    /// The result does not depend on the anchor, so one call serves every question about the same mix.
     pub fn hypotheses(&self, levels_db: &PerStem<f64>) -> Hypotheses {
         let loudest = levels_db.to_array().into_iter().fold(f64::NEG_INFINITY, f64::max);
         let powers = levels_db.map(|level| {
@@ -107,7 +105,7 @@ impl Rule {
         balances[ERRORS] = balance_of_powers(&powers);
         let mut log_densities = [0.0; ERRORS + 1];
         self.density.log_densities(&balances, &mut log_densities);
-        let none = log_densities[ERRORS] + CATEGORY_PRIOR.ln();
+        let none = log_densities[ERRORS] + Category::PRIOR.ln();
         let mut cells = log_densities.chunks_exact(STEPS);
         let errors = PerTarget::from_fn(|_| {
             PerDirection::from_fn(|_| {
@@ -193,10 +191,10 @@ impl Posterior {
         self.steps(stem, direction).iter().sum()
     }
 
-    /// The same evidence under another prior of "nothing is wrong" than the protocol's 0.2.
+    /// The same evidence under another prior of "nothing is wrong" than the protocol's ([`Category::PRIOR`]).
     pub fn with_balanced_prior(mut self, prior: f64) -> Self {
-        let factor = prior / CATEGORY_PRIOR;
-        let rest = (1.0 - prior) / (1.0 - CATEGORY_PRIOR);
+        let factor = prior / Category::PRIOR;
+        let rest = (1.0 - prior) / (1.0 - Category::PRIOR);
         let total = self.none * factor + (1.0 - self.none) * rest;
         if total > 0.0 {
             self.none *= factor / total;
@@ -205,21 +203,20 @@ impl Posterior {
         self
     }
 
-    /// Probability of each of the five categories, whichever stem it is; 6 dB belongs to the very ones.
+    /// Probability of a category, whichever stem it is; 6 dB belongs to the very ones.
     pub fn of_category(&self, category: Category) -> f64 {
         let Some(direction) = category.direction() else { return self.none };
-        let very = matches!(category, Category::VeryQuiet | Category::VeryLoud);
         Stem::TARGETS
             .into_iter()
             .map(|stem| {
                 let (small, large) = self.steps(stem, direction).split_at(GainStep::VERY.index());
-                if very { large.iter().sum::<f64>() } else { small.iter().sum() }
+                if category.is_very() { large.iter().sum::<f64>() } else { small.iter().sum() }
             })
             .sum()
     }
 
-    /// Mean and standard deviation of the mending gain in dB, given that this stem is off in this direction.
-    pub fn mending_gain_db(&self, stem: Stem, direction: Direction) -> (f64, f64) {
+    /// Mean and standard deviation of the gain in dB that corrects the mix, given that this stem is off in this direction.
+    pub fn correction_db(&self, stem: Stem, direction: Direction) -> (f64, f64) {
         let steps = self.steps(stem, direction);
         let total: f64 = steps.iter().sum();
         if total <= 0.0 {
@@ -241,7 +238,7 @@ impl Posterior {
             for direction in Direction::ALL {
                 let probability = self.of_error(stem, direction);
                 if probability > answer.probability {
-                    let (gain_db, gain_db_sd) = self.mending_gain_db(stem, direction);
+                    let (gain_db, gain_db_sd) = self.correction_db(stem, direction);
                     answer = RuleAnswer { error: Some((stem, direction)), probability, gain_db, gain_db_sd };
                 }
             }
@@ -254,21 +251,21 @@ impl Posterior {
     }
 }
 
-/// What the rule says is wrong with a mix.
+/// The rule's answer: what is wrong with a mix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RuleAnswer {
     /// Stem and direction, none where nothing is wrong.
     pub error: Option<(Stem, Direction)>,
-    /// How probable the rule holds its answer to be.
+    /// Probability of the answer, by the rule.
     pub probability: f64,
-    /// The gain in dB that mends the mix; 0 where nothing is wrong.
+    /// The gain in dB that corrects the mix; 0 where nothing is wrong.
     pub gain_db: f64,
     /// Standard deviation of `gain_db`.
     pub gain_db_sd: f64,
 }
 
 impl RuleAnswer {
-    /// The same as the plain answer that callers get.
+    /// The same as the answer that callers get.
     pub fn to_best(self) -> BestAnswer {
         match self.error {
             None => BestAnswer { verdict: Verdict::NoError, stem: None, gain_db: None },

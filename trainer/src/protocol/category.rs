@@ -1,9 +1,10 @@
 //! The five kinds of mixes of the published protocol.
 
+use mixing_buddy_core::advice::Verdict;
 use mixing_buddy_core::{Direction, GainStep};
 use serde::{Deserialize, Serialize};
 
-/// One of the five kinds of mixes in the published protocol; each has 20 % of the prior.
+/// One of the five kinds of mixes in the published protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
@@ -20,9 +21,36 @@ pub enum Category {
 }
 
 impl Category {
-    /// All five, from very quiet to very loud.
-    pub const ALL: [Category; 5] =
+    /// Number of categories.
+    pub const COUNT: usize = 5;
+
+    /// All categories, from very quiet to very loud.
+    pub const ALL: [Category; Self::COUNT] =
         [Category::VeryQuiet, Category::Quiet, Category::NoError, Category::Loud, Category::VeryLoud];
+
+    /// Prior probability of each category in the published protocol.
+    pub const PRIOR: f64 = 1.0 / Self::COUNT as f64;
+
+    /// Position in arrays that hold one value per category.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The verdict that is right for a mix of this category.
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Category::VeryQuiet => Verdict::VeryQuiet,
+            Category::Quiet => Verdict::Quiet,
+            Category::NoError => Verdict::NoError,
+            Category::Loud => Verdict::Loud,
+            Category::VeryLoud => Verdict::VeryLoud,
+        }
+    }
+
+    /// The category that a verdict names; none for abstentions and silence.
+    pub fn of_verdict(verdict: Verdict) -> Option<Self> {
+        Category::ALL.into_iter().find(|category| category.verdict() == verdict)
+    }
 
     /// Injected gain in dB, lowest and highest; none for a balanced mix.
     pub const fn gain_range_db(self) -> Option<(f64, f64)> {
@@ -38,23 +66,39 @@ impl Category {
         }
     }
 
-    /// Which way the stem is off; none for a balanced mix.
-    pub const fn direction(self) -> Option<Direction> {
-        match self {
-            Category::VeryQuiet | Category::Quiet => Some(Direction::Quiet),
-            Category::NoError => None,
-            Category::Loud | Category::VeryLoud => Some(Direction::Loud),
-        }
+    /// In which direction the stem is off; none for a balanced mix.
+    pub fn direction(self) -> Option<Direction> {
+        self.verdict().direction()
     }
 
-    /// Name as in JSON.
+    /// Whether the stem is off by [`GainStep::VERY_DB`] or more.
+    pub const fn is_very(self) -> bool {
+        matches!(self, Category::VeryQuiet | Category::VeryLoud)
+    }
+
+    /// Name as in JSON: that of the verdict.
     pub const fn name(self) -> &'static str {
-        match self {
-            Category::VeryQuiet => "very_quiet",
-            Category::Quiet => "quiet",
-            Category::NoError => "no_error",
-            Category::Loud => "loud",
-            Category::VeryLoud => "very_loud",
+        self.verdict().name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_are_the_verdicts_of_their_gains() {
+        for (index, category) in Category::ALL.into_iter().enumerate() {
+            assert_eq!(category.index(), index);
+            assert_eq!(Category::of_verdict(category.verdict()), Some(category));
+            assert_eq!(serde_json::to_value(category).unwrap(), category.name());
+            if let (Some((low, high)), Some(direction)) = (category.gain_range_db(), category.direction()) {
+                let middle_db = 0.5 * (low + high);
+                assert_eq!(Verdict::of_error(direction, middle_db as f32), category.verdict());
+                assert_eq!(middle_db.is_sign_positive(), direction == Direction::Loud);
+            }
         }
+        assert_eq!(Category::of_verdict(Verdict::Abstain), None);
+        assert_eq!(Category::of_verdict(Verdict::Silence), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Samples and flaws of the published protocol: what is asked about each window.
 
-use super::Category;
+use super::category::Category;
 use crate::hash::fnv1a;
 use mixing_buddy_core::stem::{Direction, Stem};
 use rand::seq::SliceRandom;

@@ -3,7 +3,7 @@
 use super::line::{LineLevels, PromptKind, SampleLine};
 use super::settings::SynthesisSettings;
 use crate::collections::{ChunkEntry, Index, SongEntry};
-use crate::protocol::Category;
+use crate::protocol::{Category, Split};
 use crate::text::{Instructions, TextSampler};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::language::{Decision, Intent, StemError, render};
@@ -42,7 +42,7 @@ impl<'a> Synthesizer<'a> {
         settings: &'a SynthesisSettings,
         text: &'a TextSampler,
         instructions: &'a Instructions,
-        splits: &[String],
+        splits: &[Split],
     ) -> Result<Self> {
         settings.check()?;
         let in_splits = |song: &&SongEntry| {
@@ -59,11 +59,12 @@ impl<'a> Synthesizer<'a> {
             })
             .filter(|usable| !usable.chunks.is_empty())
             .collect();
+        let names: Vec<&str> = splits.iter().map(Split::name).collect();
         ensure!(
             !songs.is_empty(),
             "no chunk of the {} songs passes the gate{}",
             index.songs.len(),
-            if splits.is_empty() { String::new() } else { format!(" in the splits {}", splits.join(", ")) }
+            if splits.is_empty() { String::new() } else { format!(" in the splits {}", names.join(", ")) }
         );
         let with_reference: Vec<usize> = (0..songs.len()).filter(|at| songs[*at].chunks.len() > 1).collect();
         ensure!(
@@ -197,11 +198,8 @@ impl<'a> Synthesizer<'a> {
             }
             _ => (self.instructions.generic(rng)?, Intent::Balance),
         };
-        // The category names the band, whatever the gains that the settings give it.
-        let size_db = match category {
-            Category::VeryQuiet | Category::VeryLoud => 9.0,
-            _ => 4.5,
-        };
+        // The category names the verdict, whatever gains the settings give it: a size in the middle of its range.
+        let size_db = category.gain_range_db().map_or(0.0, |(low, high)| (0.5 * (low + high)).abs() as f32);
         let error = category.direction().filter(|_| intent.may_target(target)).map(|direction| StemError {
             stem: target,
             direction,

@@ -1,6 +1,6 @@
 //! One training sample, as a line of JSON.
 
-use crate::protocol::Category;
+use crate::protocol::{Category, Split};
 use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct SampleLine {
     /// Name of the song in the index.
     pub song: String,
     /// The song's split.
-    pub split: Option<String>,
+    pub split: Option<Split>,
     /// Number of the chunk on the song's grid of ten seconds.
     pub chunk: usize,
     /// What everything of this line was drawn from.

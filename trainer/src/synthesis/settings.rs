@@ -1,9 +1,7 @@
 //! What is drawn how often, as in a TOML file.
 
 use crate::collections::ChunkEntry;
-use crate::protocol::ACTIVE_SHARE;
-use crate::protocol::Category;
-use crate::protocol::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
+use crate::protocol::{ACTIVE_SHARE, Category, MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
@@ -101,12 +99,12 @@ impl Default for Categories {
     fn default() -> Self {
         let of = |category: Category| {
             let (low, high) = category.gain_range_db().unwrap_or_default();
-            CategoryRange { prior: 0.2, range_db: [low, high] }
+            CategoryRange { prior: Category::PRIOR, range_db: [low, high] }
         };
         Categories {
             very_quiet: of(Category::VeryQuiet),
             quiet: of(Category::Quiet),
-            no_error: Unchanged { prior: 0.2 },
+            no_error: Unchanged { prior: Category::PRIOR },
             loud: of(Category::Loud),
             very_loud: of(Category::VeryLoud),
         }

@@ -34,7 +34,7 @@ pub struct TextSampler {
 
 /// One training example, without its audio.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub struct TextExample {
     /// What the user asks.
     pub question: String,
     /// Which stems are heard.
@@ -129,7 +129,7 @@ impl TrainingIds {
 /// Lays out a sample and its sentence, with `soft_tokens` audio slots.
 pub fn build_training_ids(
     tokenizer: &AdviceTokenizer,
-    sample: &Sample,
+    sample: &TextExample,
     sentence: &str,
     soft_tokens: usize,
 ) -> Result<TrainingIds> {

@@ -1,7 +1,7 @@
 //! Instructions as a training set gives them: general ones, with an anchor, with a reference. They are read from
 //! `instructions.toml` and checked.
 
-use super::wordings::{Number, Rule, Scope, WordingFile};
+use super::wordings::{Number, Rule, Scope, WordingFile, capitalised};
 use anyhow::{Context, Result};
 use mixing_buddy_core::Stem;
 use rand::Rng;
@@ -83,6 +83,6 @@ impl Instructions {
         let fixed: Vec<(&str, &str)> = anchor.iter().map(|stem| ("anchor", stem.name())).collect();
         let text =
             self.file.draw(section, "wordings", &Scope { number, fixed: &fixed, parts: &["parts"] }, rng)?;
-        Ok(super::templates::capitalised(&text))
+        Ok(capitalised(&text))
     }
 }

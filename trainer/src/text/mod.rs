@@ -7,6 +7,6 @@ pub mod instructions;
 pub mod templates;
 mod wordings;
 
-pub use corpus::{Sample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
+pub use corpus::{TextExample, TextSampler, TrainingIds, build_training_ids, train_tokenizer};
 pub use instructions::Instructions;
 pub use templates::Templates;

@@ -1,6 +1,7 @@
 //! The wordings of questions and answers, read from TOML and checked, with errors that name file, key and wording.
 
-use super::wordings::{Number, Rule, Scope, WordingFile};
+use super::instructions::FILE as INSTRUCTIONS;
+use super::wordings::{Number, Rule, Scope, WordingFile, capitalised};
 use anyhow::{Context, Result, bail};
 use mixing_buddy_core::language::{Decision, Intent, normalise_question};
 use mixing_buddy_core::{PerStem, Stem};
@@ -17,7 +18,7 @@ pub const TEMPLATE_FILES: [(&str, &str); 4] = [
     (QUESTIONS, include_str!("../../templates/questions.toml")),
     (ANSWERS, include_str!("../../templates/answers.toml")),
     (HELDOUT, include_str!("../../templates/heldout_questions.toml")),
-    (super::instructions::FILE, include_str!("../../templates/instructions.toml")),
+    (INSTRUCTIONS, include_str!("../../templates/instructions.toml")),
 ];
 
 /// Fewest wordings of an answer.
@@ -143,24 +144,6 @@ impl Templates {
     pub fn answer_count(&self, section: &str, key: &str) -> usize {
         self.answers.list(section, key).map_or(0, <[String]>::len)
     }
-}
-
-/// With capitals where sentences begin; a slot at the beginning stays as it is.
-pub(super) fn capitalised(sentence: &str) -> String {
-    let mut begins = true;
-    let mut text = String::with_capacity(sentence.len());
-    for sign in sentence.chars() {
-        if begins && !sign.is_whitespace() {
-            text.extend(sign.to_uppercase());
-            begins = false;
-        } else {
-            text.push(sign);
-        }
-        if matches!(sign, '.' | '!' | '?') {
-            begins = true;
-        }
-    }
-    text
 }
 
 fn check_questions(file: &WordingFile) -> Result<()> {

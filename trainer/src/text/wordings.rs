@@ -153,6 +153,24 @@ pub(super) struct Scope<'a> {
     pub parts: &'a [&'a str],
 }
 
+/// With capitals where sentences begin; a slot at the beginning stays as it is.
+pub(super) fn capitalised(sentence: &str) -> String {
+    let mut begins = true;
+    let mut text = String::with_capacity(sentence.len());
+    for sign in sentence.chars() {
+        if begins && !sign.is_whitespace() {
+            text.extend(sign.to_uppercase());
+            begins = false;
+        } else {
+            text.push(sign);
+        }
+        if matches!(sign, '.' | '!' | '?') {
+            begins = true;
+        }
+    }
+    text
+}
+
 fn placeholders(wording: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut rest = wording;

@@ -3,6 +3,7 @@
 use super::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
 use super::examples::readings::songs_for_calibration;
 use crate::files;
+use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::weights::{Part, TOKENIZER, field, load_part, load_tensors};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -72,7 +73,7 @@ fn fit_meter(readings: &[FlawReading], calibration: &mut Calibration) {
     for (stem, slot) in calibration.meter_sd_db.iter_mut() {
         let errors: Vec<f64> = readings
             .iter()
-            .filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > -25.0)
+            .filter(|flaw| flaw.present[stem] && flaw.true_db[stem] > QUIETEST_MEASURED_DB)
             .map(|flaw| f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem])
             .collect();
         if errors.is_empty() {

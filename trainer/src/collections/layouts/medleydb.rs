@@ -1,8 +1,8 @@
 //! MedleyDB: `SONG_METADATA.yaml`, `SONG_MIX.wav` and the folder `SONG_STEMS` (Bittner et al. 2014). Later releases keep
-//! the metadata in a folder of its own, `Metadata`, beside the songs.
+//! the metadata in a folder of its own, `Metadata`, next to the songs.
 
-use super::files::{entries, folders, name_of, read_yaml, sound_files};
-use super::{Found, FoundSong, Source};
+use super::found::{Found, FoundSong, Track};
+use crate::collections::files::{entries, folders, name_of, read_yaml, sound_files};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;
 use serde::Deserialize;
@@ -116,7 +116,7 @@ fn song(root: &Path, name: &str, metadata: &Path) -> Result<FoundSong> {
     let about: Metadata = read_yaml(root, metadata)?;
     let beside = metadata.parent().unwrap_or(Path::new(""));
     let above = beside.parent().unwrap_or(Path::new(""));
-    // Beside its metadata, or in the song's folder below a neighbour of `Metadata`.
+    // Next to its metadata, or in the song's folder below a neighbour of `Metadata`.
     let mut places =
         vec![beside.to_path_buf(), beside.join(name), above.join(name), above.join("Audio").join(name)];
     places.extend(folders(root, above)?.into_iter().map(|dir| dir.join(name)));
@@ -140,7 +140,7 @@ fn song(root: &Path, name: &str, metadata: &Path) -> Result<FoundSong> {
             }
         };
         known.insert(path.clone());
-        song.push(class, path);
+        song.push(class, &path);
     }
     ensure!(song.has_stems(), "{} names no stems", metadata.display());
     for extra in sound_files(root, &stems)?.iter().filter(|path| !known.contains(*path)) {
@@ -150,7 +150,7 @@ fn song(root: &Path, name: &str, metadata: &Path) -> Result<FoundSong> {
         song.warnings.push("its stems bleed into each other".into());
     }
     let mix = dir.join(about.mix_filename.unwrap_or_else(|| format!("{name}_MIX.wav")));
-    song.mixture = root.join(&mix).is_file().then_some(Source { path: mix, track: None });
+    song.mixture = root.join(&mix).is_file().then(|| Track::whole(&mix));
     Ok(song)
 }
 

@@ -1,20 +1,18 @@
-//! How collections are laid out on disk: one file a layout. Nothing is decoded here.
+//! How collections are laid out on disk: one file per layout. Nothing is decoded here.
 
-mod files;
 mod folder;
+mod found;
 mod medleydb;
 mod musdb;
 mod musdb_stem;
 mod slakh;
 
-pub use folder::StemMap;
+pub use found::{Found, FoundSong, Track};
 
-use super::index::Refused;
+use super::stem_map::StemMap;
 use anyhow::{Result, bail, ensure};
-use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A collection's layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -32,117 +30,33 @@ pub enum Layout {
     Folder,
 }
 
-/// One sound track on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Its file, below the collection's root.
-    pub path: PathBuf,
-    /// Its number in a file that holds several.
-    pub track: Option<usize>,
-}
-
-/// A song as its files' names tell it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FoundSong {
-    /// Its name.
-    pub name: String,
-    /// Its folder or file, below the root.
-    pub path: PathBuf,
-    /// The official split, if the collection has one.
-    pub split: Option<String>,
-    /// The sources of each class.
-    pub stems: PerStem<Vec<Source>>,
-    /// The finished mix.
-    pub mixture: Option<Source>,
-    /// What was left out, each a sentence.
-    pub warnings: Vec<String>,
-}
-
-impl FoundSong {
-    fn push(&mut self, stem: Stem, path: PathBuf) {
-        self.stems[stem].push(Source { path, track: None });
-    }
-
-    fn has_stems(&self) -> bool {
-        self.stems.iter().any(|(_, sources)| !sources.is_empty())
-    }
-}
-
-/// What a folder holds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    /// The songs, sorted by name; each name once.
-    pub songs: Vec<FoundSong>,
-    /// What cannot be used.
-    pub refused: Vec<Refused>,
-}
-
-impl Found {
-    /// Takes up a song, or why there is none.
-    fn take(&mut self, name: &str, path: &Path, song: Result<FoundSong>) {
-        match song {
-            Ok(song) => self.songs.push(song),
-            Err(reason) => self.refuse(name, path, format!("{reason:#}")),
-        }
-    }
-
-    fn refuse(&mut self, song: &str, path: &Path, reason: String) {
-        self.refused.push(Refused { song: song.into(), path: path.to_path_buf(), reason });
-    }
-
-    /// Sorts by name; of songs with one name the first in the order of paths stays.
-    fn settle(mut self) -> Self {
-        let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
-        self.songs.sort_by(|a, b| a.path.cmp(&b.path));
-        for song in std::mem::take(&mut self.songs) {
-            // Splits and names must hold on file systems that do not tell cases apart, too.
-            match first.get(&song.name.to_lowercase()) {
-                Some(other) => {
-                    let reason =
-                        format!("{} is named the same; one of them must be renamed", other.display());
-                    self.refuse(&song.name, &song.path, reason);
-                }
-                None => {
-                    first.insert(song.name.to_lowercase(), song.path.clone());
-                    self.songs.push(song);
-                }
-            }
-        }
-        self.songs.sort_by(|a, b| a.name.cmp(&b.name));
-        self
-    }
-}
-
 impl Layout {
     /// Finds the songs below `root`. `map` is the mapping of [`Layout::Folder`]; the others take none.
     ///
     /// # Errors
-    /// When `root` is no folder or cannot be read, or holds nothing in this layout.
+    /// When `root` is not a folder or cannot be read, or holds nothing in this layout.
     pub fn find(self, root: &Path, map: Option<&StemMap>) -> Result<Found> {
         ensure!(root.is_dir(), "{} is not a folder", root.display());
         if self != Layout::Folder && map.is_some() {
-            bail!("a mapping file goes with the layout 'folder' only");
+            bail!("a mapping file can only be used with the layout 'folder'");
         }
         let found = match self {
             Layout::Musdb => musdb::find(root)?,
             Layout::MusdbStem => musdb_stem::find(root)?,
             Layout::Medleydb => medleydb::find(root)?,
             Layout::Slakh => slakh::find(root)?,
-            Layout::Folder => match map {
-                Some(map) => folder::find(root, map)?,
-                None => folder::find(root, &StemMap::by_class_names()?)?,
-            },
+            Layout::Folder => folder::find(root, map)?,
         }
         .settle();
         if found.songs.is_empty() && found.refused.is_empty() {
-            let looks = match self {
+            let example = match self {
                 Layout::Musdb => "train/SONG/vocals.wav",
                 Layout::MusdbStem => "train/SONG.stem.mp4",
                 Layout::Medleydb => "SONG/SONG_METADATA.yaml",
                 Layout::Slakh => "train/Track00001/metadata.yaml",
                 Layout::Folder => "SONG/ with sound files in it",
             };
-            bail!("{} holds no songs in this layout, which looks like {looks}", root.display());
+            bail!("{} holds no songs in this layout, which looks like {example}", root.display());
         }
         Ok(found)
     }

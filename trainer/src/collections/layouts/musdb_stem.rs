@@ -1,8 +1,8 @@
 //! MUSDB18: `train|test/SONG.stem.mp4`, five AAC streams a file: mixture, drums, bass, other, vocals.
 
-use super::files::{entries, name_of};
+use super::found::{Found, FoundSong, Track};
 use super::musdb::{PARTS, split};
-use super::{Found, FoundSong, Source};
+use crate::collections::files::{entries, name_of};
 use anyhow::Result;
 use mixing_buddy_core::Stem;
 use std::path::Path;
@@ -15,8 +15,8 @@ const STEM_TRACKS: [(Stem, usize); 4] =
 
 pub(super) fn find(root: &Path) -> Result<Found> {
     let mut found = Found::default();
-    for part in PARTS.into_iter().filter(|part| root.join(part).is_dir()) {
-        for path in entries(root, Path::new(part))? {
+    for part in PARTS.into_iter().filter(|part| root.join(part.name()).is_dir()) {
+        for path in entries(root, Path::new(part.name()))? {
             let file = name_of(&path);
             let Some(name) = file.strip_suffix(ENDING) else {
                 found.refuse(&file, &path, format!("its name does not end in {ENDING}"));
@@ -25,12 +25,12 @@ pub(super) fn find(root: &Path) -> Result<Found> {
             let mut song = FoundSong {
                 name: name.into(),
                 path: path.clone(),
-                split: split(part, name),
-                mixture: Some(Source { path: path.clone(), track: Some(MIXTURE_TRACK) }),
+                split: Some(split(&part, name)),
+                mixture: Some(Track { path: path.clone(), track: Some(MIXTURE_TRACK) }),
                 ..FoundSong::default()
             };
             for (stem, track) in STEM_TRACKS {
-                song.stems[stem].push(Source { path: path.clone(), track: Some(track) });
+                song.stems[stem].push(Track { path: path.clone(), track: Some(track) });
             }
             found.songs.push(song);
         }

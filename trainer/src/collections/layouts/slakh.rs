@@ -1,8 +1,9 @@
 //! Slakh2100: `train|validation|test|omitted/TrackNNNNN/metadata.yaml`, `mix.flac` and `stems/SNN.flac` (Manilow et al.
 //! 2019). It has no vocals: synthesised choirs count as `other`.
 
-use super::files::{folders, name_of, read_yaml, sound_files};
-use super::{Found, FoundSong, Source};
+use super::found::{Found, FoundSong, Track};
+use crate::collections::files::{folders, name_of, read_yaml, sound_files};
+use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;
 use serde::Deserialize;
@@ -11,8 +12,12 @@ use std::path::{Path, PathBuf};
 
 const METADATA: &str = "metadata.yaml";
 /// Folders of the collection and the split that they are. `omitted` holds songs that are also in the other parts.
-const PARTS: [(&str, Option<&str>); 4] =
-    [("train", Some("train")), ("validation", Some("valid")), ("test", Some("test")), ("", None)];
+const PARTS: [(&str, Option<Split>); 4] = [
+    ("train", Some(Split::Train)),
+    ("validation", Some(Split::Valid)),
+    ("test", Some(Split::Test)),
+    ("", None),
+];
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -54,22 +59,17 @@ pub(super) fn find(root: &Path) -> Result<Found> {
             if split.is_none() && (named.contains(name.as_str()) || !is_song) {
                 continue;
             }
-            let song = song(root, &name, &dir, split);
+            let song = song(root, &name, &dir, split.clone());
             found.take(&name, &dir, song);
         }
     }
     Ok(found)
 }
 
-fn song(root: &Path, name: &str, dir: &Path, split: Option<&str>) -> Result<FoundSong> {
+fn song(root: &Path, name: &str, dir: &Path, split: Option<Split>) -> Result<FoundSong> {
     let metadata = dir.join(METADATA);
     let about: Metadata = read_yaml(root, &metadata)?;
-    let mut song = FoundSong {
-        name: name.into(),
-        path: dir.to_path_buf(),
-        split: split.map(String::from),
-        ..FoundSong::default()
-    };
+    let mut song = FoundSong { name: name.into(), path: dir.to_path_buf(), split, ..FoundSong::default() };
     let stems = dir.join(&about.audio_dir);
     let mut known = BTreeSet::new();
     for (key, stem) in about.stems.iter().filter(|(_, stem)| stem.audio_rendered) {
@@ -81,15 +81,15 @@ fn song(root: &Path, name: &str, dir: &Path, split: Option<&str>) -> Result<Foun
             "Bass" => Stem::Bass,
             _ => Stem::Other,
         };
-        known.insert(path.clone());
-        song.push(class, path);
+        song.push(class, &path);
+        known.insert(path);
     }
     ensure!(song.has_stems(), "{} names no rendered stems", metadata.display());
     for extra in sound_files(root, &stems)?.iter().filter(|path| !known.contains(*path)) {
         song.warnings
             .push(format!("{} is not used: the metadata does not name it as rendered", extra.display()));
     }
-    song.mixture = sound(root, dir, "mix").map(|path| Source { path, track: None });
+    song.mixture = sound(root, dir, "mix").map(|path| Track::whole(&path));
     Ok(song)
 }
 

@@ -1,13 +1,28 @@
-//! Carrying a plan out: power maps, what stems do to each other, and the bus.
+//! Carrying a plan out: power maps, the cross terms of stems, and the bus.
 
-use super::{Example, MixPlan, Mixer, StemTreatment, pair_index};
+use super::example::{Example, MixPlan, StemTreatment};
+use super::pools::Mixer;
 use crate::mixing::augment::envelope_gains;
-use crate::mixing::cache::pairs_of;
+use crate::mixing::cache::{pair_index, pairs_of};
 use mixing_buddy_core::Stem;
-use rand::Rng;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+/// Least power of a cell of a mix, so that its logarithm is finite.
+const LEAST_CELL_POWER: f32 = 1e-9;
+/// A cross term cannot exceed twice the geometric mean of the two powers; a little less, so that no cell is empty.
+const LARGEST_CROSS: f32 = 1.9;
 
 impl Mixer<'_> {
+    /// The example with this number of a run. It depends on the seed and the number alone, so that a resumed run goes on
+    /// with the examples that an unbroken one would have had.
+    pub fn example(&self, seed: u64, number: u64) -> Example {
+        // 0x9e37_79b9 is 2^32 over the golden ratio: it spreads consecutive seeds.
+        let mut rng = SmallRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
+        let plan = self.plan(&mut rng);
+        self.mix(&plan, &mut rng)
+    }
+
     /// Carries a plan out.
     pub fn mix(&self, plan: &MixPlan, rng: &mut SmallRng) -> Example {
         let row = 2 * self.bands;
@@ -42,8 +57,8 @@ impl Mixer<'_> {
         map
     }
 
-    /// Adds what stems do to each other: exact where they share a window, noise of the right size where they do not.
-    /// What layers of one stem do to each other belongs to the stem.
+    /// Adds the cross terms of all pairs: exact where they share a window, noise of the right size where they do not.
+    /// Those of two layers of one stem belong to the stem.
     fn cross_terms(&self, plan: &MixPlan, maps: &[Vec<f32>], example: &mut Example, rng: &mut SmallRng) {
         let row = 2 * self.bands;
         let mut cross = vec![0.0; self.frames * row];
@@ -68,16 +83,15 @@ impl Mixer<'_> {
                 part.iter_mut().zip(&cross).for_each(|(part, cross)| *part = (*part + cross).max(0.0));
             }
         }
-        let floor = 1e-9;
-        example.mix.iter_mut().for_each(|value| *value = value.max(floor));
+        example.mix.iter_mut().for_each(|value| *value = value.max(LEAST_CELL_POWER));
     }
 
-    /// Cross term of two sounds that know nothing of each other.
+    /// Cross term of two independent sounds.
     fn foreign_cross(&self, a: &[f32], b: &[f32], cross: &mut [f32], rng: &mut SmallRng) {
         let mut state: u64 = rng.random::<u64>() | 1;
         let rows = cross.chunks_exact_mut(self.bands).zip(a.chunks_exact(self.bands));
         for ((cross, a), b) in rows.zip(b.chunks_exact(self.bands)) {
-            // Drawing goes one by one, each draw from the last; on its own, the rest goes several at a time.
+            // Each draw depends on the last. In a loop of their own, the other operations go several at a time.
             for cell in cross.iter_mut() {
                 // xorshift64: three 16-bit uniforms make a bell of standard deviation 0.5.
                 state ^= state << 13;
@@ -88,7 +102,7 @@ impl Mixer<'_> {
             }
             for (((cell, a), b), spread) in cross.iter_mut().zip(a).zip(b).zip(&self.cross_spread) {
                 let bell = *cell / 65_536.0 - 1.5;
-                *cell = (a * b).sqrt() * (2.0 * bell * spread).clamp(-1.9, 1.9);
+                *cell = (a * b).sqrt() * (2.0 * bell * spread).clamp(-LARGEST_CROSS, LARGEST_CROSS);
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::Cell;
 use crate::evaluation::{SongResamples, median_absolute};
 use crate::mixing::cache::MapCache;
+use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::train::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
 use crate::weights::load_encoder;
 use anyhow::Result;
@@ -10,9 +11,6 @@ use candle_core::Device;
 use mixing_buddy_core::Stem;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Below this level in dB against the rest a stem is as good as absent.
-const LEAST_LEVEL_DB: f64 = -25.0;
 
 /// Mixes of unheard songs through the encoder of a file.
 ///
@@ -27,7 +25,7 @@ pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<Vec<FlawReading>> {
 /// Median absolute error of stem against rest in dB, by stem.
 pub fn errors(readings: &[FlawReading], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
     medians(resamples, |stem| {
-        let readings = readings.iter().filter(|flaw| flaw.true_db[stem] > LEAST_LEVEL_DB);
+        let readings = readings.iter().filter(|flaw| flaw.true_db[stem] > QUIETEST_MEASURED_DB);
         readings
             .map(|flaw| (flaw.song, (f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]).abs()))
             .collect()

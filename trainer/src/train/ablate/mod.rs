@@ -15,6 +15,7 @@ use super::runs::encoder::{EncoderRun, train_encoder};
 use crate::evaluation::{Interval, SongResamples};
 use crate::files;
 use crate::mixing::cache::MapCache;
+use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use mixing_buddy_core::Stem;
@@ -157,7 +158,7 @@ impl AblationPlan {
 ///
 /// # Errors
 /// When the plan, a configuration or a cache cannot be used, or as [`train_encoder`].
-pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFigures>> {
+pub fn ablate(plan_text: &str, split: &Split, out: &Path) -> Result<Vec<VariantFigures>> {
     let plan: AblationPlan = toml::from_str(plan_text).context("the plan cannot be used")?;
     ensure!(!plan.variants.is_empty(), "the plan names no [[variant]]");
     let base = plan.base()?;
@@ -166,7 +167,7 @@ pub fn ablate(plan_text: &str, split: &str, out: &Path) -> Result<Vec<VariantFig
     }
     let configs = plan.configs(&base)?;
     let songs_of = |cache: &Path| {
-        MapCache::open(cache, |song| song.split == split && song.source != "voice")
+        MapCache::open(cache, |song| song.split == *split && song.source != SourceKind::Voice)
             .with_context(|| format!("nothing of the split '{split}' can be measured with"))
     };
     // Advisors share their encoder, so that the songs are heard once for all.
@@ -209,7 +210,7 @@ fn write(table: &[VariantFigures], out: &Path) -> Result<()> {
 fn compare_front_ends(
     base: &ProbePlan,
     variants: &[Variant],
-    split: &str,
+    split: &Split,
     out: &Path,
 ) -> Result<Vec<VariantFigures>> {
     let front_end = |variant: &Variant| {
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_plan_compares_encoders_or_advisors_and_names_what_it_needs() {
         let out = Path::new("/nowhere");
-        let refused = |plan: &str| format!("{:#}", ablate(plan, "test", out).unwrap_err());
+        let refused = |plan: &str| format!("{:#}", ablate(plan, &Split::Test, out).unwrap_err());
         let variant = "[[variant]]\nname = \"as it is\"\n";
         let sentence = refused(&format!("cache = \"C\"\n{variant}"));
         assert!(sentence.contains("[encoder], [advisor] or [probe]"), "{sentence}");

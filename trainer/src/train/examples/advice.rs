@@ -2,7 +2,7 @@
 
 use super::sequences::{LanguageModel, Sequence, answer_log_probabilities};
 use crate::oracle::{AllowedStems, Posterior};
-use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
+use crate::text::{TextExample, TextSampler, TrainingIds, build_training_ids};
 use crate::train::shards::ShardOutcome;
 use anyhow::Result;
 use candle_core::{D, Tensor};
@@ -21,7 +21,7 @@ pub struct AdviceExample {
     /// The balance to aim at, as measured.
     pub reference: Option<ReferenceBalance>,
     /// Question, stems, anchor, and a decision drawn from `posterior`.
-    pub sample: Sample,
+    pub sample: TextExample,
     /// Probability of every outcome for one who knows the true levels: the target of the decision tokens.
     pub posterior: Posterior,
 }
@@ -212,9 +212,9 @@ pub fn draw_sample(
     has_reference: bool,
     posterior: &Posterior,
     rng: &mut SmallRng,
-) -> Result<Sample> {
+) -> Result<TextExample> {
     let decision = Decision::new(intent, draw_error(posterior, rng))?;
-    Ok(Sample {
+    Ok(TextExample {
         question: sampler.question(intent, rng)?,
         stems_present: present,
         anchor,

@@ -2,7 +2,7 @@
 
 use super::advice::{AdviceExample, allowed_stems};
 use crate::oracle::AllowedStems;
-use crate::text::{Sample, TextSampler, TrainingIds, build_training_ids};
+use crate::text::{TextExample, TextSampler, TrainingIds, build_training_ids};
 use anyhow::{Result, ensure};
 use mixing_buddy_core::language::{AdviceTokenizer, Decision, StemError};
 use mixing_buddy_core::{Direction, GainStep, Stem};
@@ -130,7 +130,7 @@ pub fn make_pair(
     let wrong = shares.spoil(&right, allowed, rng)?;
     let mut say = |decision: Decision| {
         let sentence = sampler.answer_text(&decision, sample.has_reference, &sample.stems_present, rng)?;
-        let sample = Sample { decision, ..sample.clone() };
+        let sample = TextExample { decision, ..sample.clone() };
         build_training_ids(tokenizer, &sample, &sentence, audio_tokens)
     };
     let (chosen, rejected) = (say(right)?, say(wrong)?);

@@ -7,6 +7,7 @@ use crate::mixing::cache::{MapCache, MapHeader};
 use crate::mixing::mixer::{MixSettings, Mixer};
 use crate::oracle::Posterior;
 use crate::progress::progress;
+use crate::protocol::SourceKind;
 use crate::text::TextSampler;
 use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
@@ -115,7 +116,8 @@ impl MixReader<'_> {
     /// # Errors
     /// When a file cannot be used, or no song has a window in which all stems play.
     pub fn for_training(&self, count: usize, simulator: &Simulator<'_>) -> Result<Vec<MixReading>> {
-        let known = MapCache::open(self.cache, |song| song.is_for_training() && song.source != "voice")?;
+        let known =
+            MapCache::open(self.cache, |song| song.is_for_training() && song.source != SourceKind::Voice)?;
         let mut songs = vec![known];
         if self.held_out_share > 0.0 {
             songs.push(MapCache::open(self.cache, MapHeader::is_for_tuning).context(

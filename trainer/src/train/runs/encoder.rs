@@ -6,6 +6,7 @@ use crate::mixing::cache::{MapCache, MapHeader};
 use crate::mixing::loaders::{LoadAhead, Loaded, load_ahead};
 use crate::mixing::mixer::{Example, MixSettings, Mixer};
 use crate::progress::progress;
+use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::train::early_stop::{EarlyStop, Progress, Watch};
 use crate::train::mask_loss::mask_cross_entropy;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
@@ -378,7 +379,7 @@ pub fn meter_errors(
             (metered.level_db.to_vec2::<f32>()?, metered.log_error.exp()?.to_vec2::<f32>()?);
         for (row, example) in examples.iter().enumerate() {
             for (c, truth) in example.rest_levels_db().into_iter().enumerate() {
-                if let Some(truth) = truth.filter(|truth| *truth > -25.0) {
+                if let Some(truth) = truth.filter(|truth| f64::from(*truth) > QUIETEST_MEASURED_DB) {
                     errors[c].push((levels[row][c] - truth, expected[row][c]));
                 }
             }

@@ -6,10 +6,11 @@ mod probe;
 
 use super::Cell;
 use super::meter::medians;
-use crate::collections::sources::songs_below;
+use crate::collections::songs::songs_below;
 use crate::collections::{SongFolder, load_song};
 use crate::evaluation::SongResamples;
 use crate::progress::progress;
+use crate::protocol::Split;
 use crate::text::TextSampler;
 use crate::train::examples::flaws::general_questions;
 use crate::train::examples::simulate::{SimulationSettings, Simulator};
@@ -112,7 +113,7 @@ impl FrontEnd {
 }
 
 /// What all front ends heard of one split: for each front end, its mixes.
-type WindowsBySplit = BTreeMap<String, Vec<Vec<ProbeWindow>>>;
+type WindowsBySplit = BTreeMap<Split, Vec<Vec<ProbeWindow>>>;
 
 /// The figures of each front end: median absolute error of stem against rest in dB, by stem; songs and mixes measured on.
 pub struct Compared {
@@ -128,7 +129,7 @@ pub struct Compared {
 ///
 /// # Errors
 /// When a number of the plan is 0, a song or weights cannot be read, or a split has no window in which all four stems play.
-pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Result<Compared> {
+pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &Split) -> Result<Compared> {
     let least = plan.mixes_per_song.min(plan.hidden).min(plan.steps).min(plan.batch);
     ensure!(
         least > 0,
@@ -136,13 +137,13 @@ pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &str) -> Re
     );
     let mut opened = front_ends.iter().map(FrontEnd::open).collect::<Result<Vec<_>>>()?;
     let windows = mix_windows(plan, &mut opened, split)?;
-    let of = |split: &str| {
+    let of = |split: &Split| {
         let windows = windows.get(split).filter(|windows| windows.iter().all(|mixes| !mixes.is_empty()));
         windows.with_context(|| {
             format!("no song of the split '{split}' has a window in which all four stems play")
         })
     };
-    let (known, unknown) = (of("train")?, of(split)?);
+    let (known, unknown) = (of(&Split::Train)?, of(split)?);
     let songs: BTreeSet<usize> = unknown[0].iter().map(|mix| mix.song).collect();
     let resamples = SongResamples::among(&songs, 1000, 1);
     let errors = known.iter().zip(unknown).map(|(known, unknown)| {
@@ -163,14 +164,17 @@ fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Re
 }
 
 /// Mixes every song of the two splits after the norms, flawed as in the protocol, and lets all front ends hear.
-fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &str) -> Result<WindowsBySplit> {
+fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &Split) -> Result<WindowsBySplit> {
     let songs = songs_below(&plan.songs)?;
     let (questions, sampler, simulation) =
         (general_questions(0.0, 0.0), TextSampler::shipped()?, SimulationSettings::default());
     let simulator = Simulator::new(&simulation, &questions, NormsSummary::shipped(), &sampler);
     let mut by_split = WindowsBySplit::new();
-    let wanted: Vec<_> =
-        songs.iter().enumerate().filter(|(_, song)| song.split == "train" || song.split == split).collect();
+    let wanted: Vec<_> = songs
+        .iter()
+        .enumerate()
+        .filter(|(_, song)| song.split == Split::Train || song.split == *split)
+        .collect();
     let bar = progress("songs", wanted.len(), 0);
     for (number, source) in wanted {
         bar.inc(1);

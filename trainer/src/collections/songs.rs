@@ -1,0 +1,133 @@
+//! Songs to be read from disk for training: a folder of stems, or what an index lists.
+
+use super::index::Index;
+use super::layouts::{Layout, Track};
+use super::meta::read_metadata;
+use super::stem_folder::find_songs_at_any_depth;
+use crate::hash::fnv1a;
+use crate::protocol::{SourceKind, Split};
+use anyhow::{Result, ensure};
+use mixing_buddy_core::PerStem;
+use std::path::Path;
+
+/// A song, what it may be used for, and where its sound is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SongTracks {
+    /// Its name.
+    pub name: String,
+    /// Name of its map file, without the ending.
+    pub file: String,
+    /// Where it comes from.
+    pub source: SourceKind,
+    /// What it may be used for.
+    pub split: Split,
+    /// Tracks of each class; several are added up.
+    pub stems: PerStem<Vec<Track>>,
+}
+
+/// Every song below `root`: folders of stems at any depth, sorted by path. What they are is in the `song.json` next to
+/// the stems; without one a song is the user's own, for training.
+///
+/// # Errors
+/// When a folder cannot be read, or there is no song.
+pub fn songs_below(root: &Path) -> Result<Vec<SongTracks>> {
+    let folders = find_songs_at_any_depth(root)?;
+    ensure!(!folders.is_empty(), "{} holds no folder of stems", root.display());
+    let songs = folders.into_iter().map(|folder| {
+        let meta = read_metadata(&folder.dir).unwrap_or_default();
+        let below = folder.dir.strip_prefix(root).unwrap_or(&folder.dir);
+        let is_root = below.as_os_str().is_empty();
+        SongTracks {
+            file: if is_root { file_name(&folder.name) } else { file_name(&below.to_string_lossy()) },
+            source: meta.source.unwrap_or(SourceKind::Own),
+            split: meta.split.unwrap_or(Split::Train),
+            stems: folder.stems.map(|files| files.iter().map(|path| Track::whole(path)).collect()),
+            name: folder.name,
+        }
+    });
+    Ok(songs.collect())
+}
+
+/// The songs of an index. What was refused when it was written is not among them.
+///
+/// Its splits are kept, with two exceptions: `valid` songs are for `calib`, and so is a share of the `train` songs
+/// (`calib_share`, 0 to 1), since calibration and the advisor need songs that the encoder does not learn from. Which ones
+/// follows from the artist's name alone (what stands before ` - `, or the whole name), so that it does not depend on what
+/// else is in the index, and no artist is on both sides. Songs without a split count as `train`.
+///
+/// Songs count as `real`, those of Slakh2100, which are rendered, as `slakh`.
+pub fn songs_of_index(index: &Index, calib_share: f64) -> Vec<SongTracks> {
+    let source = if index.layout == Layout::Slakh { SourceKind::Slakh } else { SourceKind::Real };
+    let songs = index.songs.iter();
+    songs
+        .map(|song| SongTracks {
+            name: song.name.clone(),
+            file: file_name(&song.name),
+            source: source.clone(),
+            split: match song.split.clone() {
+                Some(Split::Valid) => Split::Calib,
+                Some(Split::Train) | None if is_for_calib(&song.name, calib_share) => Split::Calib,
+                Some(split) => split,
+                None => Split::Train,
+            },
+            stems: song.files.stems.map(|files| {
+                let tracks = files.iter();
+                tracks.map(|file| Track { path: index.root.join(&file.path), track: file.track }).collect()
+            }),
+        })
+        .collect()
+}
+
+fn is_for_calib(song: &str, share: f64) -> bool {
+    let artist = song.split_once(" - ").map_or(song, |(artist, _)| artist);
+    // The product's upper bits depend on all bits of the hash (the factor is 2^64 over the golden ratio).
+    let drawn = fnv1a(artist.bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    drawn as f64 / 2f64.powi(32) < share
+}
+
+fn file_name(name: &str) -> String {
+    name.replace(['/', '\\'], "--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_artists_is_kept_for_calibration_whatever_their_songs() {
+        let names: Vec<String> = (0..2000).map(|at| format!("Artist {at}")).collect();
+        for share in [0.0, 0.1, 0.5, 1.0] {
+            let kept = names.iter().filter(|name| is_for_calib(name, share)).count() as f64 / 2000.0;
+            assert!((kept - share).abs() < 0.03, "{kept} in place of {share}");
+        }
+        for name in &names {
+            let [first, second] =
+                ["First", "Second"].map(|song| is_for_calib(&format!("{name} - {song}"), 0.3));
+            assert_eq!(first, second);
+        }
+    }
+
+    #[test]
+    fn a_folder_gives_its_songs_with_what_song_json_states() {
+        let dir = tempfile::tempdir().unwrap();
+        for (song, json) in [
+            ("real/One", r#"{"source": "real", "split": "calib"}"#),
+            ("mine/Two", r#"{"source": "tape", "split": "demo"}"#),
+            ("Three", ""),
+        ] {
+            let song = dir.path().join(song);
+            std::fs::create_dir_all(&song).unwrap();
+            std::fs::write(song.join("drums.wav"), "").unwrap();
+            std::fs::write(song.join("song.json"), json).unwrap();
+        }
+        let songs = songs_below(dir.path()).unwrap();
+        let facts: Vec<_> =
+            songs.iter().map(|song| (song.file.as_str(), song.source.name(), song.split.name())).collect();
+        assert_eq!(
+            facts,
+            [("Three", "own", "train"), ("mine--Two", "tape", "demo"), ("real--One", "real", "calib")]
+        );
+        // A song itself is found, too, and its file is named after it.
+        assert_eq!(songs_below(&dir.path().join("Three")).unwrap()[0].file, "Three");
+    }
+}
