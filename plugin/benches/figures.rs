@@ -1,8 +1,8 @@
-//! What the plugin costs, with the shipped model: CPU time where there is a clock for it, so that a busy machine does
-//! not change the figures much.
+//! What the plugin costs, with the shipped model. Times are CPU time where the system has a clock for it, so that a busy
+//! computer changes them little.
 //!
-//! `cargo bench -p mixing-buddy --bench figures`, or with names of figures to run only some:
-//! `-- process window song load memory`. Without `--bench` (as under `cargo test`) nothing runs.
+//! `cargo bench --workspace --bench figures`; add names to run only some figures: `-- process window song load memory`.
+//! Without `--bench`, as under `cargo test`, nothing runs.
 
 #[path = "../tests/common/host.rs"]
 mod host;
@@ -14,7 +14,7 @@ use mixing_buddy::capture::{BlockInfo, Flow, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
 use mixing_buddy::worker::models::SharedModels;
-use mixing_buddy::worker::session::{Next, Parts, Session};
+use mixing_buddy::worker::session::{Next, Connections, Session};
 use mixing_buddy_core::CancelFlag;
 use nice_plug::prelude::Buffer;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn main() {
         let names: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
         names.is_empty() || names.iter().any(|asked| *asked == name)
     };
-    // Memory first: what other figures leave behind would count.
+    // Memory first: it would include what the other figures leave behind.
     if wanted("memory") {
         memory();
     }
@@ -78,7 +78,7 @@ fn resident_mb() -> f64 {
     pages * 4096.0 / 1e6
 }
 
-/// Something like music: noise with a pulse and a tone.
+/// A substitute for music: noise with a pulse and a tone.
 fn sound(seconds: usize) -> Vec<f32> {
     let mut state = 1u32;
     (0..seconds * RATE_HZ as usize)
@@ -159,7 +159,7 @@ fn process_calls() {
     let mut times: Vec<u32> = Vec::with_capacity(CALLS);
     let mut position = 0i64;
     while times.len() < CALLS {
-        // Seven seconds at a time fit into the ring; then the worker is let catch up, and judges meanwhile.
+        // Seven seconds at a time fit into the ring. Then the worker catches up, and analyzes at the same time.
         for _ in 0..5_000 {
             let at = position as usize % (music.len() - BLOCK);
             for channel in &mut channels {
@@ -187,14 +187,14 @@ fn process_calls() {
     let dropped = plugin.view().model.dropped_s;
     row("process(), 64 samples, stereo, 48 kHz: median", format!("{:.2} µs", at(0.5)), "-");
     row("  99.9th percentile of 10^6 calls, worker busy", format!("{:.2} µs", at(0.999)), "13 µs");
-    row("  sound dropped meanwhile", format!("{dropped:.0} s"), "-");
+    row("  audio lost during the calls", format!("{dropped:.0} s"), "-");
 }
 
 fn song() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-    assert!(pool.is_ok(), "this thread is in no pool yet");
+    assert!(pool.is_ok(), "this thread belongs to no pool yet");
     let view = Arc::new(ArcSwap::from_pointee(View::default()));
-    let mut session = Session::new(Parts {
+    let mut session = Session::new(Connections {
         params: Arc::new(MixParams::default()),
         view,
         source: Box::new(SharedModels),
@@ -215,7 +215,7 @@ fn song() {
     for (index, piece) in music.chunks(720).enumerate() {
         tap.block(&[piece, piece], BlockInfo { flow: Flow::Playing, position: Some(720 * index as i64) });
         let before = cpu();
-        // One look into the ring every 15 ms of music, as the worker's thread does, and what it finds to do.
+        // One poll of the ring per 15 ms of music, as on the worker's thread, and the work that follows.
         while session.step() == Next::Busy {}
         if session.view().history.len() > seen {
             seen = session.view().history.len();

@@ -1,4 +1,4 @@
-//! Draws the panel's states into PNG files, without a window: `shot OUTDIR [NAME…]`.
+//! Draws the panel's states as PNG files, without a window: `shot OUTDIR [NAME…]`.
 
 #[path = "../tests/panel/stage/mod.rs"]
 mod stage;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
-    let out = PathBuf::from(arguments.next().ok_or("say where to: shot OUTDIR [NAME…]")?);
+    let out = PathBuf::from(arguments.next().ok_or("an output folder is missing: shot OUTDIR [NAME…]")?);
     let wanted: Vec<String> = arguments.map(|name| name.to_string_lossy().into_owned()).collect();
     std::fs::create_dir_all(&out)?;
     let mut drawn = 0;
@@ -25,6 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     if drawn == 0 {
         return Err(format!("there is no state named {}", wanted.join(" or ")).into());
     }
-    eprintln!("{drawn} pictures are in {}", out.display());
+    eprintln!("{drawn} pictures saved in {}", out.display());
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! The window: puts the panel into what the host gives, and the panel's wishes into host and worker. Window thread.
+//! The editor: opens the panel in the host's window and passes the panel's commands to host and worker. Window thread.
 
-use crate::panel::{self, Controls, Hop, KeyUse, PanelState, Params as PanelParams};
-use crate::params::{HopChoice, MixParams};
-use crate::state::Panel;
+use crate::panel::{self, Controls, KeyUse, PanelState};
+use crate::params::{HopParam, MixParams};
+use crate::settings::{Hop, MIN_SIZE_PT, PanelSettings, Settings};
 use crate::view::{Command, View};
 use crate::worker::Commands;
 use arc_swap::ArcSwap;
@@ -18,10 +18,10 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// While the window is open, the panel looks for news this often.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// While the window is open, the panel draws the newest view this often.
+const REDRAW_EVERY: Duration = Duration::from_millis(50);
 
-/// Makes windows. What the panel remembers outlives them, so that closing and reopening loses nothing.
+/// Opens editor windows. The panel's own state outlives them, so closing and reopening a window loses nothing.
 pub struct PanelEditor {
     params: Arc<MixParams>,
     view: Arc<ArcSwap<View>>,
@@ -47,10 +47,10 @@ impl Editor for PanelEditor {
         gui_context: GuiContext,
         host: Option<HostMethods>,
     ) -> Result<SpawnedEditor<EguiEditorHandle>, Box<dyn Error>> {
-        let saved = self.params.session.panel();
-        // Scale is the panel's own affair: the toolkit's zoom stays at one.
+        let saved = self.params.project.panel();
+        // The panel scales itself: the toolkit's zoom stays at 1.
         let state = EguiEditorState::from_size(logical(saved), 1.0);
-        let [least_width, least_height] = panel::MIN_SIZE_PT;
+        let [least_width, least_height] = MIN_SIZE_PT;
         let settings = EguiNiceSettings::new().with_tile("MixingBuddy").with_resize_hint(
             ResizeHint::resizable().with_min_logical_size(LogicalSize::new(least_width, least_height)),
         );
@@ -62,21 +62,21 @@ impl Editor for PanelEditor {
             context: None,
         };
         let editor = create_egui_editor(state, RepaintNotifier::new(), settings, app)
-            .ok_or("the window toolkit gives no editor")?;
+            .ok_or("the window toolkit cannot create an editor")?;
         editor.spawn(parent, wait_for_parent, fallback_scale_factor, gui_context, host)
     }
 
     fn size(&self) -> NativeSize<u32> {
-        NativeSize::from_size(logical(self.params.session.panel()).into(), 1.0)
+        NativeSize::from_size(logical(self.params.project.panel()).into(), 1.0)
     }
 
     fn resize_hint(&self) -> ResizeHint {
-        let [width, height] = panel::MIN_SIZE_PT;
+        let [width, height] = MIN_SIZE_PT;
         ResizeHint::resizable().with_min_logical_size(LogicalSize::new(width, height))
     }
 }
 
-fn logical(panel: Panel) -> LogicalSize<f32> {
+fn logical(panel: PanelSettings) -> LogicalSize<f32> {
     LogicalSize::new(panel.size_pt.0, panel.size_pt.1)
 }
 
@@ -97,7 +97,7 @@ impl NiceEguiApp for PanelApp {
         _frame: &mut Frame,
     ) -> Result<(), baseview::HandlerError> {
         panel::install(&egui_context);
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).look = self.params.session.panel().look;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).look = self.params.project.panel().look;
         self.context = Some(gui_context);
         Ok(())
     }
@@ -113,17 +113,17 @@ impl NiceEguiApp for PanelApp {
             KeyUse::Navigation => KeyCapture::CaptureKeys(navigation_keys()),
             KeyUse::Nothing => KeyCapture::IgnoreAll,
         });
-        let saved = self.params.session.panel();
+        let saved = self.params.project.panel();
         if saved.look != state.look {
-            self.params.session.set_panel(Panel { look: state.look, ..saved });
+            self.params.project.set_panel(PanelSettings { look: state.look, ..saved });
         }
-        ui.ctx().request_repaint_after(LOOK_EVERY);
+        ui.ctx().request_repaint_after(REDRAW_EVERY);
     }
 
     fn resized(&mut self, new_size: baseview::WindowSize) {
         let size = new_size.logical;
-        let saved = self.params.session.panel();
-        self.params.session.set_panel(Panel { size_pt: (size.width as f32, size.height as f32), ..saved });
+        let saved = self.params.project.panel();
+        self.params.project.set_panel(PanelSettings { size_pt: (size.width as f32, size.height as f32), ..saved });
     }
 
     fn editor_closed(&mut self) {
@@ -131,12 +131,12 @@ impl NiceEguiApp for PanelApp {
     }
 }
 
-/// The panel's navigation keys by the window toolkit's names, which both take from the W3C's.
+/// The panel's navigation keys by the window toolkit's names. Both use the W3C's names.
 fn navigation_keys() -> Vec<Key> {
     panel::keys::NAVIGATION.iter().filter_map(|key| format!("{key:?}").parse().ok()).collect()
 }
 
-/// The panel's way to host and worker.
+/// The panel's connection to host and worker.
 struct HostControls<'a> {
     params: &'a MixParams,
     commands: &'a Commands,
@@ -152,12 +152,8 @@ impl HostControls<'_> {
 }
 
 impl Controls for HostControls<'_> {
-    fn params(&self) -> PanelParams {
-        PanelParams {
-            bypass: self.params.bypass.value(),
-            sensitivity: self.params.sensitivity.value(),
-            hop: self.params.hop.value().into(),
-        }
+    fn settings(&self) -> Settings {
+        self.params.settings()
     }
 
     fn send(&mut self, command: Command) {
@@ -172,20 +168,20 @@ impl Controls for HostControls<'_> {
         });
     }
 
-    fn begin_sensitivity(&mut self) {
-        self.setting(|setter| setter.begin_set_parameter(&self.params.sensitivity));
+    fn begin_threshold(&mut self) {
+        self.setting(|setter| setter.begin_set_parameter(&self.params.confidence_threshold));
     }
 
-    fn set_sensitivity(&mut self, sensitivity: f32) {
-        self.setting(|setter| setter.set_parameter(&self.params.sensitivity, sensitivity));
+    fn set_threshold(&mut self, threshold: f32) {
+        self.setting(|setter| setter.set_parameter(&self.params.confidence_threshold, threshold));
     }
 
-    fn end_sensitivity(&mut self) {
-        self.setting(|setter| setter.end_set_parameter(&self.params.sensitivity));
+    fn end_threshold(&mut self) {
+        self.setting(|setter| setter.end_set_parameter(&self.params.confidence_threshold));
     }
 
     fn set_hop(&mut self, hop: Hop) {
-        let hop = HopChoice::from(hop);
+        let hop = HopParam::from(hop);
         self.setting(|setter| {
             setter.begin_set_parameter(&self.params.hop);
             setter.set_parameter(&self.params.hop, hop);
@@ -199,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_navigation_key_has_a_name_that_the_window_knows() {
+    fn the_window_toolkit_knows_the_name_of_every_navigation_key() {
         assert_eq!(navigation_keys().len(), panel::keys::NAVIGATION.len());
     }
 }

@@ -1,19 +1,26 @@
 //! The plugin: VST3, CLAP and standalone.
 //!
-//! | room | thread | what it does |
+//! | module | thread | what it does |
 //! | --- | --- | --- |
 //! | [`plugin`] | main, audio | what hosts see |
-//! | [`capture`] | audio → worker | overheard sound, through rings without locks |
-//! | [`worker`] | worker | listens, judges, answers, publishes a [`view::View`] |
+//! | [`capture`] | audio → worker | copies audio to the worker through lock-free rings |
+//! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
-//! | [`params`], [`state`] | all, main and worker | what hosts automate and projects keep |
+//! | [`params`], [`state`] | all; main and worker | what hosts automate, and what projects keep |
+//! | [`settings`], [`view`] | all | plain values that the modules above share |
+//! | [`log`] | main | the log, for debugging |
+//!
+//! Dependencies point one way: panel → view, settings ← worker, state, params. The panel and the worker do not know each
+//! other.
 
 pub mod capture;
 pub mod editor;
+pub mod log;
 pub mod panel;
 pub mod params;
 pub mod plugin;
 pub mod report;
+pub mod settings;
 pub mod state;
 pub mod usual;
 pub mod view;

@@ -1,17 +1,22 @@
-//! The plugin as hosts see it: passes sound through untouched, and lets the worker overhear it.
+//! The plugin as hosts see it: passes audio through unchanged and copies it to the worker.
 
 use crate::capture::{BlockInfo, Flow, Tap, tap};
 use crate::editor::PanelEditor;
+use crate::log;
 use crate::params::MixParams;
 use crate::view::View;
 use crate::worker::Worker;
-use crate::worker::advisor::ModelSource;
+use crate::worker::advice_model::ModelSource;
 use crate::worker::models::SharedModels;
 use arc_swap::ArcSwap;
 use nice_plug::prelude::*;
 use std::sync::Arc;
 
-/// Rates that are listened to, in Hz.
+/// Identifies the plugin: the CLAP id, and the bundle identifier on macOS (`cargo xtask bundle` reads the same file).
+/// Projects find the plugin by it, so it never changes.
+pub const IDENTIFIER: &str = include_str!("../identifier.txt").trim_ascii();
+
+/// Sample rates that are analyzed, in Hz.
 const RATES_HZ: std::ops::RangeInclusive<f32> = 8_000.0..=192_000.0;
 
 /// One instance.
@@ -19,7 +24,7 @@ pub struct MixingBuddy {
     params: Arc<MixParams>,
     view: Arc<ArcSwap<View>>,
     worker: Worker,
-    /// The audio side of the ring; none until the host says at which rate it plays.
+    /// The audio side of the ring; none until the host has set a sample rate.
     tap: Option<Tap>,
 }
 
@@ -53,16 +58,16 @@ impl MixingBuddy {
         &self.params
     }
 
-    /// Seconds of sound that the worker has not read yet: who plays faster than music can wait for it.
+    /// Seconds of audio that the worker has not read yet. A test that plays faster than real time waits for it.
     pub fn waiting_s(&self) -> f64 {
         self.tap.as_ref().map_or(0.0, |tap| tap.waiting_frames() as f64 / f64::from(tap.sample_rate_hz()))
     }
 
-    /// Gets ready for sound at a rate. Cheap when nothing changed: hosts call it several times.
+    /// Prepares for audio at a sample rate. Cheap if nothing changed: hosts call it several times.
     pub fn prepare(&mut self, sample_rate_hz: f32, is_offline: bool) {
         let rate = sample_rate_hz.round() as u32;
         if !RATES_HZ.contains(&sample_rate_hz) {
-            // Sound passes through all the same.
+            // Audio still passes through.
             self.tap = None;
             return;
         }
@@ -73,13 +78,13 @@ impl MixingBuddy {
                     tap.stop();
                 }
                 let (audio_side, reader) = tap(rate, is_offline);
-                self.worker.listen_to(reader);
+                self.worker.set_reader(reader);
                 self.tap = Some(audio_side);
             }
         }
     }
 
-    /// Overhears a block. Audio thread: no allocation, no lock, no system call.
+    /// Copies a block to the worker. Audio thread: no allocation, no lock, no system call.
     pub fn capture_block<C: AsRef<[f32]>>(&mut self, channels: &[C], transport: &Transport) {
         let Some(tap) = &mut self.tap else { return };
         let info = block_info(transport, self.params.bypass.value(), tap.is_offline());
@@ -87,16 +92,16 @@ impl MixingBuddy {
     }
 }
 
-/// What a block is, by the host's transport.
+/// State and position of the host's transport for a block.
 fn block_info(transport: &Transport, is_bypassed: bool, is_offline: bool) -> BlockInfo {
     let position = transport.pos_samples();
-    // Some hosts have no transport, or one that says nothing: what they send is taken as playing.
-    let says_nothing = transport.tempo.is_none()
+    // Some hosts have no transport, or one without information: their audio counts as playing.
+    let is_unknown = transport.tempo.is_none()
         && transport.pos_beats.is_none()
         && transport.time_sig_numerator.is_none()
         && position.is_none_or(|position| position == 0);
-    // Who renders plays, though the transport of some hosts (JUCE without a play head) stands still meanwhile.
-    let flow = match (is_bypassed, transport.playing || says_nothing || is_offline) {
+    // A host that renders is playing, although the transport of some (JUCE without a play head) stays stopped.
+    let flow = match (is_bypassed, transport.playing || is_unknown || is_offline) {
         (true, _) => Flow::Bypassed,
         (false, true) => Flow::Playing,
         (false, false) => Flow::Paused,
@@ -128,8 +133,14 @@ impl Plugin for MixingBuddy {
 
     type Editor = PanelEditor;
     type SysExMessage = ();
-    /// None: what the framework runs in the background can outlive the instance.
+    /// None: the framework's background tasks can outlive the instance.
     type BackgroundTask = ();
+
+    /// `Some(false)` also keeps the framework from setting a panic hook, which would outlive the library.
+    fn setup_logger() -> Option<bool> {
+        log::start();
+        Some(false)
+    }
 
     fn params(&self) -> Arc<dyn Params> {
         self.params.clone()
@@ -179,8 +190,8 @@ impl Plugin for MixingBuddy {
 }
 
 impl ClapPlugin for MixingBuddy {
-    const CLAP_ID: &'static str = "org.mixing-buddy.mixing-buddy";
-    const CLAP_DESCRIPTION: Option<&'static str> = Some("Says which stem of a mix is off, and by how much");
+    const CLAP_ID: &'static str = IDENTIFIER;
+    const CLAP_DESCRIPTION: Option<&'static str> = Some("Tells you which stem of a mix is too loud or too quiet, and by how many dB");
     const CLAP_MANUAL_URL: Option<&'static str> = Some(Self::URL);
     const CLAP_SUPPORT_URL: Option<&'static str> = None;
     const CLAP_FEATURES: &'static [ClapFeature] = &[
@@ -193,6 +204,7 @@ impl ClapPlugin for MixingBuddy {
 }
 
 impl Vst3Plugin for MixingBuddy {
+    // Projects find the plugin by it, so it never changes.
     const VST3_CLASS_ID: [u8; 16] = *b"MixingBuddyMixBa";
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Fx, Vst3SubCategory::Analyzer];
 }

@@ -1,24 +1,18 @@
-//! A report of what was said: Markdown for people, JSON for programs. Worker thread.
+//! The report: all advice as Markdown for people and as JSON for programs. Worker thread.
 
 use crate::view::{Mark, View};
-use mixing_buddy_core::{Advice, Error, Result, Stem};
+use mixing_buddy_core::{Advice, Error, Result, Stem, clock};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// "1:05" of seconds in the song; "-0:03" before its start.
-pub fn clock(seconds: f64) -> String {
-    let whole = seconds.abs().round().min(1e9) as u64;
-    let sign = if seconds < -0.5 { "-" } else { "" };
-    format!("{sign}{}:{:02}", whole / 60, whole % 60)
-}
-
-/// Writes `PATH.md` and `PATH.json` (an ending `.md` or `.json` of `path` is taken off), and gives the former.
+/// Writes `PATH.md` and `PATH.json` and returns the path of the former. An extension `.md` or `.json` in `path` is
+/// dropped first.
 ///
 /// # Errors
-/// When a file cannot be written; what was there before still stands.
+/// When a file cannot be written. An older file of that name is then unchanged.
 pub fn save(path: &Path, view: &View) -> Result<PathBuf> {
     let is_ours = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
     let stem = if is_ours { path.with_extension("") } else { path.to_path_buf() };
@@ -35,7 +29,7 @@ pub fn save(path: &Path, view: &View) -> Result<PathBuf> {
     Ok(markdown_path)
 }
 
-/// Writes beside and renames.
+/// Writes to a temporary file in the same folder and renames it.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");
@@ -48,14 +42,14 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     attempt()
         .inspect_err(|_| {
-            // A half-written file helps nobody.
+            // A half-written file is of no use; that it cannot be removed is less important than the first error.
             let _ = std::fs::remove_file(&temporary);
         })
         .map_err(Error::io(path))
 }
 
-/// Marks by place in the song.
-fn by_place(view: &View) -> Vec<&Mark> {
+/// Marks by position in the song.
+fn by_position(view: &View) -> Vec<&Mark> {
     let mut marks: Vec<&Mark> = view.history.iter().map(|mark| &**mark).collect();
     marks.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
     marks
@@ -69,26 +63,26 @@ pub fn markdown(view: &View) -> String {
         Some(song) => {
             writeln!(text, "**The song** ({} windows): {}\n", song.windows, one_line(&song.advice.text))
         }
-        None => writeln!(text, "The song has not been judged yet.\n"),
+        None => writeln!(text, "The song has not been analyzed yet.\n"),
     };
     if let Some(reference) = &view.reference {
-        let _ = writeln!(text, "Compared with: {}.\n", one_line(&reference.name));
+        let _ = writeln!(text, "Reference: {}.\n", one_line(&reference.name));
     }
     let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, view.model.device);
     let levels = view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu);
-    text.push_str("| stem | level against the rest (LU) | usual |\n| --- | --- | --- |\n");
+    text.push_str("| stem | level against the rest (LU) | usual range (LU) |\n| --- | --- | --- |\n");
     for stem in Stem::ALL {
         let level = levels[stem].map_or("absent".to_string(), |level| format!("{level:+.1}"));
         let (low, high) = view.usual_lu[stem];
         let _ = writeln!(text, "| {stem} | {level} | {low:+.1} to {high:+.1} |");
     }
-    text.push_str("\n## Timeline\n\n| from | to | sure | advice |\n| --- | --- | --- | --- |\n");
-    for mark in by_place(view) {
+    text.push_str("\n## Timeline\n\n| from | to | confidence | advice |\n| --- | --- | --- | --- |\n");
+    for mark in by_position(view) {
         let _ = writeln!(
             text,
             "| {} | {} | {:.0} % | {}{} |",
-            clock(mark.start_s),
-            clock(mark.end_s),
+            clock::text(mark.start_s),
+            clock::text(mark.end_s),
             100.0 * mark.advice.confidence,
             one_line(&mark.advice.text).replace('|', "\\|"),
             if mark.current { "" } else { " (before the last change)" },
@@ -118,11 +112,11 @@ pub fn value(view: &View) -> Value {
             object["windows"] = json!(song.windows);
             object
         }),
-        "timeline": by_place(view).into_iter().map(window).collect::<Vec<_>>(),
+        "timeline": by_position(view).into_iter().map(window).collect::<Vec<_>>(),
     })
 }
 
 fn advice_value(advice: &Advice) -> Value {
-    // Plain numbers and strings; a number that is none becomes null.
+    // Plain numbers and strings; a value that is not finite becomes null.
     serde_json::to_value(advice).unwrap_or_else(|_| json!({}))
 }

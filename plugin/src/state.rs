@@ -1,9 +1,9 @@
-//! What is saved with the project beside the parameters: choices, reference, history, looks. Main thread and worker.
+//! What is saved with the project next to the parameters: choices, reference, history, look of the panel.
 //!
-//! The host saves and loads on its own thread, at any time; the worker changes what is saved. They meet in
-//! [`Session`], each for moments only. The audio thread never comes here.
+//! The host saves and loads on its own thread at any time. The worker changes what is saved. Both use
+//! [`ProjectState`], each for a moment only. The audio thread never does. Main thread and worker.
 
-use crate::panel::{DEFAULT_SIZE_PT, Look};
+use crate::settings::PanelSettings;
 use crate::view::{Choices, Mark, Reference};
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::{Advice, Analysis, PerStem};
@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Version of [`Saved`] that this program writes. It reads this one and all older ones.
+/// Version of [`Saved`] that this program writes. It reads this version and all older ones.
 pub const STATE_VERSION: u32 = 1;
-/// Longer texts than this are no state of ours: a full history takes about 2 MB.
+/// Longest text that is read, in bytes. A full history takes about 2 MB, so a longer text is not a state of ours.
 const LONGEST_TEXT: usize = 8 << 20;
-/// Key of the state among the host's fields.
+/// Key of the state among the host's fields. Projects know it by this name.
 const KEY: &str = "session";
 
-/// Everything that a project keeps. Unknown fields are ignored, missing ones take their defaults.
+/// Everything that a project keeps. Unknown fields are ignored; missing fields take their defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Saved {
     /// [`STATE_VERSION`] of the writer.
     pub version: u32,
-    /// The user's settings that are no parameters.
+    /// The user's settings that are not parameters.
     pub choices: Choices,
     /// The balance to aim at.
     pub reference: Option<Reference>,
-    /// Judged windows.
+    /// Advice on each window.
     pub history: Vec<Mark>,
-    /// The song so far, to go on from.
+    /// The song so far, to continue from.
     pub song: Option<SavedSong>,
 }
 
@@ -50,51 +50,35 @@ impl Default for Saved {
 /// The windows since the last "Start over", pooled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedSong {
-    /// What was said of the song.
+    /// The advice on the song.
     pub advice: Advice,
     /// Number of windows pooled.
     pub windows: usize,
-    /// What was heard, pooled.
+    /// The pooled reading.
     pub reading: Reading,
-    /// The same in LU.
+    /// The pooled levels against the rest of the mix, in LU.
     pub levels_lu: PerStem<Option<f32>>,
 }
 
 impl SavedSong {
-    /// As evidence among new windows.
+    /// The song as one analysis, to pool with new windows.
     pub fn analysis(&self) -> Analysis {
         Analysis { silent: false, reading: self.reading.clone(), levels_lu: self.levels_lu }
     }
 }
 
-/// How the panel looks, and its size in points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Panel {
-    /// Theme and scale.
-    pub look: Look,
-    /// Width and height.
-    pub size_pt: (f32, f32),
-}
-
-impl Default for Panel {
-    fn default() -> Self {
-        Panel { look: Look::default(), size_pt: DEFAULT_SIZE_PT.into() }
-    }
-}
-
-/// What a project file held.
+/// What a project file contained.
 #[derive(Clone, Debug)]
 pub enum Loaded {
-    /// State, to be taken up.
+    /// A state, to be used.
     Saved(Arc<Saved>),
-    /// Nothing usable: defaults are taken, and this is said.
+    /// Nothing usable: the defaults are used, and the user reads this sentence.
     Unusable(String),
 }
 
-/// The meeting place of host and worker.
+/// The state of one instance, shared by host and worker.
 #[derive(Default)]
-pub struct Session {
+pub struct ProjectState {
     inner: Mutex<Inner>,
 }
 
@@ -102,23 +86,23 @@ pub struct Session {
 struct Inner {
     /// What a save writes.
     current: Arc<Saved>,
-    panel: Panel,
-    /// Loaded by the host, not yet taken up by the worker.
+    panel: PanelSettings,
+    /// Loaded by the host, not yet taken by the worker.
     loaded: Option<Loaded>,
-    /// State of a newer version: written back as it came until something is changed here.
-    foreign: Option<String>,
+    /// The text of a newer version. A save writes it back unchanged until something changes here.
+    newer_text: Option<String>,
 }
 
-/// The text that a project holds.
+/// The text in a project.
 #[derive(Serialize, Deserialize)]
 struct Text<S> {
     #[serde(flatten)]
     saved: S,
     #[serde(default)]
-    panel: Panel,
+    panel: PanelSettings,
 }
 
-impl Session {
+impl ProjectState {
     /// What a save would write now.
     pub fn current(&self) -> Arc<Saved> {
         self.lock().current.clone()
@@ -129,42 +113,43 @@ impl Session {
         self.lock().loaded.take()
     }
 
-    /// Has the next save write this. Not while a loaded state waits to be taken up, which would be lost. Worker.
+    /// Makes `saved` what the next save writes. Ignored while a loaded state waits for the worker, because that state
+    /// would be lost. Worker.
     pub fn publish(&self, saved: Saved) {
         let mut inner = self.lock();
         if inner.loaded.is_none() && *inner.current != saved {
             inner.current = Arc::new(saved);
-            inner.foreign = None;
+            inner.newer_text = None;
         }
     }
 
-    /// How the panel looks.
-    pub fn panel(&self) -> Panel {
+    /// Look and size of the panel.
+    pub fn panel(&self) -> PanelSettings {
         self.lock().panel
     }
 
-    /// Remembers how the panel looks.
-    pub fn set_panel(&self, panel: Panel) {
+    /// Stores look and size of the panel.
+    pub fn set_panel(&self, panel: PanelSettings) {
         self.lock().panel = panel;
     }
 
     /// The text that goes into a project.
     pub fn to_text(&self) -> String {
-        let (saved, panel, foreign) = {
+        let (saved, panel, newer_text) = {
             let inner = self.lock();
-            (inner.current.clone(), inner.panel, inner.foreign.clone())
+            (inner.current.clone(), inner.panel, inner.newer_text.clone())
         };
-        foreign.unwrap_or_else(|| {
-            // Plain values with string keys: there is nothing in them that could fail.
+        newer_text.unwrap_or_else(|| {
+            // Plain values with string keys: serializing them cannot fail.
             serde_json::to_string(&Text { saved: &*saved, panel }).unwrap_or_default()
         })
     }
 
-    /// Takes up the text of a project. Whatever it holds, nothing but a sentence comes of it at worst.
+    /// Loads the text of a project. A text that cannot be used leaves the defaults and a sentence for the user.
     pub fn load_text(&self, text: &str) {
         let read = read(text);
         let mut inner = self.lock();
-        inner.foreign = None;
+        inner.newer_text = None;
         match read {
             Ok((saved, panel)) => {
                 let saved = Arc::new(saved);
@@ -172,9 +157,9 @@ impl Session {
                 inner.panel = panel;
                 inner.loaded = Some(Loaded::Saved(saved));
             }
-            Err(Unreadable { sentence, keep }) => {
+            Err(Unreadable { sentence, is_newer }) => {
                 inner.current = Arc::default();
-                inner.foreign = keep.then(|| text.to_string());
+                inner.newer_text = is_newer.then(|| text.to_string());
                 inner.loaded = Some(Loaded::Unusable(sentence));
             }
         }
@@ -187,19 +172,17 @@ impl Session {
 
 struct Unreadable {
     sentence: String,
-    /// Whether the text is worth keeping.
-    keep: bool,
+    /// Whether a newer version wrote the text, so that it must be kept.
+    is_newer: bool,
 }
 
-fn read(text: &str) -> Result<(Saved, Panel), Unreadable> {
+fn read(text: &str) -> Result<(Saved, PanelSettings), Unreadable> {
     let unusable = |reason: String| Unreadable {
-        sentence: format!(
-            "The settings saved with this project cannot be used ({reason}). Defaults are in place."
-        ),
-        keep: false,
+        sentence: format!("The settings saved with this project cannot be used ({reason}). Defaults are in use."),
+        is_newer: false,
     };
     if text.len() > LONGEST_TEXT {
-        return Err(unusable(format!("they are {} MB long", text.len() >> 20)));
+        return Err(unusable(format!("they take {} MB", text.len() >> 20)));
     }
     #[derive(Deserialize)]
     struct Version {
@@ -209,14 +192,13 @@ fn read(text: &str) -> Result<(Saved, Panel), Unreadable> {
     let Version { version } = serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
     if version > STATE_VERSION {
         return Err(Unreadable {
-            sentence:
-                "This project was saved by a newer MixingBuddy. Defaults are in place; its settings stay \
-                       in the project until you change something here."
-                    .into(),
-            keep: true,
+            sentence: "A newer version of MixingBuddy saved this project. Defaults are in use. The saved settings \
+                       stay in the project until you change something here."
+                .into(),
+            is_newer: true,
         });
     }
-    // Version 0 lacked the number and the looks, for which the defaults stand; all else is as in version 1.
+    // Version 0 had no number and no panel, for which the defaults apply; the rest is as in version 1.
     let Text::<Saved> { mut saved, panel } =
         serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
     saved.version = STATE_VERSION;
@@ -225,7 +207,7 @@ fn read(text: &str) -> Result<(Saved, Panel), Unreadable> {
 }
 
 impl Saved {
-    /// Values that no writer of ours makes.
+    /// Rejects values that this program never writes.
     fn check(&self) -> Result<(), &'static str> {
         let finite = |levels: &PerStem<Option<f32>>| {
             levels.iter().all(|(_, level)| level.is_none_or(|level| level.is_finite()))
@@ -233,7 +215,7 @@ impl Saved {
         if let Some(reference) = &self.reference
             && !(finite(&reference.balance.level_db) && finite(&reference.levels_lu))
         {
-            return Err("its reference is no balance");
+            return Err("the reference has levels that are not numbers");
         }
         if let Some(song) = &self.song
             && !song.reading.iter().all(|(_, stem)| {
@@ -241,24 +223,14 @@ impl Saved {
                 stem.level_db.is_finite() && stem.error_db.is_finite() && stem.presence.is_finite() && summary
             })
         {
-            return Err("its song is no reading");
+            return Err("the song has levels that are not numbers");
         }
         Ok(())
     }
 }
 
-impl Panel {
-    fn checked(self) -> Self {
-        let within = |points: f32, usual: f32| {
-            if points.is_finite() { points.clamp(320.0, 8000.0) } else { usual }
-        };
-        let usual = Panel::default().size_pt;
-        Panel { size_pt: (within(self.size_pt.0, usual.0), within(self.size_pt.1, usual.1)), ..self }
-    }
-}
-
-// SAFETY: there are no parameters, so no pointer to any is handed out.
-unsafe impl Params for Session {
+// SAFETY: there are no parameters here, so no pointer to one is given out.
+unsafe impl Params for ProjectState {
     fn param_map(&self) -> Vec<(String, ParamPtr, String)> {
         Vec::new()
     }

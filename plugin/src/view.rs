@@ -1,7 +1,7 @@
-//! What the panel shows and what it may ask for: plain values, published by the worker, drawn by the panel.
+//! What the panel shows and what it can ask for: plain values, published by the worker and drawn by the panel.
 //!
-//! The arrow runs one way: the worker makes a [`View`] and publishes it whole; the panel draws it and sends
-//! [`Command`]s. Neither holds anything of the other, so the panel is drawn in tests from a `View` written by hand.
+//! The worker builds a [`View`] and publishes it as a whole. The panel draws it and sends [`Command`]s. Neither holds
+//! anything of the other, so tests draw the panel from a `View` written by hand.
 
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{Advice, PerStem, Stem};
@@ -9,115 +9,115 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Everything the panel draws, as of one moment.
+/// Everything the panel draws, at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Goes up with every published change.
+    /// Increases with every published change.
     pub revision: u64,
-    /// What the advisor is doing.
+    /// What the plugin is doing.
     pub activity: Activity,
-    /// The newest judged window.
+    /// The newest window with advice.
     pub newest: Option<Arc<Mark>>,
-    /// How many of the last windows, of how many, agree with the newest: stem and direction.
+    /// How many of the last windows agree with the newest in stem and direction, and how many windows were compared.
     pub agreement: (usize, usize),
-    /// The windows since the last "Start over", pooled and judged as one song.
+    /// The advice on all windows since the last "Start over", pooled.
     pub song: Option<Arc<SongSummary>>,
-    /// Judged windows by host position, oldest judgement first.
+    /// All windows with advice, oldest advice first.
     pub history: Arc<Vec<Arc<Mark>>>,
-    /// Levels heard in the newest window, in LU against the rest of the mix; none where the stem is absent.
+    /// Levels measured in the newest window, in LU against the rest of the mix; none where the stem is absent.
     pub levels_lu: PerStem<Option<f32>>,
-    /// The band that is usual for each stem, in LU against the rest of the mix: low and high end.
+    /// The usual range of each stem, in LU against the rest of the mix: low and high end.
     pub usual_lu: PerStem<(f32, f32)>,
     /// The balance to aim at.
     pub reference: Option<Reference>,
-    /// Progress of a reference file that is being measured, 0 to 1.
+    /// Progress in measuring a reference file, 0 to 1.
     pub reference_progress: Option<f32>,
-    /// Whether pin or clear of a reference can be undone.
+    /// Whether the last change of the reference can be undone.
     pub can_undo_reference: bool,
-    /// Whether there are judged windows that could be pinned.
+    /// Whether there are analyzed windows that can be pinned as the reference.
     pub can_pin: bool,
-    /// The user's settings that are no parameters.
+    /// The user's settings that are not parameters.
     pub choices: Choices,
     /// The last question in the user's words, and its answer.
     pub answer: Option<Answered>,
-    /// The model and what it costs.
+    /// The model, its device and its cost.
     pub model: ModelStatus,
-    /// Sentences for the user, newest last; errors stay until dismissed.
+    /// Messages for the user, newest last. Errors stay until the user dismisses them.
     pub notices: Vec<Notice>,
 }
 
-/// What the advisor is doing.
+/// What the plugin is doing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Activity {
     /// The model is being loaded.
     #[default]
     Loading,
-    /// There is no model that can be used; the notice says why.
+    /// No model can be used; a notice gives the reason.
     NoModel,
     /// Nothing has been played yet.
     Waiting,
-    /// A window is filling; seconds heard of the ten that it takes.
-    Listening {
-        /// Seconds of sound in the window so far.
-        buffered_s: f32,
+    /// The host plays and a window fills with audio.
+    Filling {
+        /// Seconds of audio in the first window since the last break: 0 to 10.
+        filled_s: f32,
     },
-    /// The host's transport stands still.
+    /// The host's transport is stopped.
     Paused,
     /// The plugin is bypassed.
     Bypassed,
-    /// Judging windows that were queued by an offline bounce.
+    /// The worker analyzes windows that an offline render has queued.
     CatchingUp {
-        /// Windows still to be judged.
+        /// Windows still to analyze.
         left: usize,
     },
 }
 
-/// One judged window.
+/// A window and the advice on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Start of the window by the host's transport, in seconds.
     pub start_s: f64,
     /// End of the window by the host's transport, in seconds.
     pub end_s: f64,
-    /// Number of the judgement: higher is newer.
+    /// Number of the advice: higher is newer.
     pub order: u64,
-    /// Whether it counts for the song summary: false for those before the last "Start over".
+    /// Whether it counts for the song: false for windows before the last "Start over".
     pub current: bool,
-    /// What was said.
+    /// The advice.
     pub advice: Advice,
 }
 
-/// The windows since the last "Start over", as one song.
+/// Advice on all windows since the last "Start over".
 #[derive(Clone, Debug, PartialEq)]
 pub struct SongSummary {
-    /// What is said of the song.
+    /// The advice on the song.
     pub advice: Advice,
     /// Number of windows pooled.
     pub windows: usize,
 }
 
-/// A reference balance and where it is from.
+/// A reference balance and its origin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
-    /// For a person: "Pinned at 1:20" or a file's name.
+    /// Name for the user: "Pinned at 1:20" or a file name.
     pub name: String,
-    /// Levels as the model measures them (unweighted RMS against the rest, dB): what judgements use.
+    /// Levels as the model measures them (unweighted RMS against the rest, dB). The model compares windows with these.
     pub balance: ReferenceBalance,
-    /// The same in LU, for display.
+    /// The same levels in LU, for display.
     pub levels_lu: PerStem<Option<f32>>,
-    /// Number of windows behind it.
+    /// Number of windows that were measured.
     pub windows: usize,
 }
 
-/// The user's settings that are saved with the project and are no parameters.
+/// The user's settings that are saved with the project and are not parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Choices {
-    /// A stem that is right: vocals, drums or bass.
+    /// The anchor, a stem whose level is right: vocals, drums or bass.
     pub anchor: Option<Stem>,
-    /// Which stems are in the mix, where the user says so; else those that are heard.
+    /// Which stems are in the mix, if the user has set them; otherwise the model detects them.
     pub stems: Option<PerStem<bool>>,
-    /// A model file other than the built-in one.
+    /// A model file to use in place of the built-in model.
     pub model_path: Option<PathBuf>,
 }
 
@@ -126,56 +126,56 @@ pub struct Choices {
 pub struct Answered {
     /// The question.
     pub question: String,
-    /// The answer; none while it is being made.
+    /// The answer; none while the model works on it.
     pub advice: Option<Advice>,
 }
 
-/// The model in use and what it costs.
+/// The model in use, its device and its cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelStatus {
     /// Name and version of the bundle: "compact 0.1.0"; empty while none is loaded.
     pub name: String,
     /// "CPU", "CUDA" or "Metal".
     pub device: String,
-    /// Time of the last window from complete to judged, in milliseconds.
+    /// Time to analyze the last window and answer, in milliseconds.
     pub window_ms: Option<f32>,
-    /// Sound dropped because the ring was full, in seconds.
+    /// Audio lost because the ring was full, in seconds.
     pub dropped_s: f64,
-    /// Confidence from which the model speaks by itself.
+    /// The model's own confidence threshold.
     pub threshold: f32,
 }
 
-/// A sentence for the user.
+/// A message for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
-    /// Names the notice when it is dismissed.
+    /// Identifies the notice in [`Command::Dismiss`].
     pub id: u64,
     /// Whether something failed.
     pub is_error: bool,
-    /// The sentence.
+    /// The message: one or two sentences.
     pub text: String,
 }
 
-/// What the panel asks of the worker.
+/// What the panel can ask the worker to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Use the last judged windows as the balance to aim at.
+    /// Use the balance of the last windows as the reference.
     PinReference,
-    /// Measure an audio file and aim at its balance.
+    /// Measure an audio file and use its balance as the reference.
     LoadReference(PathBuf),
     /// Stop measuring a reference file.
     CancelReference,
-    /// Aim at what is usual again.
+    /// Aim at the usual balance again.
     ClearReference,
-    /// Undo the last pin, load or clear.
+    /// Undo the last change of the reference.
     UndoReference,
-    /// Name a stem that is right.
+    /// Set the anchor.
     SetAnchor(Option<Stem>),
-    /// Say which stems are in the mix.
+    /// Set which stems are in the mix; none lets the model detect them.
     SetStems(Option<PerStem<bool>>),
-    /// Ask in the user's words about the last windows.
+    /// Ask a question about the last windows in the user's own words.
     Ask(String),
-    /// The mix was changed: older windows no longer count for the song.
+    /// The mix has changed: older windows no longer count for the song.
     StartOver,
     /// Use another model, or the built-in one.
     ChooseModel(Option<PathBuf>),

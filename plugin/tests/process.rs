@@ -1,4 +1,4 @@
-//! The audio callback: what goes in comes out bit for bit, and nothing is allocated on the way.
+//! The audio callback: audio passes through bit for bit, and nothing is allocated.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/host.rs"]
@@ -10,7 +10,7 @@ use nice_plug::prelude::{Buffer, Plugin};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts what the thread that asks for it allocates and frees.
+/// Counts allocations and frees of a thread that asks for it.
 struct Counting;
 
 thread_local! {
@@ -21,11 +21,11 @@ fn note() {
     let _ = COUNT.try_with(|count| count.set(count.get().map(|n| n + 1)));
 }
 
-// SAFETY: all is passed on to the system's allocator; counting touches no memory but a thread-local cell.
+// SAFETY: all calls go to the system's allocator; counting only touches a thread-local cell.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: the caller's promises are those of `System.alloc`.
+        // SAFETY: the caller guarantees what `System.alloc` requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -47,13 +47,13 @@ fn counted(work: impl FnOnce()) -> u64 {
 }
 
 #[test]
-fn counting_counts() {
+fn the_counter_counts() {
     assert!(counted(|| drop(std::hint::black_box(vec![0u8; 64]))) >= 2);
     assert_eq!(counted(|| ()), 0);
 }
 
 #[test]
-fn nothing_is_allocated_whatever_the_host_does() {
+fn the_callback_allocates_nothing_whatever_the_host_does() {
     for (rate, channel_count, is_offline) in [(48_000.0, 2, false), (8_000.0, 1, false), (192_000.0, 2, true)]
     {
         let mut plugin = MixingBuddy::default();
@@ -70,7 +70,7 @@ fn nothing_is_allocated_whatever_the_host_does() {
             let mut position = 0;
             for block in 0..200i64 {
                 let mut context = Context::playing_at(rate, position);
-                // Plays on, seeks, pauses, and at length fills the ring.
+                // Plays, seeks, pauses, and in the end fills the ring.
                 context.transport.playing = block % 50 < 45;
                 position = if block % 20 == 19 { 0 } else { position + frames as i64 };
                 let count = counted(|| run(&mut plugin, &mut context, &mut buffer));
@@ -83,7 +83,7 @@ fn nothing_is_allocated_whatever_the_host_does() {
 }
 
 #[test]
-fn sound_passes_bit_for_bit_whatever_it_is() {
+fn audio_passes_bit_for_bit_whatever_the_samples() {
     let odd =
         [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-42, -0.0, 0.0, f32::MAX, 1.5, -1e-30];
     for channel_count in [1usize, 2] {
@@ -105,8 +105,8 @@ fn sound_passes_bit_for_bit_whatever_it_is() {
 }
 
 #[test]
-fn a_host_may_be_odd() {
-    // Sound before it says at which rate, a rate that changes while it plays, ten activations, none at all.
+fn an_unusual_host_does_no_harm() {
+    // Audio before activation, a sample rate that changes during playback, several activations, and none.
     let mut plugin = MixingBuddy::default();
     let mut channels = vec![vec![0.5f32; 64]; 2];
     process(&mut plugin, &mut Context::playing_at(48_000.0, 0), &mut channels);

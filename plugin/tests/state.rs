@@ -1,7 +1,8 @@
-//! What comes of texts that a project may hold.
+//! Texts that a project can contain, and what the plugin makes of them.
 #![allow(clippy::unwrap_used)]
 
-use mixing_buddy::state::{Loaded, Panel, STATE_VERSION, Saved, Session};
+use mixing_buddy::settings::PanelSettings;
+use mixing_buddy::state::{Loaded, ProjectState, STATE_VERSION, Saved};
 use mixing_buddy::view::{Choices, Mark, Reference};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem, Stem, Verdict};
@@ -36,8 +37,8 @@ fn saved() -> Saved {
     }
 }
 
-fn loaded(session: &Session) -> Result<Saved, String> {
-    match session.take_loaded() {
+fn loaded(project: &ProjectState) -> Result<Saved, String> {
+    match project.take_loaded() {
         Some(Loaded::Saved(saved)) => Ok((*saved).clone()),
         Some(Loaded::Unusable(sentence)) => Err(sentence),
         None => panic!("nothing was loaded"),
@@ -45,56 +46,56 @@ fn loaded(session: &Session) -> Result<Saved, String> {
 }
 
 #[test]
-fn everything_comes_back() {
-    let session = Session::default();
-    session.publish(saved());
-    session.set_panel(Panel { size_pt: (1000.0, 700.0), ..Panel::default() });
-    let other = Session::default();
-    other.load_text(&session.to_text());
+fn everything_saved_is_restored() {
+    let project = ProjectState::default();
+    project.publish(saved());
+    project.set_panel(PanelSettings { size_pt: (1000.0, 700.0), ..PanelSettings::default() });
+    let other = ProjectState::default();
+    other.load_text(&project.to_text());
     assert_eq!(loaded(&other), Ok(saved()));
     assert_eq!(other.panel().size_pt, (1000.0, 700.0));
-    assert_eq!(other.to_text(), session.to_text());
+    assert_eq!(other.to_text(), project.to_text());
 }
 
 #[test]
-fn a_state_that_waits_to_be_taken_up_is_not_overwritten() {
-    let session = Session::default();
-    let donor = Session::default();
+fn a_loaded_state_is_not_overwritten_before_the_worker_has_taken_it() {
+    let project = ProjectState::default();
+    let donor = ProjectState::default();
     donor.publish(saved());
-    session.load_text(&donor.to_text());
-    session.publish(Saved::default());
-    assert_eq!(*session.current(), saved());
-    assert_eq!(loaded(&session), Ok(saved()));
-    session.publish(Saved::default());
-    assert_eq!(*session.current(), Saved::default());
+    project.load_text(&donor.to_text());
+    project.publish(Saved::default());
+    assert_eq!(*project.current(), saved());
+    assert_eq!(loaded(&project), Ok(saved()));
+    project.publish(Saved::default());
+    assert_eq!(*project.current(), Saved::default());
 }
 
 #[test]
 fn an_older_state_is_migrated_and_unknown_fields_are_ignored() {
-    let session = Session::default();
-    session.load_text(r#"{"choices": {"anchor": "bass"}, "colour": "mauve"}"#);
-    let saved = loaded(&session).unwrap();
+    let project = ProjectState::default();
+    project.load_text(r#"{"choices": {"anchor": "bass"}, "colour": "mauve"}"#);
+    let saved = loaded(&project).unwrap();
     assert_eq!((saved.version, saved.choices.anchor), (STATE_VERSION, Some(Stem::Bass)));
-    assert_eq!(session.panel(), Panel::default());
+    assert_eq!(project.panel(), PanelSettings::default());
 }
 
 #[test]
 fn a_newer_state_is_kept_until_something_changes() {
     let text = r#"{"version": 99, "choices": {"anchor": ["several", "now"]}}"#;
-    let session = Session::default();
-    session.load_text(text);
-    assert!(loaded(&session).unwrap_err().contains("newer MixingBuddy"));
-    assert_eq!(session.to_text(), text);
-    session.publish(Saved::default());
-    assert_eq!(session.to_text(), text, "defaults are no change");
-    session.publish(saved());
-    assert_ne!(session.to_text(), text);
+    let project = ProjectState::default();
+    project.load_text(text);
+    assert!(loaded(&project).unwrap_err().contains("newer version of MixingBuddy"));
+    assert_eq!(project.to_text(), text);
+    project.publish(Saved::default());
+    assert_eq!(project.to_text(), text, "the defaults are not a change");
+    project.publish(saved());
+    assert_ne!(project.to_text(), text);
 }
 
 #[test]
-fn garbage_ends_in_defaults_and_a_sentence() {
+fn garbage_leads_to_defaults_and_a_message() {
     let mut cut = String::new();
-    let donor = Session::default();
+    let donor = ProjectState::default();
     donor.publish(saved());
     let whole = donor.to_text();
     cut.push_str(&whole[..whole.len() / 2]);
@@ -102,36 +103,36 @@ fn garbage_ends_in_defaults_and_a_sentence() {
     let deep = "[".repeat(1_000_000);
     let not_finite = whole.replace("-5.0", "1e999");
     for text in ["", "null", "7", "\u{0}\u{1}", "{\"version\": -1}", &cut, &huge, &deep, &not_finite] {
-        let session = Session::default();
-        session.load_text(text);
-        let sentence = loaded(&session).unwrap_err();
-        assert!(sentence.contains("Defaults are in place"), "{sentence}");
-        assert_eq!(*session.current(), Saved::default());
+        let project = ProjectState::default();
+        project.load_text(text);
+        let sentence = loaded(&project).unwrap_err();
+        assert!(sentence.contains("Defaults are in use"), "{sentence}");
+        assert_eq!(*project.current(), Saved::default());
     }
 }
 
 #[test]
-fn an_impossible_panel_is_made_possible() {
-    let session = Session::default();
-    session.load_text(
+fn an_impossible_panel_size_is_corrected() {
+    let project = ProjectState::default();
+    project.load_text(
         r#"{"panel": {"size_pt": [1e9, -5.0], "look": {"theme": "light", "scale_percent": 9000}}}"#,
     );
-    assert!(loaded(&session).is_ok());
-    assert_eq!(session.panel().size_pt, (8000.0, 320.0));
-    assert_eq!(session.panel().look.scale(), 2.0);
+    assert!(loaded(&project).is_ok());
+    assert_eq!(project.panel().size_pt, (8000.0, 320.0));
+    assert_eq!(project.panel().look.scale(), 2.0);
 }
 
 proptest! {
     #[test]
-    fn no_damage_to_a_text_is_worse_than_a_sentence(at in 0usize..2000, byte in any::<u8>()) {
-        let donor = Session::default();
+    fn a_damaged_text_never_panics_and_can_be_saved_again(at in 0usize..2000, byte in any::<u8>()) {
+        let donor = ProjectState::default();
         donor.publish(saved());
         let mut bytes = donor.to_text().into_bytes();
         let index = at % bytes.len();
         bytes[index] = byte;
-        let session = Session::default();
-        session.load_text(&String::from_utf8_lossy(&bytes));
-        let _ = loaded(&session);
-        prop_assert!(!session.to_text().is_empty());
+        let project = ProjectState::default();
+        project.load_text(&String::from_utf8_lossy(&bytes));
+        let _ = loaded(&project);
+        prop_assert!(!project.to_text().is_empty());
     }
 }

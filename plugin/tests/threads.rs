@@ -1,5 +1,5 @@
-//! No thread outlives its instance, whatever the instance was doing. With the shipped model; one test, so that no
-//! other test's threads are counted.
+//! No thread outlives its instance, whatever the instance does. With the shipped model. One test, because another test's
+//! threads would be counted.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -23,7 +23,7 @@ fn threads() -> Vec<String> {
     names
 }
 
-/// Plays a window and a little more, faster than music and slower than the worker reads.
+/// Plays a window and a little more, faster than real time and slower than the worker reads.
 fn play(plugin: &mut MixingBuddy) {
     for block in 0..1030 {
         let sound: Vec<f32> =
@@ -48,7 +48,7 @@ fn drop_in_time(plugin: MixingBuddy, doing: &str) {
     let started = Instant::now();
     drop(plugin);
     let took = started.elapsed();
-    // The bound on the join is 200 ms; what the machine does besides is not ours.
+    // The join takes 200 ms at most; the rest is for a busy computer.
     assert!(took < Duration::from_millis(400), "dropped while {doing}: {took:?}");
 }
 
@@ -62,18 +62,18 @@ fn no_thread_outlives_its_instance() {
     }
     wait(&plugin, "the model is loaded", |view| view.activity != Activity::Loading);
     play(&mut plugin);
-    wait(&plugin, "a window is judged", |view| view.newest.is_some() && view.song.is_some());
+    wait(&plugin, "a window is analyzed", |view| view.newest.is_some() && view.song.is_some());
     plugin.worker().commands().send(Command::Ask("Are the drums too loud?".into()));
     wait(&plugin, "a question is answered", |view| view.answer.as_ref().is_some_and(|a| a.advice.is_some()));
     let mut while_advising = threads();
     let ours =
-        while_advising.iter().position(|name| name == "mixing-buddy").expect("the worker has its name");
+        while_advising.iter().position(|name| name == "mixing-buddy").expect("the worker thread has its name");
     while_advising.remove(ours);
-    assert_eq!(while_advising, before, "one thread an instance and no other");
+    assert_eq!(while_advising, before, "one thread per instance and no other");
     drop_in_time(plugin, "idle");
     assert_eq!(threads(), before);
 
-    drop_in_time(MixingBuddy::default(), "just made");
+    drop_in_time(MixingBuddy::default(), "just created");
     for wait_ms in [1, 5, 20, 50, 100, 200] {
         let mut plugin = MixingBuddy::default();
         plugin.prepare(RATE_HZ, false);
@@ -86,7 +86,7 @@ fn no_thread_outlives_its_instance() {
         wait(&plugin, "the model is loaded", |view| view.activity != Activity::Loading);
         play(&mut plugin);
         std::thread::sleep(Duration::from_millis(wait_ms));
-        drop_in_time(plugin, "judging");
+        drop_in_time(plugin, "analyzing");
     }
     let song = std::env::temp_dir().join(format!("mixing-buddy-threads-{}.wav", std::process::id()));
     write_wav(&song, 300);

@@ -1,6 +1,6 @@
 //! Advice as lines: JSON for programs, text for a terminal.
 
-use mixing_buddy_core::{Advice, Stem, Verdict};
+use mixing_buddy_core::{Advice, Stem, Verdict, clock};
 use serde_json::{Value, json};
 
 /// What a line is about.
@@ -54,11 +54,6 @@ pub fn json_line(file: &str, kind: Kind, start_s: f64, end_s: f64, advice: &Advi
     })
 }
 
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
 /// A window's advice in a line, from `start_s` to `end_s` seconds.
 pub fn window_text(start_s: f64, end_s: f64, advice: &Advice) -> String {
     let sure = if advice.verdict == Verdict::Silence {
@@ -66,7 +61,7 @@ pub fn window_text(start_s: f64, end_s: f64, advice: &Advice) -> String {
     } else {
         format!(" ({:.0} % sure)", 100.0 * advice.confidence)
     };
-    format!("{:>5} to {:<5} {}{sure}", clock(start_s), clock(end_s), advice.text)
+    format!("{:>5} to {:<5} {}{sure}", clock::text(start_s), clock::text(end_s), advice.text)
 }
 
 /// A song's advice and levels, after an empty line.

@@ -21,7 +21,7 @@ pub mod advice;
 pub mod audio;
 pub mod bundle;
 pub mod cancel;
-mod compose;
+pub mod clock;
 pub mod decoder;
 pub mod device;
 pub mod encoder;

@@ -1,8 +1,8 @@
-//! From the audio callback to the worker: sound and what the transport did, through rings without locks.
+//! From the audio callback to the worker: audio and the state of the transport, through lock-free rings.
 //!
-//! [`Tap`] lives on the audio thread and never allocates, waits, logs or wakes anybody. [`TapReader`] lives on the
-//! worker, which looks into it every few milliseconds. Samples go through one ring; a second, small one says of each
-//! stretch of samples where it lies in the song. A stretch is announced after its samples are in, so the reader
+//! [`Tap`] is on the audio thread. It never allocates, waits, logs or wakes another thread. [`TapReader`] is on the
+//! worker, which polls it every few milliseconds. One ring holds samples. A second, small ring holds [`Stretch`]es: how
+//! many samples, and where in the song they lie. A stretch is announced after its samples are written, so the reader
 //! never waits.
 
 mod reader;
@@ -14,48 +14,48 @@ use ringbuf::{HeapProd, HeapRb};
 
 /// Length of the ring in seconds when the host plays live.
 const LIVE_RING_S: u32 = 10;
-/// Length of the ring in seconds when the host renders: much faster than the music, and it is never held up.
+/// Length of the ring in seconds when the host renders, which is much faster than real time and never waits for us.
 const OFFLINE_RING_S: u32 = 60;
-/// Stretches are announced when they are a hundredth of a second long, so that blocks of one sample cost no more.
+/// A stretch is announced once it is a hundredth of a second long, so that blocks of one sample cost no more than others.
 const ANNOUNCE_PER_S: u32 = 100;
-/// A position within this many seconds of the expected one is taken as continuous: hosts round, and some derive it
-/// from beats.
+/// A position within this many seconds of the expected one counts as continuous: hosts round positions, and some derive
+/// them from beats. Not tuned.
 const POSITION_TOLERANCE_S: f64 = 0.02;
 
-/// What the host's transport does.
+/// State of the host's transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Sound of the song.
+    /// The host plays the song.
     Playing,
-    /// The transport stands still.
+    /// The transport is stopped, and the host still calls.
     Paused,
     /// The plugin is bypassed: nothing is captured.
     Bypassed,
-    /// The host has stopped calling.
+    /// The host no longer calls.
     Stopped,
 }
 
-/// A stretch of sound, or a change of what the transport does.
+/// A stretch of audio, or a change of the transport's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// Frames in the sample ring that belong to it; 0 unless the flow is `Playing`.
+    /// Its frames in the sample ring; 0 unless the flow is `Playing`.
     pub frames: usize,
     /// Position of the first frame in the song, in samples.
     pub position: i64,
-    /// What the transport does.
+    /// State of the transport.
     pub flow: Flow,
-    /// Whether it does not follow on the stretch before: after a stop, seek, loop jump, bypass, or lost sound.
-    pub starts_anew: bool,
-    /// Frames lost so far, in all, because a ring was full.
+    /// Whether a break separates it from the stretch before: a stop, seek, loop jump, bypass, or lost audio.
+    pub follows_break: bool,
+    /// Total of frames lost because a ring was full.
     pub dropped: u64,
 }
 
-/// One block as the callback gets it.
+/// What the callback knows about a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockInfo {
-    /// What the transport does; never `Stopped`.
+    /// State of the transport; never `Stopped`.
     pub flow: Flow,
-    /// Position of the first frame in samples, where the host knows one.
+    /// Position of the first frame in samples, if the host gives one.
     pub position: Option<i64>,
 }
 
@@ -67,30 +67,30 @@ pub struct Tap {
     is_offline: bool,
     announce_frames: usize,
     tolerance_frames: i64,
-    /// Written into the sample ring, not announced yet.
+    /// Samples that are written and not announced yet.
     pending: Stretch,
-    /// What the reader was last told that the transport does.
+    /// The last state of the transport that was announced.
     flow: Flow,
-    /// Position that the next frame has if nothing happened; none after a break.
+    /// Position of the next frame if there is no break; none after a break.
     expected: Option<i64>,
-    /// Counts samples where the host gives no position.
+    /// Position in samples, counted for hosts that give none.
     counter: i64,
     dropped: u64,
 }
 
-/// A connected pair for sound at `sample_rate_hz`; `is_offline` when the host renders rather than plays.
+/// A connected pair for audio at `sample_rate_hz`; `is_offline` when the host renders.
 ///
-/// Allocates: on the main thread, never in the callback.
+/// Allocates, so call it on the main thread, never in the callback.
 pub fn tap(sample_rate_hz: u32, is_offline: bool) -> (Tap, TapReader) {
     let rate = sample_rate_hz.max(1);
     let seconds = if is_offline { OFFLINE_RING_S } else { LIVE_RING_S };
     let (mut samples_in, mut samples_out) = HeapRb::new((seconds * rate) as usize).split();
     if !is_offline {
-        // Touched once, so that the callback meets no page that the system has yet to fill in.
+        // Written once, so that the system has mapped every page before the callback uses it.
         samples_in.push_iter(std::iter::repeat([0.0; 2]));
         samples_out.clear();
     }
-    // Room for a discontinuity as often as a stretch is announced, and some more.
+    // Room for as many breaks as stretches, and some more.
     let (stretches_in, stretches_out) = HeapRb::new((2 * seconds * ANNOUNCE_PER_S) as usize + 64).split();
     let tap = Tap {
         samples: samples_in,
@@ -99,7 +99,7 @@ pub fn tap(sample_rate_hz: u32, is_offline: bool) -> (Tap, TapReader) {
         is_offline,
         announce_frames: (rate / ANNOUNCE_PER_S).max(1) as usize,
         tolerance_frames: (POSITION_TOLERANCE_S * f64::from(rate)).ceil() as i64,
-        pending: Stretch { frames: 0, position: 0, flow: Flow::Playing, starts_anew: true, dropped: 0 },
+        pending: Stretch { frames: 0, position: 0, flow: Flow::Playing, follows_break: true, dropped: 0 },
         flow: Flow::Stopped,
         expected: None,
         counter: 0,
@@ -109,12 +109,12 @@ pub fn tap(sample_rate_hz: u32, is_offline: bool) -> (Tap, TapReader) {
 }
 
 impl Tap {
-    /// Rate of the sound in Hz.
+    /// Sample rate in Hz.
     pub fn sample_rate_hz(&self) -> u32 {
         self.sample_rate_hz
     }
 
-    /// Whether the ring is that for rendering.
+    /// Whether the ring is the long one for rendering.
     pub fn is_offline(&self) -> bool {
         self.is_offline
     }
@@ -135,13 +135,13 @@ impl Tap {
         let position = info.position.unwrap_or(self.counter);
         self.counter = position.saturating_add(frames as i64);
         if info.flow != Flow::Playing {
-            self.turn(info.flow);
+            self.change_flow(info.flow);
             return;
         }
         let continues = self.expected.is_some_and(|expected| {
             expected.saturating_sub(position).unsigned_abs() <= self.tolerance_frames.unsigned_abs()
         });
-        // One place for what is pending, one for this block.
+        // One place for the pending stretch, one for this block.
         if self.samples.vacant_len() < frames || self.stretches.vacant_len() < 2 {
             self.dropped += frames as u64;
             self.announce();
@@ -150,7 +150,7 @@ impl Tap {
         }
         if !continues {
             self.announce();
-            self.pending.starts_anew = true;
+            self.pending.follows_break = true;
         }
         if self.pending.frames == 0 {
             self.pending.position = position;
@@ -164,26 +164,26 @@ impl Tap {
         }
     }
 
-    /// The host stops calling, or throws away what it has: what follows is new.
+    /// The host no longer calls, or resets: a break follows.
     pub fn stop(&mut self) {
-        self.turn(Flow::Stopped);
+        self.change_flow(Flow::Stopped);
     }
 
-    /// Ends what is pending and says what the transport does now. Told again with the next block if there was no room.
-    fn turn(&mut self, flow: Flow) {
+    /// Announces pending samples and the new state of the transport. If there is no room, the next block tries again.
+    fn change_flow(&mut self, flow: Flow) {
         self.announce();
         self.expected = None;
         if self.flow == flow {
             return;
         }
         let change =
-            Stretch { frames: 0, position: self.counter, flow, starts_anew: true, dropped: self.dropped };
+            Stretch { frames: 0, position: self.counter, flow, follows_break: true, dropped: self.dropped };
         if self.stretches.try_push(change).is_ok() {
             self.flow = flow;
         }
     }
 
-    /// Announces pending samples. There is always room: a place is kept before samples are written.
+    /// Announces pending samples. There is always room: `block` keeps a place before it writes samples.
     fn announce(&mut self) {
         if self.pending.frames == 0 {
             return;
@@ -191,7 +191,7 @@ impl Tap {
         self.pending.dropped = self.dropped;
         if self.stretches.try_push(self.pending).is_ok() {
             self.pending.frames = 0;
-            self.pending.starts_anew = false;
+            self.pending.follows_break = false;
         }
     }
 }

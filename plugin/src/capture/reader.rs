@@ -23,17 +23,17 @@ impl TapReader {
         TapReader { samples, stretches, sample_rate_hz, is_offline, buffer: Vec::new() }
     }
 
-    /// Rate of the sound in Hz.
+    /// Sample rate in Hz.
     pub fn sample_rate_hz(&self) -> u32 {
         self.sample_rate_hz
     }
 
-    /// Whether the host renders rather than plays.
+    /// Whether the host renders.
     pub fn is_offline(&self) -> bool {
         self.is_offline
     }
 
-    /// Whether nothing waits.
+    /// Whether no stretch waits.
     pub fn is_empty(&self) -> bool {
         self.stretches.is_empty()
     }
@@ -43,7 +43,7 @@ impl TapReader {
         let stretch = self.stretches.try_pop()?;
         self.buffer.resize(stretch.frames, [0.0; 2]);
         let read = self.samples.pop_slice(&mut self.buffer);
-        debug_assert_eq!(read, stretch.frames, "samples are in before they are announced");
+        debug_assert_eq!(read, stretch.frames, "samples are written before they are announced");
         left.clear();
         right.clear();
         left.extend(self.buffer[..read].iter().map(|frame| frame[0]));

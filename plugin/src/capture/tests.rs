@@ -1,4 +1,4 @@
-//! What the reader gets for what the callback was given.
+//! What the reader gets for the blocks that the callback gets.
 
 use super::*;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn playing(position: Option<i64>) -> BlockInfo {
 
 proptest! {
     #[test]
-    fn sound_arrives_whole_whatever_the_blocks(blocks in prop::collection::vec(1usize..700, 1..60)) {
+    fn all_audio_arrives_for_any_block_size(blocks in prop::collection::vec(1usize..700, 1..60)) {
         let (mut tap, mut reader) = tap(48_000, false);
         let total: usize = blocks.iter().sum();
         let left: Vec<f32> = (0..total).map(|n| n as f32).collect();
@@ -32,7 +32,7 @@ proptest! {
             let (stretches, l, r) = read_all(&mut reader);
             for stretch in stretches {
                 prop_assert_eq!(stretch.position, got_left.len() as i64 + 500);
-                prop_assert_eq!(stretch.starts_anew, got_left.is_empty());
+                prop_assert_eq!(stretch.follows_break, got_left.is_empty());
                 got_left.extend_from_slice(&l);
                 got_right.extend_from_slice(&r);
             }
@@ -48,22 +48,22 @@ proptest! {
 }
 
 #[test]
-fn a_seek_starts_anew_and_rounding_does_not() {
+fn a_seek_is_a_break_and_a_rounded_position_is_not() {
     let (mut tap, mut reader) = tap(48_000, false);
     let sound = [0.5f32; 480];
-    for (position, anew) in
+    for (position, is_break) in
         [(0, true), (481, false), (960, false), (96_000, true), (96_480, false), (0, true)]
     {
         tap.block(&[&sound], playing(Some(position)));
         let (stretches, left, right) = read_all(&mut reader);
         assert_eq!(stretches.len(), 1, "at {position}");
-        assert_eq!((stretches[0].position, stretches[0].starts_anew), (position, anew), "at {position}");
-        assert_eq!(left, right, "mono is heard on both sides");
+        assert_eq!((stretches[0].position, stretches[0].follows_break), (position, is_break), "at {position}");
+        assert_eq!(left, right, "mono goes to both channels");
     }
 }
 
 #[test]
-fn pause_and_bypass_are_told_once_and_nothing_is_captured() {
+fn pause_and_bypass_are_announced_once_and_capture_nothing() {
     let (mut tap, mut reader) = tap(48_000, false);
     let sound = [0.5f32; 100];
     tap.block(&[&sound], playing(None));
@@ -75,13 +75,13 @@ fn pause_and_bypass_are_told_once_and_nothing_is_captured() {
     let (stretches, left, _) = read_all(&mut reader);
     let flows: Vec<Flow> = stretches.iter().map(|s| s.flow).collect();
     assert_eq!(flows, [Flow::Playing, Flow::Paused, Flow::Bypassed, Flow::Playing, Flow::Stopped]);
-    assert!(stretches[3].starts_anew, "no window spans a bypass");
-    assert_eq!(stretches[3].position, 500, "samples count on while nothing is captured");
+    assert!(stretches[3].follows_break, "no window contains a bypass");
+    assert_eq!(stretches[3].position, 500, "the position advances while nothing is captured");
     assert_eq!(left.len(), 200);
 }
 
 #[test]
-fn overflow_is_counted_and_breaks_the_sound() {
+fn an_overflow_is_counted_and_is_a_break() {
     let (mut tap, mut reader) = tap(8_000, false);
     let sound = vec![0.25f32; 8_000];
     for second in 0..15 {
@@ -93,11 +93,11 @@ fn overflow_is_counted_and_breaks_the_sound() {
     tap.block(&[&sound], playing(Some(15 * 8_000)));
     let (stretches, _, _) = read_all(&mut reader);
     assert_eq!(stretches[0].dropped, 40_000);
-    assert!(stretches[0].starts_anew, "the window that lost sound goes no further");
+    assert!(stretches[0].follows_break, "a window does not continue after lost audio");
 }
 
 #[test]
-fn a_host_that_jumps_with_every_sample_loses_sound_but_nothing_else() {
+fn a_host_that_seeks_with_every_sample_loses_audio_and_nothing_else() {
     let (mut tap, mut reader) = tap(8_000, false);
     for block in 0..10_000i64 {
         tap.block(&[&[block as f32]], playing(Some(if block % 2 == 0 { 0 } else { 1_000_000 })));
@@ -111,7 +111,7 @@ fn a_host_that_jumps_with_every_sample_loses_sound_but_nothing_else() {
 }
 
 #[test]
-fn empty_blocks_and_missing_channels_are_nothing() {
+fn empty_blocks_and_missing_channels_are_ignored() {
     let (mut tap, mut reader) = tap(44_100, true);
     tap.block::<&[f32]>(&[], playing(None));
     tap.block(&[&[] as &[f32]], playing(None));

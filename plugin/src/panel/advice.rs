@@ -1,17 +1,17 @@
-//! The advice: one large sentence with its gain, and the evidence for it.
+//! The advice: a headline with its gain, and the evidence for it.
 
-use super::header::bar;
 use super::theme::{self, BODY_PT, FIGURE_PT, HEADLINE_PT, Palette, SMALL_PT};
+use super::widgets::bar;
 use super::words::{self, Headline, Tone};
 use crate::view::{Activity, View};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Color32, FontId, Label, Layout, Rect, RichText, Sense, Ui, vec2};
 use mixing_buddy_core::Direction;
 
-/// Room for the gain at the right, in points.
+/// Width of the gain at the right, in points.
 const FIGURE_WIDTH_PT: f32 = 136.0;
 
-/// Height that the advice takes at least, in points, so that nothing below jumps when its words change.
+/// Smallest height of the advice in points, so that nothing below moves when the text changes.
 const LEAST_HEIGHT_PT: f32 = 58.0;
 
 /// Draws the advice.
@@ -26,9 +26,9 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
             ui.spacing_mut().item_spacing.y = 5.0;
             sentence(ui, colours, &headline);
             evidence(ui, colours, &headline);
-            if let (Activity::Listening { buffered_s }, None) = (&view.activity, &view.newest) {
+            if let (Activity::Filling { filled_s }, None) = (&view.activity, &view.newest) {
                 let (rect, _) = ui.allocate_exact_size(vec2(width.min(320.0), 4.0), Sense::hover());
-                bar(ui, rect, (buffered_s / 10.0).clamp(0.0, 1.0), colours.band, colours.good);
+                bar(ui, rect, (filled_s / 10.0).clamp(0.0, 1.0), colours.band, colours.good);
             }
         });
         if let Some((gain_db, sd_db)) = headline.gain_db {
@@ -50,7 +50,7 @@ fn sentence(ui: &mut Ui, colours: &Palette, headline: &Headline) {
     ui.add(Label::new(text).wrap());
 }
 
-/// The second line: how sure, why, and by what evidence; it wraps where it must.
+/// The second line: confidence, reason and evidence. It wraps if it is too long.
 fn evidence(ui: &mut Ui, colours: &Palette, headline: &Headline) {
     let part = |font_id: FontId, color: Color32| TextFormat {
         font_id,
@@ -82,7 +82,7 @@ fn evidence(ui: &mut Ui, colours: &Palette, headline: &Headline) {
     });
 }
 
-/// Parts are set apart by a dot, which stays with the part before it where the line wraps.
+/// A dot between two parts. The space before it does not break, so the dot stays at the end of a line.
 fn between(line: &LayoutJob) -> &'static str {
     if line.text.is_empty() { "" } else { "\u{a0}· " }
 }

@@ -1,4 +1,4 @@
-//! A question in the user's own words, and its answer.
+//! A question in the user's own words, and the answer.
 
 use super::controls::Controls;
 use super::theme::{self, Palette};
@@ -6,10 +6,10 @@ use super::{state::PanelState, widgets, words};
 use crate::view::{Activity, Command, View};
 use egui::{Button, Key, Label, RichText, TextEdit, Ui};
 
-/// Longest question in characters; the model reads no more of it.
+/// Longest question in characters; the model reads no more than this.
 const LONGEST_QUESTION: usize = 200;
 
-/// Draws the prompt box and the answer.
+/// Draws the question box and the answer.
 pub(super) fn show(
     ui: &mut Ui,
     colours: &Palette,
@@ -40,10 +40,10 @@ pub(super) fn show(
         widgets::remark(ui, format!("“{}”", answered.question), colours.dim);
         match &answered.advice {
             None => {
-                ui.label(RichText::new("Listening again…").color(colours.dim));
+                ui.label(RichText::new("Thinking…").color(colours.dim));
             }
             Some(advice) => {
-                ui.add(Label::new(RichText::new(words::said(advice)).color(colours.strong)).wrap());
+                ui.add(Label::new(RichText::new(words::sentence(advice)).color(colours.strong)).wrap());
                 widgets::remark(ui, words::verdict_in_full(advice), colours.dim);
             }
         }

@@ -1,5 +1,10 @@
-//! The platform's own file dialog, run as a process of its own: the panel looks now and then whether it has an
-//! answer, and can end it. Nothing here waits, so the host's thread never stands still.
+//! The platform's own file dialog, run as a child process. The panel polls it for an answer and can end it. Nothing here
+//! waits, so the host's thread never blocks.
+//!
+//! Why not the crate `rfd`: it opens the dialog inside the host's process. On Linux its default backend talks to the
+//! desktop portal over D-Bus from executor threads that never end, and a thread that still runs when the host unloads
+//! this library crashes the host. Its GTK backend needs a GTK main loop, which most hosts do not have, and loads GTK into
+//! the host for good. A child process leaves nothing behind, and dropping [`FileDialog`] ends it.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -21,7 +26,7 @@ pub enum Dialogs {
     /// The platform's: zenity or kdialog on Linux, `osascript` on macOS, PowerShell on Windows.
     #[default]
     Platform,
-    /// Always this program with these arguments; it prints the path. For tests and unusual desktops.
+    /// This program with these arguments; it must print the path. For tests and unusual desktops.
     Program(OsString, Vec<OsString>),
 }
 
@@ -34,21 +39,21 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// Why there is no dialog.
+/// Why no dialog could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DialogError {
-    /// None of the programs that could show one is installed.
+    /// None of the programs that can show one is installed.
     #[error("No file dialog was found ({tried}). Type the path instead.")]
     NotFound {
-        /// The programs that were looked for.
+        /// The programs that were tried.
         tried: String,
     },
-    /// A program was found and could not be started.
+    /// A program was found, but could not be started.
     #[error("The file dialog {program} could not be started: {source}. Type the path instead.")]
     NotStarted {
         /// The program.
         program: String,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -60,7 +65,10 @@ pub struct FileDialog {
 }
 
 impl FileDialog {
-    /// Starts a dialog with a title; `suggested` is the path that a save dialog begins with.
+    /// Starts a dialog with a title; `suggested` is the path that a save dialog starts with.
+    ///
+    /// # Errors
+    /// When no program that shows a dialog is installed, or when it cannot be started.
     pub fn start(
         dialogs: &Dialogs,
         ask: Ask,
@@ -96,7 +104,7 @@ impl FileDialog {
         }
     }
 
-    /// What an ended dialog printed. A path fits into the pipe's buffer, so the process has never waited for us.
+    /// What a finished dialog has printed. A path fits into the buffer of the pipe, so the process never waited for us.
     fn answer(&mut self) -> Outcome {
         let mut printed = Vec::new();
         if let Some(output) = &mut self.child.stdout {
@@ -111,7 +119,7 @@ impl FileDialog {
 
 impl Drop for FileDialog {
     fn drop(&mut self) {
-        // A killed process ends at once, so the wait that removes it from the process table is short.
+        // A killed process ends at once, so waiting for it, which removes it from the process table, is short.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -152,7 +160,7 @@ fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Comm
 
 #[cfg(target_os = "macos")]
 fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Command> {
-    // Words go in as arguments of the script, so nothing in them can be taken for code.
+    // Title and path are arguments of the script, so nothing in them can run as code.
     let script = match ask {
         Ask::Open => "POSIX path of (choose file with prompt (item 1 of argv))",
         Ask::Save => {
@@ -168,13 +176,13 @@ fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Comm
 #[cfg(windows)]
 fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Command> {
     use std::os::windows::process::CommandExt;
-    /// No console window flashes up: `CREATE_NO_WINDOW` of `CreateProcess`.
+    /// Keeps a console window from appearing: `CREATE_NO_WINDOW` of `CreateProcess`.
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
     let dialog = match ask {
         Ask::Open => "OpenFileDialog",
         Ask::Save => "SaveFileDialog",
     };
-    // Words go in through the environment of the child, so nothing in them can be taken for code.
+    // Title and path are in the child's environment, so nothing in them can run as code.
     let script = format!(
         "[Console]::OutputEncoding = [Text.Encoding]::UTF8; Add-Type -AssemblyName System.Windows.Forms; \
          $d = New-Object System.Windows.Forms.{dialog}; $d.Title = $env:MIXING_BUDDY_TITLE; \
@@ -211,26 +219,26 @@ mod tests {
     }
 
     #[test]
-    fn gives_the_path_that_was_chosen() {
+    fn returns_the_chosen_path() {
         let dialogs = shell("echo '/music/a song.wav'");
-        let mut dialog = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect("sh is there");
+        let mut dialog = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect("sh is installed");
         assert_eq!(wait(&mut dialog), Outcome::Chosen("/music/a song.wav".into()));
     }
 
     #[test]
-    fn closing_it_or_printing_nothing_is_a_cancel() {
+    fn a_failure_or_an_empty_answer_counts_as_cancelled() {
         for script in ["echo /a; exit 1", "exit 0"] {
             let mut dialog =
-                FileDialog::start(&shell(script), Ask::Open, "Choose", None).expect("sh is there");
+                FileDialog::start(&shell(script), Ask::Open, "Choose", None).expect("sh is installed");
             assert_eq!(wait(&mut dialog), Outcome::Cancelled, "{script}");
         }
     }
 
     #[test]
-    fn an_open_dialog_neither_blocks_nor_outlives_its_owner() {
+    fn an_open_dialog_does_not_block_and_ends_when_dropped() {
         let started = Instant::now();
         let mut dialog =
-            FileDialog::start(&shell("exec sleep 60"), Ask::Open, "Choose", None).expect("sh is there");
+            FileDialog::start(&shell("exec sleep 60"), Ask::Open, "Choose", None).expect("sh is installed");
         assert_eq!(dialog.poll(), None);
         let id = dialog.child.id();
         drop(dialog);
@@ -243,9 +251,9 @@ mod tests {
     }
 
     #[test]
-    fn says_what_was_looked_for() {
+    fn the_error_names_the_programs_that_were_tried() {
         let dialogs = Dialogs::Program("no-such-dialog-program".into(), Vec::new());
-        let error = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect_err("it is not there");
+        let error = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect_err("no such program");
         assert_eq!(
             error.to_string(),
             "No file dialog was found (no-such-dialog-program). Type the path instead."

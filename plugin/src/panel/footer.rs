@@ -1,4 +1,4 @@
-//! The bar at the bottom: the model, where it runs, what it costs.
+//! The bar at the bottom: the model, its device and its cost.
 
 use super::controls::Controls;
 use super::path_box::{PathBox, Purpose};
@@ -7,7 +7,7 @@ use super::{state::PanelState, widgets};
 use crate::view::{Command, ModelStatus, View};
 use egui::{Align, Button, FontId, Layout, TextStyle, Ui, vec2};
 
-/// Room that the window's grip takes at the right, in points.
+/// Width of the window's resize grip at the right, in points.
 const GRIP_PT: f32 = 10.0;
 
 /// Draws the bar.
@@ -28,7 +28,7 @@ pub(super) fn show(
             ui.set_width(room);
             if view.model.dropped_s > 0.0 {
                 let dropped = format!("{:.1} s dropped", view.model.dropped_s);
-                let why = "Sound came faster than it could be taken; the windows it falls in are not judged.";
+                let why = "Audio arrived faster than it could be read. Windows with missing audio are not analyzed.";
                 widgets::remark_in_one_line(ui, dropped, colours.error).on_hover_text(why);
             }
             let status = status(&view.model);
@@ -36,7 +36,7 @@ pub(super) fn show(
         });
         if own_model {
             let own = ui.add(Button::new("Built-in"));
-            if own.on_hover_text("Use the model that came with the plugin").clicked() {
+            if own.on_hover_text("Use the model that comes with the plugin").clicked() {
                 controls.send(Command::ChooseModel(None));
             }
         }
@@ -46,7 +46,7 @@ pub(super) fn show(
     });
 }
 
-/// "compact 0.1.0 · CPU · 412 ms a window".
+/// "compact 0.1.0 · CPU · 412 ms per window".
 fn status(model: &ModelStatus) -> String {
     if model.name.is_empty() {
         return "No model loaded".to_string();
@@ -56,7 +56,7 @@ fn status(model: &ModelStatus) -> String {
         parts.push(model.device.clone());
     }
     if let Some(window_ms) = model.window_ms.filter(|window_ms| window_ms.is_finite()) {
-        parts.push(format!("{window_ms:.0} ms a window"));
+        parts.push(format!("{window_ms:.0} ms per window"));
     }
     parts.join(" · ")
 }

@@ -1,17 +1,19 @@
-//! The bar at the top: what the plugin is doing, and what can be done with the advice.
+//! The bar at the top: what the plugin is doing, and commands for the advice and the panel.
 
-use super::controls::{Controls, Params};
+use super::controls::Controls;
 use super::path_box::{PathBox, Purpose};
-use super::state::{PanelState, SCALES_PERCENT, Theme};
+use super::state::PanelState;
 use super::theme::{self, Palette};
-use super::{widgets, words};
+use super::widgets::{self, bar};
+use super::words;
+use crate::settings::{SCALES_PERCENT, Settings, Theme};
 use crate::view::{Activity, View};
-use egui::{Align, Button, Color32, CornerRadius, Label, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
+use egui::{Align, Button, Label, Layout, RichText, Sense, Ui, pos2, vec2};
 
-/// Under this width the name of the plugin makes room for the buttons, in points.
+/// Below this width the bar leaves out the name of the plugin, in points.
 const NAME_FROM_PT: f32 = 500.0;
 
-/// Under this width beside the buttons the state is told in words alone, in points.
+/// Below this width next to the buttons the bar shows the state as text only, in points.
 const BAR_FROM_PT: f32 = 160.0;
 
 /// Draws the bar.
@@ -19,7 +21,7 @@ pub(super) fn show(
     ui: &mut Ui,
     colours: &Palette,
     view: &View,
-    params: Params,
+    settings: Settings,
     state: &mut PanelState,
     controls: &mut dyn Controls,
 ) {
@@ -41,26 +43,26 @@ pub(super) fn show(
                 ui.ctx().copy_text(words::for_clipboard(view));
             }
             let report = ui.add(Button::new("Report…"));
-            if report.on_hover_text("Save the timeline and the advice as Markdown and JSON").clicked() {
+            if report.on_hover_text("Save all advice as Markdown and JSON").clicked() {
                 state.path_box = Some(PathBox::open(Purpose::Report, &state.dialogs));
             }
             let look = ui.add(Button::new("Look").selected(state.look_open));
             if look.on_hover_text("Theme and size").clicked() {
                 state.look_open = !state.look_open;
             }
-            let bypass = ui.add(Button::new("Bypass").selected(params.bypass));
-            if bypass.on_hover_text("Sound always passes through; bypassed, it is not listened to.").clicked()
+            let bypass = ui.add(Button::new("Bypass").selected(settings.bypass));
+            if bypass.on_hover_text("Pause the analysis. Audio passes through either way.").clicked()
             {
-                controls.set_bypass(!params.bypass);
+                controls.set_bypass(!settings.bypass);
             }
         });
     });
 }
 
-/// A lamp, the state in words, and how much of a window has been heard.
+/// A lamp, the state as text, and how much of a window is filled.
 fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
     let (lamp, part) = match &view.activity {
-        Activity::Listening { buffered_s } => (colours.good, Some((buffered_s / 10.0).clamp(0.0, 1.0))),
+        Activity::Filling { filled_s } => (colours.good, Some((filled_s / 10.0).clamp(0.0, 1.0))),
         Activity::CatchingUp { .. } => (colours.accent, None),
         Activity::Loading => (colours.accent, None),
         Activity::NoModel => (colours.error, None),
@@ -68,7 +70,7 @@ fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
     };
     let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
     match &view.activity {
-        // A pause is two bars, so that the lamp's meaning does not hang on its colour.
+        // Two bars for a pause, so that the state does not depend on colour alone.
         Activity::Paused => {
             for x in [rect.left() + 1.5, rect.right() - 1.5] {
                 ui.painter().line_segment([pos2(x, rect.top()), pos2(x, rect.bottom())], (2.5, lamp));
@@ -89,15 +91,7 @@ fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
     }
 }
 
-/// A thin bar, filled from the left by `part`, 0 to 1.
-pub(super) fn bar(ui: &Ui, rect: Rect, part: f32, ground: Color32, fill: Color32) {
-    let radius = CornerRadius::same(2);
-    ui.painter().rect_filled(rect, radius, ground);
-    let filled = Rect::from_min_size(rect.min, vec2(rect.width() * part, rect.height()));
-    ui.painter().rect_filled(filled, radius, fill);
-}
-
-/// Theme and size, unfolded by "Look".
+/// Theme and size, shown by "Look".
 pub(super) fn look(ui: &mut Ui, colours: &Palette, state: &mut PanelState) {
     ui.horizontal_wrapped(|ui| {
         widgets::title(ui, colours, "Theme");

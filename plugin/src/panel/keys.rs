@@ -1,8 +1,8 @@
-//! Which keys the panel keeps and which it leaves to the host.
+//! Which keys the panel uses and which go to the host.
 //!
-//! A DAW plays and stops with Space, so Space is the host's unless a text field has focus: the panel takes it out of
-//! its own input before any widget sees it, and a focused button is pressed with Enter alone. Everything else that
-//! the panel has no use for is the host's too; [`KeyUse`] tells the editor what to keep.
+//! A DAW plays and stops with Space, so Space belongs to the host unless a text field has focus: the panel removes it
+//! from its own input before any widget sees it, and only Enter presses a focused button. Every other key that the panel
+//! does not use goes to the host too. [`KeyUse`] tells the editor which keys to keep.
 
 use egui::{Context, Event, Key};
 
@@ -19,7 +19,7 @@ pub const NAVIGATION: [Key; 9] = [
     Key::End,
 ];
 
-/// Keys that the panel has use for at the moment. Ask after each [`show`](super::show).
+/// The keys that the panel uses at the moment. Ask after each [`show`](super::show).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
     /// None: nothing has focus.
@@ -30,7 +30,7 @@ pub enum KeyUse {
     Everything,
 }
 
-/// What the panel has use for, by what has focus.
+/// The keys that the panel uses now, which depends on what has focus.
 pub fn key_use(context: &Context) -> KeyUse {
     if context.text_edit_focused() {
         KeyUse::Everything
@@ -41,8 +41,8 @@ pub fn key_use(context: &Context) -> KeyUse {
     }
 }
 
-/// Takes Space out of this frame's input unless a text field has focus, so that it never presses a button here
-/// and starts the transport there.
+/// Removes Space from this frame's input unless a text field has focus, so that one press never both presses a button
+/// here and starts the transport in the host.
 pub(super) fn leave_space_to_host(context: &Context) {
     if context.text_edit_focused() {
         return;

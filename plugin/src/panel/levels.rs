@@ -1,4 +1,4 @@
-//! The levels of the four stems against the rest of the mix, beside what is usual or aimed at.
+//! The level of each stem against the rest of the mix, with the usual range or the reference.
 
 use super::theme::{self, Palette, SMALL_PT};
 use super::{widgets, words};
@@ -7,20 +7,20 @@ use egui::{
     Align2, CornerRadius, FontId, Pos2, Rangef, Rect, Response, Role, Sense, Shape, Ui, WidgetInfo, pos2,
     vec2,
 };
-use mixing_buddy_core::Stem;
+use mixing_buddy_core::{Stem, clock};
 
-/// Ends of the scale in LU. Levels beyond stand at the end of it; their figure says what they are.
+/// Ends of the scale in LU. Levels beyond are drawn at the end; the number next to them is exact.
 const SCALE_LU: Rangef = Rangef { min: -24.0, max: 12.0 };
-/// Figures on the scale, in LU.
+/// Numbers on the scale, in LU.
 const TICKS_LU: [f32; 4] = [-18.0, -12.0, -6.0, 6.0];
-/// Height of a stem's row in points.
+/// Height of the row of a stem in points.
 const ROW_PT: f32 = 24.0;
 
-/// Draws the levels of the newest window, or of the mark that is selected.
+/// Draws the levels of the newest window, or of the selected mark.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, selected: Option<&Mark>) {
     let (levels, when) = match selected {
-        Some(mark) => (&mark.advice.levels_lu, format!("at {}", words::span(mark.start_s, mark.end_s))),
-        None => (&view.levels_lu, "LU against the rest".to_string()),
+        Some(mark) => (&mark.advice.levels_lu, format!("at {}", clock::span(mark.start_s, mark.end_s))),
+        None => (&view.levels_lu, "LU against the rest of the mix".to_string()),
     };
     widgets::section(ui, colours, "Levels", |ui| {
         widgets::remark_in_one_line(ui, format!("{when} · {}", legend(view)), colours.dim);
@@ -40,11 +40,11 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View, selected: Option
 fn legend(view: &View) -> String {
     match &view.reference {
         Some(reference) => format!("diamond: {}", reference.name),
-        None => "broad band: usual".to_string(),
+        None => "wide band: usual range".to_string(),
     }
 }
 
-/// Draws one stem's row; returns where its track lies.
+/// Draws the row of a stem; returns the horizontal range of its track.
 fn row(ui: &mut Ui, colours: &Palette, view: &View, stem: Stem, level: Option<f32>) -> Rangef {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW_PT), Sense::hover());
     let track = Rect::from_x_y_ranges(
@@ -60,8 +60,8 @@ fn row(ui: &mut Ui, colours: &Palette, view: &View, stem: Stem, level: Option<f3
 
     let radius = CornerRadius::same(3);
     painter.rect_filled(track, radius, colours.well);
-    let aim = aim(view, stem);
-    if let Aim::Band(band) = aim {
+    let comparison = comparison(view, stem);
+    if let Comparison::Band(band) = comparison {
         let band = Rect::from_x_y_ranges(
             Rangef::new(x_of(track, band.min), x_of(track, band.max)),
             Rangef::new(middle - 8.0, middle + 8.0),
@@ -74,47 +74,47 @@ fn row(ui: &mut Ui, colours: &Palette, view: &View, stem: Stem, level: Option<f3
         let tip = Rect::from_center_size(pos2(x, middle), vec2(3.0, 14.0));
         painter.rect_filled(tip, CornerRadius::same(1), colour);
     }
-    if let Aim::Mark(mark_lu) = aim {
+    if let Comparison::Mark(mark_lu) = comparison {
         diamond(ui, colours, pos2(x_of(track, mark_lu), middle));
     }
-    figures(ui, colours, rect, level, aim);
-    describe(ui, &response, stem, level, aim);
+    figures(ui, colours, rect, level, comparison);
+    describe(ui, &response, stem, level, comparison);
     track.x_range()
 }
 
-/// What a stem's level is held against.
+/// What the level of a stem is compared with.
 #[derive(Clone, Copy)]
-enum Aim {
-    /// The range that is usual, in LU.
+enum Comparison {
+    /// The usual range, in LU.
     Band(Rangef),
     /// The reference's level in LU.
     Mark(f32),
-    /// Nothing: the reference has no such stem.
+    /// Nothing: the reference does not have this stem.
     Nothing,
 }
 
-impl Aim {
-    /// How far a level in LU is off, in LU; zero within the band.
+impl Comparison {
+    /// How far a level is off, in LU; zero within the band.
     fn off_lu(self, level_lu: f32) -> Option<f32> {
         match self {
-            Aim::Band(band) => Some((level_lu - band.max).max(0.0) + (level_lu - band.min).min(0.0)),
-            Aim::Mark(mark) => Some(level_lu - mark),
-            Aim::Nothing => None,
+            Comparison::Band(band) => Some((level_lu - band.max).max(0.0) + (level_lu - band.min).min(0.0)),
+            Comparison::Mark(mark) => Some(level_lu - mark),
+            Comparison::Nothing => None,
         }
     }
 }
 
-fn aim(view: &View, stem: Stem) -> Aim {
+fn comparison(view: &View, stem: Stem) -> Comparison {
     match &view.reference {
         Some(reference) => {
-            reference.levels_lu[stem].filter(|level| level.is_finite()).map_or(Aim::Nothing, Aim::Mark)
+            reference.levels_lu[stem].filter(|level| level.is_finite()).map_or(Comparison::Nothing, Comparison::Mark)
         }
         None => {
             let (low, high) = view.usual_lu[stem];
             if low.is_finite() && high.is_finite() && low < high {
-                Aim::Band(Rangef::new(low, high))
+                Comparison::Band(Rangef::new(low, high))
             } else {
-                Aim::Nothing
+                Comparison::Nothing
             }
         }
     }
@@ -128,11 +128,11 @@ fn x_of(track: Rect, level_lu: f32) -> f32 {
 fn diamond(ui: &Ui, colours: &Palette, at: Pos2) {
     let half = 5.5;
     let points = vec![at - vec2(0.0, half), at + vec2(half, 0.0), at + vec2(0.0, half), at - vec2(half, 0.0)];
-    ui.painter().add(Shape::convex_polygon(points, colours.strong, (1.5, colours.ground)));
+    ui.painter().add(Shape::convex_polygon(points, colours.strong, (1.5, colours.background)));
 }
 
-/// The level and how far it is off, in two columns at the right.
-fn figures(ui: &Ui, colours: &Palette, rect: Rect, level: Option<f32>, aim: Aim) {
+/// The level and how far it is off, as two columns of numbers at the right.
+fn figures(ui: &Ui, colours: &Palette, rect: Rect, level: Option<f32>, comparison: Comparison) {
     let middle = rect.center().y;
     let font = FontId::proportional(theme::BODY_PT);
     let (text, colour) = match level {
@@ -140,7 +140,7 @@ fn figures(ui: &Ui, colours: &Palette, rect: Rect, level: Option<f32>, aim: Aim)
         None => ("–".to_string(), colours.dim),
     };
     ui.painter().text(pos2(rect.right() - 50.0, middle), Align2::RIGHT_CENTER, text, font, colour);
-    let off = level.and_then(|level| aim.off_lu(level)).filter(|off| off.abs() >= 0.05);
+    let off = level.and_then(|level| comparison.off_lu(level)).filter(|off| off.abs() >= 0.05);
     if let Some(off) = off {
         let font = theme::strong_font(SMALL_PT);
         let text = words::signed_tenth(off);
@@ -178,20 +178,20 @@ fn scale(ui: &mut Ui, colours: &Palette, track: Rangef, rows: Rangef) {
     ui.painter().text(pos2(rect.right(), rect.top() + 6.0), Align2::RIGHT_CENTER, "off", font, colours.dim);
 }
 
-/// The same for a screen reader, and for the pointer.
-fn describe(ui: &Ui, response: &Response, stem: Stem, level: Option<f32>, aim: Aim) {
+/// The same as text, for screen readers and as a tooltip.
+fn describe(ui: &Ui, response: &Response, stem: Stem, level: Option<f32>, comparison: Comparison) {
     let level_words = match level {
         Some(level) => format!("{}: {} LU", words::title(stem), words::signed_tenth(level)),
-        None => format!("{}: not heard", words::title(stem)),
+        None => format!("{}: not detected", words::title(stem)),
     };
-    let aim_words = match aim {
-        Aim::Band(band) => {
-            format!("usual {} to {}", words::signed_tenth(band.min), words::signed_tenth(band.max))
+    let comparison_words = match comparison {
+        Comparison::Band(band) => {
+            format!("usual range {} to {}", words::signed_tenth(band.min), words::signed_tenth(band.max))
         }
-        Aim::Mark(mark) => format!("reference {}", words::signed_tenth(mark)),
-        Aim::Nothing => "the reference has none".to_string(),
+        Comparison::Mark(mark) => format!("reference {}", words::signed_tenth(mark)),
+        Comparison::Nothing => "not in the reference".to_string(),
     };
-    let text = format!("{level_words}, {aim_words}");
+    let text = format!("{level_words}, {comparison_words}");
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Label, enabled, &text));
     response.clone().on_hover_text(text);

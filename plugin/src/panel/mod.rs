@@ -1,13 +1,14 @@
 //! The panel: draws a [`View`] and sends [`Command`](crate::view::Command)s, on the host's window thread.
 //!
-//! It knows nothing of the worker: what it shows is the [`View`] it is given, and what it remembers is in
-//! [`PanelState`]. From top to bottom: header, what has to be said ([`notices`], a box for a path), the advice, and
-//! two columns, which become one where the window is narrow; the footer stays at the bottom.
+//! It does not know the worker: it shows the [`View`] it gets, and keeps its own state in [`PanelState`]. From top to
+//! bottom: header, notices and the path box, the advice, then two columns, or one in a narrow window. The footer stays
+//! at the bottom.
+//!
+//! Within the panel, dependencies point one way: the parts (`advice`, `levels`, …) use [`PanelState`], [`words`] and the
+//! widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`].
 
 mod advice;
-mod aim;
 mod ask;
-mod choices;
 mod controls;
 pub mod dialog;
 mod footer;
@@ -15,7 +16,9 @@ mod header;
 pub mod keys;
 mod levels;
 mod notices;
+mod options;
 pub mod path_box;
+mod reference;
 mod song;
 pub mod state;
 pub mod theme;
@@ -23,64 +26,60 @@ pub mod timeline;
 mod widgets;
 pub mod words;
 
-pub use controls::{Controls, Hop, Params};
+pub use controls::Controls;
 pub use keys::{KeyUse, key_use};
-pub use state::{Look, PanelState, Theme};
+pub use state::PanelState;
 pub use theme::install;
 
+use crate::settings::Settings;
 use crate::view::View;
 use egui::{CentralPanel, Frame, Panel, ScrollArea, Ui, vec2};
 use theme::Palette;
 
-/// Smallest size of the panel in points, at any scale.
-pub const MIN_SIZE_PT: [f32; 2] = [560.0, 420.0];
-/// Size of the panel when it is opened for the first time, in points.
-pub const DEFAULT_SIZE_PT: [f32; 2] = [820.0, 600.0];
-
-/// From this width on the panel has two columns, in points.
+/// The panel has two columns from this width on, in points.
 const TWO_COLUMNS_FROM_PT: f32 = 700.0;
 /// Width of the right column in points.
 const RIGHT_COLUMN_PT: f32 = 268.0;
-/// Under this height the advice scrolls with the rest, in points.
+/// Below this height the advice scrolls with the rest, in points.
 const PINNED_FROM_PT: f32 = 360.0;
 
-/// Draws the panel into the whole of `ui` and sends what the user asks for through `controls`.
+/// Draws the panel into the whole of `ui` and passes what the user does to `controls`.
 ///
-/// [`install`] must have been called for the context. Ask [`key_use`] afterwards which keys to keep from the host.
+/// Call [`install`] once for the context before, and [`key_use`] after each frame to know which keys the host must not get.
 pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     keys::leave_space_to_host(ui.ctx());
     apply_look(ui, state);
     let colours = theme::palette(state.look.theme);
-    let params = controls.params();
+    let settings = controls.settings();
     path_box::take_dropped(ui, controls);
 
-    ui.painter().rect_filled(ui.max_rect(), 0, colours.ground);
+    ui.painter().rect_filled(ui.max_rect(), 0, colours.background);
     let bar = |margin| Frame::new().fill(colours.surface).inner_margin(margin);
     Panel::top("header").resizable(false).frame(bar(theme::margin(12, 7))).show(ui, |ui| {
-        header::show(ui, colours, view, params, state, controls);
+        header::show(ui, colours, view, settings, state, controls);
     });
     Panel::bottom("footer").resizable(false).frame(bar(theme::margin(12, 4))).show(ui, |ui| {
         footer::show(ui, colours, view, state, controls);
     });
     let pinned = ui.available_height() >= PINNED_FROM_PT - 80.0;
     if pinned {
-        Panel::top("said").resizable(false).show_separator_line(false).frame(Frame::new()).show(ui, |ui| {
-            said(ui, colours, view, state, controls);
+        Panel::top("top").resizable(false).show_separator_line(false).frame(Frame::new()).show(ui, |ui| {
+            top(ui, colours, view, state, controls);
         });
     }
     CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             if !pinned {
-                said(ui, colours, view, state, controls);
+                top(ui, colours, view, state, controls);
             }
             Frame::new().inner_margin(theme::margin(12, 8)).show(ui, |ui| {
-                columns(ui, colours, view, state, params, controls);
+                columns(ui, colours, view, state, settings, controls);
             });
         });
     });
 }
 
-/// Theme and scale, where they differ from what the context has.
+/// Sets theme and scale of the context if they differ from those chosen.
 fn apply_look(ui: &mut Ui, state: &PanelState) {
     let context = ui.ctx().clone();
     let theme = theme::egui_theme(state.look.theme);
@@ -95,7 +94,7 @@ fn apply_look(ui: &mut Ui, state: &PanelState) {
 }
 
 /// Everything between header and columns.
-fn said(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
+fn top(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     ui.spacing_mut().item_spacing.y = 0.0;
     if state.look_open {
         Frame::new().fill(colours.surface).inner_margin(theme::margin(12, 6)).show(ui, |ui| {
@@ -115,21 +114,21 @@ fn said(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, con
     });
 }
 
-/// What is heard at the left, what is chosen at the right; one below the other in a narrow window.
+/// Results at the left and controls at the right; one below the other in a narrow window.
 fn columns(
     ui: &mut Ui,
     colours: &Palette,
     view: &View,
     state: &mut PanelState,
-    params: Params,
+    settings: Settings,
     controls: &mut dyn Controls,
 ) {
     let gap = 24.0;
     if ui.available_width() < TWO_COLUMNS_FROM_PT - 24.0 {
         results(ui, colours, view, state, controls);
         ui.add_space(10.0);
-        aim::show(ui, colours, view, state, controls);
-        choices::show(ui, colours, view, params, controls);
+        reference::show(ui, colours, view, state, controls);
+        options::show(ui, colours, view, settings, controls);
         return;
     }
     ui.horizontal_top(|ui| {
@@ -142,8 +141,8 @@ fn columns(
                 if is_left {
                     results(ui, colours, view, state, controls);
                 } else {
-                    aim::show(ui, colours, view, state, controls);
-                    choices::show(ui, colours, view, params, controls);
+                    reference::show(ui, colours, view, state, controls);
+                    options::show(ui, colours, view, settings, controls);
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! What the worker has to say besides advice: sentences that stay until they are dismissed.
+//! Messages from the worker other than advice. They stay until the user dismisses them.
 
 use super::controls::Controls;
 use super::theme::{self, Palette};
@@ -6,7 +6,7 @@ use super::{state::PanelState, widgets};
 use crate::view::{Command, Notice, View};
 use egui::{Align, Align2, Button, Frame, Label, Layout, Rect, RichText, Sense, Ui, vec2};
 
-/// How many are shown before the rest is folded.
+/// How many notices are shown before "Show more".
 const SHOWN: usize = 2;
 
 /// Draws the notices, newest first.

@@ -1,4 +1,4 @@
-//! The box that asks for a file: a field for a path, and the platform's dialog beside it.
+//! The box that asks for a file: a field for a path, and a button for the platform's dialog.
 
 use super::controls::Controls;
 use super::dialog::{Ask, Dialogs, FileDialog, Outcome};
@@ -9,17 +9,17 @@ use egui::{Button, Frame, Key, TextEdit, Ui};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often an open dialog is looked at.
+/// Time between two polls of an open dialog.
 const POLL: Duration = Duration::from_millis(100);
 
 /// What the file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Its balance is to be aimed at.
+    /// A reference to measure.
     Reference,
-    /// It holds another model.
+    /// A model to use.
     Model,
-    /// The report is to be written there.
+    /// Where to write the report.
     Report,
 }
 
@@ -31,7 +31,7 @@ impl Purpose {
         }
     }
 
-    /// What the box is called, and the dialog's title.
+    /// Title of the box and of the dialog.
     pub const fn title(self) -> &'static str {
         match self {
             Purpose::Reference => "Load a reference",
@@ -44,13 +44,13 @@ impl Purpose {
         match self {
             Purpose::Reference => "Path of a finished song: WAV, FLAC, MP3, OGG or M4A",
             Purpose::Model => "Path of a .mixbuddy file",
-            Purpose::Report => "Path of the report: .md and .json are added",
+            Purpose::Report => "Path of the report (.md and .json are added)",
         }
     }
 
     const fn verb(self) -> &'static str {
         match self {
-            Purpose::Reference => "Measure",
+            Purpose::Reference => "Load",
             Purpose::Model => "Use",
             Purpose::Report => "Save",
         }
@@ -70,7 +70,7 @@ impl Purpose {
 pub struct PathBox {
     /// What the file is for.
     pub purpose: Purpose,
-    /// The path being typed.
+    /// The path that the user types.
     pub path: String,
     dialog: Option<FileDialog>,
     problem: Option<String>,
@@ -166,14 +166,14 @@ impl PathBox {
                 widgets::remark(ui, problem, colours.error);
             }
             (None, Some(_)) => {
-                widgets::remark(ui, "The file dialog is open in a window of its own.", colours.dim);
+                widgets::remark(ui, "The file dialog is open in a separate window.", colours.dim);
             }
             (None, None) => {}
         }
         after
     }
 
-    /// Looks whether the dialog has ended.
+    /// Checks whether the dialog has ended.
     fn poll(&mut self, ui: &Ui) -> After {
         let Some(dialog) = &mut self.dialog else { return After::Stays };
         match dialog.poll() {
@@ -190,7 +190,7 @@ impl PathBox {
     }
 }
 
-/// The path that a person typed or pasted: quotes, `file://` and `~` as file managers and shells write them.
+/// The path in what the user typed or pasted. Reads quotes, `file://` and `~` as file managers and shells write them.
 fn typed_path(text: &str) -> Option<PathBuf> {
     let text = text.trim();
     let text = text
@@ -210,7 +210,7 @@ fn typed_path(text: &str) -> Option<PathBuf> {
     }
 }
 
-/// Undoes the percent signs of an address (RFC 3986, 2.1); what is none stays as it is.
+/// Decodes percent-encoding (RFC 3986, 2.1); anything else stays unchanged.
 fn without_percents(address: &str) -> String {
     let mut bytes = Vec::with_capacity(address.len());
     let mut rest = address.as_bytes();
@@ -235,7 +235,7 @@ fn suggested_report() -> String {
     home.join("MixingBuddy report").to_string_lossy().into_owned()
 }
 
-/// What a dropped file is for, by its ending: a bundle is a model, anything else a reference.
+/// What a dropped file is for, by its extension: a bundle is a model, anything else a reference.
 pub(super) fn purpose_of_dropped(path: &Path) -> Purpose {
     match path.extension() {
         Some(ending) if ending.eq_ignore_ascii_case("mixbuddy") => Purpose::Model,
@@ -243,7 +243,7 @@ pub(super) fn purpose_of_dropped(path: &Path) -> Purpose {
     }
 }
 
-/// Sends what was dropped onto the panel to where it belongs.
+/// Loads a file that was dropped onto the panel.
 pub(super) fn take_dropped(ui: &Ui, controls: &mut dyn Controls) {
     let dropped: Vec<PathBuf> =
         ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_paths_as_people_paste_them() {
+    fn reads_paths_as_users_paste_them() {
         assert_eq!(typed_path(" '/a/b c.wav' "), Some("/a/b c.wav".into()));
         assert_eq!(typed_path("\"C:\\songs\\a.wav\""), Some("C:\\songs\\a.wav".into()));
         assert_eq!(typed_path("file:///a/b%20%C3%A9%.wav"), Some("/a/b é%.wav".into()));

@@ -1,10 +1,11 @@
-//! The song so far: what its windows say together, the timeline, and the advice of the mark that is selected.
+//! The song so far: the advice on all its windows, the timeline, and the advice of the selected mark.
 
 use super::controls::Controls;
 use super::theme::{self, Palette};
 use super::{state::PanelState, timeline, widgets, words};
 use crate::view::{Command, Mark, View};
 use egui::{Align, Button, Frame, Label, Layout, RichText, Ui, vec2};
+use mixing_buddy_core::clock;
 
 /// Draws the song.
 pub(super) fn show(
@@ -16,7 +17,7 @@ pub(super) fn show(
 ) {
     widgets::section_with_buttons(ui, colours, "Song", &["Start over"], |ui| {
         let start_over = ui.add_enabled(view.song.is_some(), Button::new("Start over"));
-        if start_over.on_hover_text("The mix was changed: older windows no longer count.").clicked() {
+        if start_over.on_hover_text("After you change the mix: earlier windows no longer count.").clicked() {
             controls.send(Command::StartOver);
         }
     });
@@ -26,7 +27,7 @@ pub(super) fn show(
             ui.add(Label::new(RichText::new(line).color(colours.text)).wrap());
         }
         None => {
-            widgets::remark(ui, "Nothing judged yet. Play the song through once.", colours.dim);
+            widgets::remark(ui, "No advice yet. Play the whole song once.", colours.dim);
         }
     }
     timeline::show(ui, colours, &view.history, &mut state.selected);
@@ -41,7 +42,7 @@ pub(super) fn show(
     }
 }
 
-/// The mark that is selected.
+/// The mark with this number.
 pub(super) fn selected(view: &View, order: Option<u64>) -> Option<&Mark> {
     let order = order?;
     view.history.iter().rev().find(|mark| mark.order == order).map(AsRef::as_ref)
@@ -51,7 +52,7 @@ fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
     Frame::new().fill(colours.surface).corner_radius(4).inner_margin(theme::margin(10, 6)).show(ui, |ui| {
         ui.horizontal(|ui| {
             let facts = words::verdict_in_full(&mark.advice);
-            let facts = format!("{} · {facts}", words::span(mark.start_s, mark.end_s));
+            let facts = format!("{} · {facts}", clock::span(mark.start_s, mark.end_s));
             let facts = RichText::new(facts).font(theme::strong_font(theme::BODY_PT)).color(colours.strong);
             let gap = ui.spacing().item_spacing.x;
             let room = ui.available_width() - widgets::buttons_width(ui, &["Copy", "×"]) - 2.0 * gap;
@@ -62,7 +63,7 @@ fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
             if ui.add(Button::new("Copy").frame_when_inactive(false)).clicked() {
                 ui.ctx().copy_text(words::mark_for_clipboard(mark));
             }
-            if widgets::close_button(ui, "Close this window's advice").clicked() {
+            if widgets::close_button(ui, "Close this advice").clicked() {
                 state.selected = None;
             }
         });

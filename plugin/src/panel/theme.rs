@@ -1,6 +1,6 @@
 //! Colours, fonts and spacing of the panel, for dark and light rooms.
 
-use super::state::Theme;
+use crate::settings::Theme;
 use egui::{
     Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
     Style, TextStyle, Visuals, vec2,
@@ -10,26 +10,26 @@ use std::sync::Arc;
 
 /// Size of running text in points.
 pub const BODY_PT: f32 = 13.0;
-/// Size of side remarks in points.
+/// Size of remarks in points.
 pub const SMALL_PT: f32 = 11.5;
 /// Size of the advice in points.
 pub const HEADLINE_PT: f32 = 23.0;
-/// Size of the gain beside the advice in points.
+/// Size of the gain next to the advice in points.
 pub const FIGURE_PT: f32 = 34.0;
 
-/// The colours of one theme. Whatever is written or drawn reaches a contrast of 4.5 to 1 on the grounds that it
-/// stands on (WCAG 2.2, 1.4.3).
+/// The colours of one theme. Text and symbols have a contrast of at least 4.5 to 1 on every background that they are
+/// drawn on (WCAG 2.2, 1.4.3).
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
-    /// Ground of the panel.
-    pub ground: Color32,
-    /// Ground of the advice, header and footer.
+    /// Background of the panel.
+    pub background: Color32,
+    /// Background of header, footer, notices and boxes.
     pub surface: Color32,
-    /// Ground of buttons.
+    /// Background of buttons.
     pub raised: Color32,
-    /// Ground of buttons under the pointer.
+    /// Background of buttons under the pointer.
     pub hovered: Color32,
-    /// Ground of text fields and tracks.
+    /// Background of text fields and tracks.
     pub well: Color32,
     /// Hairlines.
     pub line: Color32,
@@ -37,24 +37,24 @@ pub struct Palette {
     pub text: Color32,
     /// The advice.
     pub strong: Color32,
-    /// Side remarks and titles.
+    /// Remarks and titles.
     pub dim: Color32,
     /// Focus and selection.
     pub accent: Color32,
-    /// Ground of what is chosen.
+    /// Background of what is selected.
     pub chosen: Color32,
     /// Balanced.
     pub good: Color32,
     /// Something failed.
     pub error: Color32,
-    /// The band of usual levels.
+    /// The band of usual levels, and the empty part of bars.
     pub band: Color32,
-    /// One colour a stem, told apart with any colour vision (after Okabe and Ito, 2008).
+    /// One colour per stem. People with any colour vision can tell them apart (after Okabe and Ito, 2008).
     pub stem: PerStem<Color32>,
 }
 
 const DARK: Palette = Palette {
-    ground: Color32::from_rgb(0x15, 0x17, 0x1A),
+    background: Color32::from_rgb(0x15, 0x17, 0x1A),
     surface: Color32::from_rgb(0x1B, 0x1E, 0x22),
     raised: Color32::from_rgb(0x29, 0x2D, 0x33),
     hovered: Color32::from_rgb(0x35, 0x3A, 0x42),
@@ -77,7 +77,7 @@ const DARK: Palette = Palette {
 };
 
 const LIGHT: Palette = Palette {
-    ground: Color32::from_rgb(0xF1, 0xF1, 0xEE),
+    background: Color32::from_rgb(0xF1, 0xF1, 0xEE),
     surface: Color32::from_rgb(0xFB, 0xFB, 0xF9),
     raised: Color32::from_rgb(0xE3, 0xE4, 0xE1),
     hovered: Color32::from_rgb(0xD6, 0xD8, 0xD5),
@@ -114,12 +114,12 @@ impl Palette {
     }
 }
 
-/// The font of emphasis.
+/// The font for emphasis.
 pub fn strong_font(size_pt: f32) -> FontId {
     FontId::new(size_pt, FontFamily::Name("strong".into()))
 }
 
-/// The font of the advice.
+/// The font for the headline.
 pub fn headline_font(size_pt: f32) -> FontId {
     FontId::new(size_pt, FontFamily::Name("headline".into()))
 }
@@ -131,7 +131,7 @@ pub fn install(context: &Context) {
         context.set_style_of(egui_theme(theme), style(theme));
     }
     context.options_mut(|options| {
-        // Zoom and quit are the host's shortcuts, not ours.
+        // Shortcuts for zoom and quit belong to the host.
         options.zoom_with_keyboard = false;
         options.quit_shortcuts.clear();
     });
@@ -193,9 +193,9 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
         Theme::Light => Visuals::light(),
     };
     let radius = CornerRadius::same(4);
-    let widget = |ground: Color32, edge: Stroke, text: Color32| egui::style::WidgetVisuals {
-        bg_fill: ground,
-        weak_bg_fill: ground,
+    let widget = |background: Color32, edge: Stroke, text: Color32| egui::style::WidgetVisuals {
+        bg_fill: background,
+        weak_bg_fill: background,
         bg_stroke: edge,
         corner_radius: radius,
         fg_stroke: Stroke::new(1.0, text),
@@ -205,7 +205,7 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
     visuals.widgets.noninteractive = widget(colours.surface, edge, colours.text);
     visuals.widgets.inactive = widget(colours.raised, Stroke::NONE, colours.text);
     visuals.widgets.hovered = widget(colours.hovered, Stroke::NONE, colours.strong);
-    // "Active" is also what has the keyboard: the ring must be seen.
+    // "Active" is also the widget with keyboard focus: its ring must be visible.
     visuals.widgets.active = widget(colours.hovered, Stroke::new(2.0, colours.accent), colours.strong);
     visuals.widgets.open = widget(colours.hovered, edge, colours.strong);
     visuals.selection.bg_fill = colours.chosen;
@@ -217,7 +217,7 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
     visuals.text_edit_bg_color = Some(colours.well);
     visuals.faint_bg_color = colours.surface;
     visuals.error_fg_color = colours.error;
-    visuals.panel_fill = colours.ground;
+    visuals.panel_fill = colours.background;
     visuals.window_fill = colours.surface;
     visuals.window_stroke = edge;
     visuals.popup_shadow = Shadow::NONE;
@@ -226,7 +226,7 @@ fn visuals(theme: Theme, colours: &Palette) -> Visuals {
     visuals
 }
 
-/// Margins of the panel's bars and columns, in points.
+/// A margin of `x` points left and right and `y` points above and below.
 pub(super) const fn margin(x: i8, y: i8) -> Margin {
     Margin::symmetric(x, y)
 }
@@ -247,24 +247,24 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_read_in_both_themes() {
+    fn all_colours_have_enough_contrast_in_both_themes() {
         for theme in [Theme::Dark, Theme::Light] {
             let colours = palette(theme);
-            let mut inks =
+            let mut foregrounds =
                 vec![colours.text, colours.strong, colours.dim, colours.good, colours.error, colours.accent];
-            inks.extend(Stem::ALL.map(|stem| colours.of(stem)));
-            for ink in inks {
-                for ground in [colours.ground, colours.surface, colours.well] {
-                    assert!(contrast(ink, ground) >= 4.5, "{theme:?}: {ink:?} on {ground:?}");
+            foregrounds.extend(Stem::ALL.map(|stem| colours.of(stem)));
+            for foreground in foregrounds {
+                for background in [colours.background, colours.surface, colours.well] {
+                    assert!(contrast(foreground, background) >= 4.5, "{theme:?}: {foreground:?} on {background:?}");
                 }
             }
-            for (ink, ground) in [
+            for (foreground, background) in [
                 (colours.text, colours.raised),
                 (colours.strong, colours.hovered),
                 (colours.strong, colours.chosen),
                 (colours.dim, colours.raised),
             ] {
-                assert!(contrast(ink, ground) >= 4.5, "{theme:?}: {ink:?} on {ground:?}");
+                assert!(contrast(foreground, background) >= 4.5, "{theme:?}: {foreground:?} on {background:?}");
             }
         }
     }

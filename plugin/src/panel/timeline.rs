@@ -1,37 +1,38 @@
-//! The song by host position: a lane a stem, a mark a window. Up is too loud, down is too quiet, a bold line on all
-//! lanes is balanced; so nothing hangs on colour alone.
+//! The song by host position: one lane per stem, one mark per window. Up means too loud, down too quiet, a bold line on
+//! all lanes balanced, so nothing depends on colour alone.
 
 use super::theme::{self, Palette};
 use super::words;
+use crate::settings::SLAB_S;
 use crate::view::Mark;
 use egui::{
     Align2, Color32, CornerRadius, EventFilter, FontId, Key, Pos2, Rangef, Rect, Response, Role, Sense,
     Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
-use mixing_buddy_core::{Direction, Stem, Verdict};
+use mixing_buddy_core::{Direction, Stem, Verdict, clock};
 use std::sync::Arc;
 
-/// Height of a stem's lane in points.
+/// Height of the lane of a stem in points.
 const LANE_PT: f32 = 24.0;
-/// Room for the names of the lanes, in points.
+/// Width of the names of the lanes, in points.
 const NAMES_PT: f32 = 58.0;
 /// Height of the axis in points.
 const AXIS_PT: f32 = 16.0;
-/// Two windows that start nearer to each other than this are at the same place, in seconds: the shortest hop.
-const SAME_PLACE_S: f64 = 2.5;
+/// Two windows whose starts differ by less than this many seconds are at the same place: the shortest hop.
+const SAME_PLACE_S: f64 = SLAB_S;
 /// The timeline is never shorter than this, in seconds.
 const SHORTEST_S: f64 = 60.0;
-/// A gain of this size or more fills half a lane, in dB.
+/// A gain of this size or more fills half a lane, in dB. Chosen by eye.
 const FULL_DB: f32 = 9.0;
 
-/// The marks that are shown: the newest judgement at each place, by position.
+/// The marks that are shown: the newest at each place, by position.
 pub fn newest_at_each_place(history: &[Arc<Mark>]) -> Vec<&Mark> {
     let mut by_place = std::collections::BTreeMap::<i64, &Mark>::new();
-    // Where a host reports nonsense, the mark is left out: no number, or more than thirty years.
+    // A position that is not finite or beyond thirty years is a fault of the host: that mark is left out.
     let has_place = |mark: &&Mark| mark.start_s.abs() < 1e9 && mark.end_s.abs() < 1e9;
     let mut newest_first: Vec<&Mark> = history.iter().map(Arc::as_ref).filter(has_place).collect();
     newest_first.sort_by_key(|mark| std::cmp::Reverse(mark.order));
-    // Positions as whole milliseconds, so that they can be looked up by range.
+    // Positions in whole milliseconds, so that they can be keys of the map.
     let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
     for mark in newest_first {
         let at = millis(mark.start_s);
@@ -43,7 +44,7 @@ pub fn newest_at_each_place(history: &[Arc<Mark>]) -> Vec<&Mark> {
     by_place.into_values().collect()
 }
 
-/// Where things are on the timeline.
+/// Where things lie on the timeline.
 struct Geometry {
     /// The lanes.
     lanes: Rect,
@@ -57,7 +58,7 @@ impl Geometry {
         let from_s = marks.iter().map(|mark| mark.start_s).fold(f64::INFINITY, f64::min);
         let to_s = marks.iter().map(|mark| mark.end_s).fold(f64::NEG_INFINITY, f64::max);
         let (from_s, to_s) = if marks.is_empty() { (0.0, SHORTEST_S) } else { (from_s, to_s) };
-        // A song that begins near the start of the project is shown from there.
+        // A song that starts near the start of the project is shown from the start of the project.
         let from_s = if (0.0..SHORTEST_S).contains(&from_s) { 0.0 } else { from_s };
         Geometry { lanes, from_s, to_s: to_s.max(from_s + SHORTEST_S) }
     }
@@ -71,7 +72,7 @@ impl Geometry {
         Rangef::new(self.x(mark.start_s), self.x(mark.end_s))
     }
 
-    /// Where a mark's sign stands: in the middle of its window.
+    /// The middle of a mark's window, where its symbol is drawn.
     fn centre(&self, mark: &Mark) -> f32 {
         self.span(mark).center()
     }
@@ -81,7 +82,7 @@ impl Geometry {
     }
 }
 
-/// Draws the timeline and lets a mark be chosen with pointer or arrow keys.
+/// Draws the timeline. The pointer or the arrow keys select a mark.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], selected: &mut Option<u64>) {
     let marks = newest_at_each_place(history);
     let lanes_height = LANE_PT * Stem::TARGETS.len() as f32;
@@ -98,7 +99,7 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
         *selected = None;
     }
 
-    ground(ui, colours, &geometry);
+    background(ui, colours, &geometry);
     axis(ui, colours, &geometry, rect);
     let newest = marks.iter().map(|mark| mark.order).max().unwrap_or(0);
     let oldest = marks.iter().map(|mark| mark.order).min().unwrap_or(0);
@@ -117,7 +118,7 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
     describe(ui, &response, &geometry, &marks, *selected);
 }
 
-/// Older judgements fade; those from before the last "Start over" the most.
+/// Older marks fade; those from before the last "Start over" fade most.
 fn opacity(mark: &Mark, oldest: u64, newest: u64) -> f32 {
     if !mark.current {
         return 0.3;
@@ -162,7 +163,7 @@ fn choose(ui: &Ui, response: &Response, geometry: &Geometry, marks: &[&Mark], se
 
 /// The mark under the pointer, or near to it.
 fn nearest<'a>(geometry: &Geometry, marks: &[&'a Mark], at: Pos2) -> Option<&'a Mark> {
-    /// A hand is allowed this much beside the mark, in points.
+    /// A click may miss a mark by this much, in points.
     const SLACK_PT: f32 = 8.0;
     let distance = |mark: &Mark| (geometry.centre(mark) - at.x).abs();
     let best = marks.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
@@ -170,7 +171,7 @@ fn nearest<'a>(geometry: &Geometry, marks: &[&'a Mark], at: Pos2) -> Option<&'a 
     (distance(best) <= reach).then_some(best)
 }
 
-fn ground(ui: &Ui, colours: &Palette, geometry: &Geometry) {
+fn background(ui: &Ui, colours: &Palette, geometry: &Geometry) {
     let painter = ui.painter();
     painter.rect_filled(geometry.lanes, CornerRadius::same(4), colours.well);
     for stem in Stem::TARGETS {
@@ -188,14 +189,14 @@ fn ground(ui: &Ui, colours: &Palette, geometry: &Geometry) {
 }
 
 fn axis(ui: &Ui, colours: &Palette, geometry: &Geometry, rect: Rect) {
-    /// Steps that read well on a clock, in seconds.
+    /// Steps between labels in seconds: round numbers on a clock.
     const STEPS_S: [f64; 10] = [10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
-    /// Room that a figure needs, in points.
+    /// Width of a label, in points.
     const FIGURE_PT: f64 = 52.0;
     let per_second = f64::from(geometry.lanes.width()) / (geometry.to_s - geometry.from_s);
     let step = STEPS_S.into_iter().find(|step| step * per_second >= FIGURE_PT).unwrap_or(7200.0);
     let first = (geometry.from_s / step).ceil();
-    // A host may report positions days apart; the count is bounded by the width all the same.
+    // A host can report positions days apart, so the number of labels has a limit of its own.
     for index in 0..100 {
         let seconds = (first + f64::from(index)) * step;
         if seconds > geometry.to_s {
@@ -210,7 +211,7 @@ fn axis(ui: &Ui, colours: &Palette, geometry: &Geometry, rect: Rect) {
             _ => (Align2::CENTER_CENTER, x),
         };
         let at = pos2(x, rect.bottom() - AXIS_PT / 2.0 + 1.0);
-        ui.painter().text(at, align, words::clock(seconds), FontId::proportional(10.0), colours.dim);
+        ui.painter().text(at, align, clock::text(seconds), FontId::proportional(10.0), colours.dim);
     }
 }
 
@@ -236,7 +237,7 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
                 colours.dim.gamma_multiply(opacity),
             );
         }
-        // Nothing was said: a small ring on each lane, for "listened, and could not tell".
+        // The model abstained: a small ring on each lane.
         _ => {
             for stem in Stem::TARGETS {
                 let stroke = Stroke::new(1.0, colours.dim.gamma_multiply(opacity));
@@ -246,7 +247,7 @@ fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opaci
     }
 }
 
-/// A triangle that stands on its lane, the higher the more is to be done.
+/// A triangle on its lane: the larger the gain, the higher.
 fn arrow(ui: &Ui, at: Pos2, span: Rangef, direction: Direction, gain_db: Option<f32>, colour: Color32) {
     let size =
         gain_db.filter(|gain| gain.is_finite()).map_or(0.5, |gain| (gain.abs() / FULL_DB).clamp(0.0, 1.0));
@@ -257,7 +258,7 @@ fn arrow(ui: &Ui, at: Pos2, span: Rangef, direction: Direction, gain_db: Option<
     ui.painter().add(Shape::convex_polygon(points, colour, Stroke::NONE));
 }
 
-/// Says what is under the pointer, and the whole to a screen reader.
+/// A tooltip for the mark under the pointer, and text for screen readers.
 fn describe(ui: &Ui, response: &Response, geometry: &Geometry, marks: &[&Mark], selected: Option<u64>) {
     let chosen = marks.iter().find(|mark| Some(mark.order) == selected);
     let text = match chosen {
@@ -275,7 +276,7 @@ fn describe(ui: &Ui, response: &Response, geometry: &Geometry, marks: &[&Mark], 
 
 /// "1:20–1:30: Vocals too loud, −4 dB, 82 % sure".
 fn line(mark: &Mark) -> String {
-    format!("{}: {}", words::span(mark.start_s, mark.end_s), words::verdict_in_full(&mark.advice))
+    format!("{}: {}", clock::span(mark.start_s, mark.end_s), words::verdict_in_full(&mark.advice))
 }
 
 #[cfg(test)]
@@ -303,19 +304,19 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_judgement_at_a_place_wins() {
+    fn the_newest_mark_at_a_place_is_shown() {
         let history = [mark(1, 0.0), mark(2, 5.0), mark(3, 10.0), mark(4, 0.4), mark(5, 5.4)];
         assert_eq!(orders(&history), [4, 5, 3]);
     }
 
     #[test]
-    fn the_shortest_hop_is_not_the_same_place() {
+    fn windows_one_shortest_hop_apart_are_two_places() {
         let history = [mark(1, 0.0), mark(2, 2.5), mark(3, 5.0)];
         assert_eq!(orders(&history), [1, 2, 3]);
     }
 
     #[test]
-    fn positions_that_make_no_sense_are_left_out() {
+    fn marks_at_impossible_positions_are_left_out() {
         let history = [f64::NAN, f64::INFINITY, 1e300, -1e12, 0.0, -5.0];
         let history: Vec<Arc<Mark>> =
             (1..).zip(history).map(|(order, start_s)| mark(order, start_s)).collect();

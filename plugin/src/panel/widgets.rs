@@ -1,9 +1,9 @@
-//! Small parts that several rooms of the panel share.
+//! Small widgets that several parts of the panel share.
 
 use super::theme::{self, Palette, SMALL_PT};
-use egui::{Align, Button, Color32, Label, Layout, RichText, TextStyle, Ui, vec2};
+use egui::{Align, Button, Color32, CornerRadius, Label, Layout, Rect, RichText, TextStyle, Ui, vec2};
 
-/// A title in small capitals, with room for something at its right.
+/// A title in small capitals, with content at its right.
 pub(super) fn section(ui: &mut Ui, colours: &Palette, title: &str, at_right: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
         ui.set_min_height(22.0);
@@ -24,7 +24,7 @@ fn section_title(colours: &Palette, title: &str) -> RichText {
         .color(colours.dim)
 }
 
-/// A title with buttons at its right, in reading order; `labels` are what stands on them.
+/// A title with buttons at its right, in reading order. `labels` are the texts of the buttons.
 pub(super) fn section_with_buttons(
     ui: &mut Ui,
     colours: &Palette,
@@ -39,17 +39,17 @@ pub(super) fn section_with_buttons(
     });
 }
 
-/// Lays buttons out at the right end of a row, in reading order, so that Tab follows the eye; `labels` are what
-/// stands on them.
+/// Places buttons at the right end of a row, in reading order, so that Tab follows the eye. `labels` are the texts of
+/// the buttons.
 pub(super) fn at_right(ui: &mut Ui, labels: &[&str], buttons: impl FnOnce(&mut Ui)) {
     let free = ui.available_width() - buttons_width(ui, labels);
     ui.add_space(free.max(0.0));
     buttons(ui);
 }
 
-/// Width of buttons side by side, in points.
+/// Width of a row of buttons, in points.
 pub(super) fn buttons_width(ui: &Ui, labels: &[&str]) -> f32 {
-    // Buttons are written in the style of running text, whatever the other style is called.
+    // egui draws buttons in the body style, not in the one that it calls the button style.
     let font = TextStyle::Body.resolve(ui.style());
     let padding = 2.0 * ui.spacing().button_padding.x;
     let width = |label: &&str| {
@@ -60,17 +60,17 @@ pub(super) fn buttons_width(ui: &Ui, labels: &[&str]) -> f32 {
     labels.iter().map(width).sum::<f32>() + gaps
 }
 
-/// Side remark that wraps.
+/// A remark in small text that wraps.
 pub(super) fn remark(ui: &mut Ui, text: impl Into<String>, colour: Color32) -> egui::Response {
     ui.add(Label::new(RichText::new(text.into()).size(SMALL_PT).color(colour)).wrap())
 }
 
-/// Side remark on one line, cut with an ellipsis where it is too long; the whole of it shows under the pointer.
+/// A remark in small text on one line. If it is too long it ends in an ellipsis, and a tooltip shows it in full.
 pub(super) fn remark_in_one_line(ui: &mut Ui, text: impl Into<String>, colour: Color32) -> egui::Response {
     ui.add(Label::new(RichText::new(text.into()).size(SMALL_PT).color(colour)).truncate())
 }
 
-/// Buttons of equal width side by side; `is_on` says which are chosen. Returns the one that was pressed.
+/// A row of buttons of equal width. `is_on` tells which are selected. Returns the option that was pressed.
 pub(super) fn choice_row<T: Copy>(
     ui: &mut Ui,
     options: &[T],
@@ -101,7 +101,15 @@ pub(super) fn choice_row<T: Copy>(
     pressed
 }
 
-/// A button that is no more than its cross.
+/// A thin bar, filled from the left by `part`, 0 to 1.
+pub(super) fn bar(ui: &Ui, rect: Rect, part: f32, background: Color32, fill: Color32) {
+    let radius = CornerRadius::same(2);
+    ui.painter().rect_filled(rect, radius, background);
+    let filled = Rect::from_min_size(rect.min, vec2(rect.width() * part, rect.height()));
+    ui.painter().rect_filled(filled, radius, fill);
+}
+
+/// A button that shows only a cross. `name` is its tooltip and its name for screen readers.
 pub(super) fn close_button(ui: &mut Ui, name: &str) -> egui::Response {
     let response = ui.add(
         Button::new(RichText::new("×").size(16.0)).frame_when_inactive(false).min_size(vec2(24.0, 22.0)),

@@ -1,59 +1,59 @@
-//! The panel's words: numbers, times and states as a person reads them. Plain functions of plain values.
+//! The panel's words: numbers and states as text. Plain functions of plain values.
 
 use crate::view::{Activity, Mark, View};
-use mixing_buddy_core::{Advice, BestAnswer, Direction, Stem, Verdict};
+use mixing_buddy_core::{Advice, BestAnswer, Direction, Stem, Verdict, clock};
 
-/// What stands large at the top.
+/// The headline and the evidence under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Headline {
-    /// What kind of thing is said.
+    /// What kind of headline it is.
     pub tone: Tone,
     /// The sentence.
     pub sentence: String,
-    /// The gain that mends it, with its standard deviation, both in dB.
+    /// The gain that corrects the mix, and its standard deviation, both in dB.
     pub gain_db: Option<(f32, Option<f32>)>,
-    /// How sure the advisor is, 0 to 1; none where nothing was judged.
+    /// The confidence, 0 to 1; none if there is no advice.
     pub confidence: Option<f32>,
-    /// A second sentence: the reason, or what to do next.
+    /// A second sentence: the reason, or what to do next. Can be empty.
     pub note: String,
-    /// The evidence, in parts: which window, how many agree, against what.
+    /// The evidence, in parts: which window, how many windows agree, which reference.
     pub evidence: Vec<String>,
 }
 
-/// What kind of thing the headline says.
+/// What kind of headline it is; decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// A stem is off.
+    /// A stem is too loud or too quiet.
     Advice(Stem, Direction),
-    /// All is well.
+    /// The mix is balanced.
     Balanced,
-    /// Nothing is said, and why.
+    /// There is no advice; the headline gives the reason.
     Quiet,
 }
 
-/// What stands large at the top for a view.
+/// The headline of a view.
 ///
-/// A state in which no window can be judged comes before old advice, except a pause: who stops to turn a fader
-/// wants to read on.
+/// A state in which no window can be analyzed comes before old advice, except a pause: a user who stops to move a fader
+/// still wants to read the advice.
 pub fn headline(view: &View) -> Headline {
     match (&view.activity, &view.newest) {
-        (Activity::Bypassed, _) => quiet("Bypassed", "Sound passes through and is not listened to."),
-        (Activity::NoModel, _) => quiet("No model", "Nothing can be judged. Choose a model below."),
+        (Activity::Bypassed, _) => quiet("Bypassed", "Audio passes through and is not analyzed."),
+        (Activity::NoModel, _) => quiet("No model", "Choose a model below to get advice."),
         (Activity::CatchingUp { left }, _) => {
             let windows = if *left == 1 { "1 window".to_string() } else { format!("{left} windows") };
             quiet(
                 &format!("Catching up: {windows} left"),
-                "They were queued while the host rendered offline.",
+                "The host rendered faster than the model can follow.",
             )
         }
-        (_, Some(newest)) => judged(view, newest),
+        (_, Some(newest)) => advice(view, newest),
         (Activity::Loading, None) => {
-            quiet("Loading the model…", "You can play already: what is heard is kept.")
+            quiet("Loading the model…", "You can already press play.")
         }
-        (Activity::Waiting, None) => quiet("Ready", "Press play. Advice comes after ten seconds of sound."),
-        (Activity::Paused, None) => quiet("Paused", "Press play. Advice comes after ten seconds of sound."),
-        (Activity::Listening { buffered_s }, None) => {
-            quiet(&listening(*buffered_s), "Advice comes with ten seconds of sound.")
+        (Activity::Waiting, None) => quiet("Ready", "Press play. The first advice comes after 10 seconds."),
+        (Activity::Paused, None) => quiet("Paused", "Press play. The first advice comes after 10 seconds."),
+        (Activity::Filling { filled_s }, None) => {
+            quiet(&filling(*filled_s), "The first advice comes after 10 seconds.")
         }
     }
 }
@@ -69,54 +69,50 @@ fn quiet(sentence: &str, note: &str) -> Headline {
     }
 }
 
-fn judged(view: &View, mark: &Mark) -> Headline {
+fn advice(view: &View, mark: &Mark) -> Headline {
     let advice = &mark.advice;
     let (tone, sentence, note) = match advice.verdict {
-        Verdict::Silence => (Tone::Quiet, "Silence".to_string(), "There was nothing to hear.".to_string()),
+        Verdict::Silence => (Tone::Quiet, "Silence".to_string(), "There was no audio to analyze.".to_string()),
         Verdict::NoError => (Tone::Balanced, "Balanced".to_string(), advice.text.clone()),
         Verdict::Abstain => {
-            (Tone::Quiet, cannot_tell(view, advice), leaning(&advice.best, advice.confidence))
+            (Tone::Quiet, cannot_tell(view, advice), best_guess(&advice.best, advice.confidence))
         }
         Verdict::Quiet | Verdict::VeryQuiet | Verdict::Loud | Verdict::VeryLoud => {
             let direction = advice.verdict.direction().unwrap_or(Direction::Quiet);
             let stem = advice.stem.unwrap_or(Stem::Other);
-            (Tone::Advice(stem, direction), said(advice), String::new())
+            (Tone::Advice(stem, direction), sentence(advice), String::new())
         }
     };
     let silent = advice.verdict == Verdict::Silence;
-    let mut evidence = vec![span(mark.start_s, mark.end_s)];
-    let says = !silent && advice.verdict != Verdict::Abstain;
-    if says && let Some(agreement) = agreement(view.agreement) {
+    let mut evidence = vec![clock::span(mark.start_s, mark.end_s)];
+    let is_decided = !silent && advice.verdict != Verdict::Abstain;
+    if is_decided && let Some(agreement) = agreement(view.agreement) {
         evidence.push(agreement);
     }
     if !silent && let Some(reference) = &view.reference {
-        evidence.push(format!("against {}", reference.name));
+        evidence.push(format!("compared with {}", reference.name));
     }
     Headline {
         tone,
         sentence,
-        gain_db: advice.gain_db.filter(|_| tone_speaks(tone)).map(|gain| (gain, advice.gain_db_sd)),
-        confidence: says.then_some(advice.confidence),
+        gain_db: advice.gain_db.filter(|_| matches!(tone, Tone::Advice(..))).map(|gain| (gain, advice.gain_db_sd)),
+        confidence: is_decided.then_some(advice.confidence),
         note,
         evidence,
     }
 }
 
-const fn tone_speaks(tone: Tone) -> bool {
-    matches!(tone, Tone::Advice(..))
-}
-
-/// The sentence of an advice, or a plain one where it has none.
-pub fn said(advice: &Advice) -> String {
+/// The sentence of an advice, or the verdict if it has none.
+pub fn sentence(advice: &Advice) -> String {
     let text = advice.text.trim();
     if text.is_empty() { verdict(advice) } else { text.to_string() }
 }
 
 /// "Listening… 6 s".
-pub fn listening(buffered_s: f32) -> String {
+pub fn filling(filled_s: f32) -> String {
     format!(
         "Listening… {} s",
-        if buffered_s.is_finite() { buffered_s.clamp(0.0, 10.0).floor() as i32 } else { 0 }
+        if filled_s.is_finite() { filled_s.clamp(0.0, 10.0).floor() as i32 } else { 0 }
     )
 }
 
@@ -126,14 +122,14 @@ pub fn activity(view: &View) -> String {
         Activity::Loading => "Loading the model…".to_string(),
         Activity::NoModel => "No model".to_string(),
         Activity::Waiting => "Ready".to_string(),
-        Activity::Listening { buffered_s } => listening(*buffered_s),
+        Activity::Filling { filled_s } => filling(*filled_s),
         Activity::Paused => "Paused".to_string(),
         Activity::Bypassed => "Bypassed".to_string(),
         Activity::CatchingUp { left } => format!("{left} left"),
     }
 }
 
-/// "Can't tell", and why where it can be seen: stems that belong to the song and were not heard in the window.
+/// "Can't tell", and the reason if it is known: stems that belong to the song and are not in the window.
 fn cannot_tell(view: &View, advice: &Advice) -> String {
     let present = |stem: Stem| advice.levels_lu[stem].is_some();
     let missing: Vec<Stem> = if Stem::TARGETS.into_iter().any(present) {
@@ -153,19 +149,15 @@ fn cannot_tell(view: &View, advice: &Advice) -> String {
     }
 }
 
-/// What it would say if it had to.
-fn leaning(best: &BestAnswer, confidence: f32) -> String {
+/// What the model would answer if it had to.
+fn best_guess(best: &BestAnswer, confidence: f32) -> String {
     match (best.stem, best.verdict.direction()) {
         (Some(stem), Some(direction)) => {
             let gain = best.gain_db.map(|gain| format!(", {}", signed_db(gain))).unwrap_or_default();
-            format!(
-                "It leans to {} too {}{gain}, but is only {} sure.",
-                stem,
-                word(direction),
-                percent(confidence)
-            )
+            let sure = percent(confidence);
+            format!("Best guess: {stem} too {}{gain}, but only {sure} sure.", word(direction))
         }
-        _ => format!("It leans to balanced, but is only {} sure.", percent(confidence)),
+        _ => format!("Best guess: balanced, but only {} sure.", percent(confidence)),
     }
 }
 
@@ -192,17 +184,17 @@ pub fn verdict_in_full(advice: &Advice) -> String {
     parts.join(", ")
 }
 
-/// How many of the last windows agree; none where there is but one.
+/// How many of the last windows agree; none if there is only one window.
 fn agreement((agree, of): (usize, usize)) -> Option<String> {
     match (agree, of) {
         (_, 0 | 1) => None,
         (agree, of) if agree >= of => Some(format!("all of the last {of} windows agree")),
-        (1, of) => Some(format!("the only one of the last {of} windows to say so")),
+        (1, of) => Some(format!("none of the other {} windows agrees", of - 1)),
         (agree, of) => Some(format!("{agree} of the last {of} windows agree")),
     }
 }
 
-/// What is copied: the advice with its evidence, and the song's if there is one.
+/// The text for the clipboard: the advice with its evidence, and the advice on the song if there is one.
 pub fn for_clipboard(view: &View) -> String {
     let headline = headline(view);
     let mut text = headline.sentence.clone();
@@ -230,20 +222,15 @@ pub fn for_clipboard(view: &View) -> String {
     text
 }
 
-/// What is copied of one mark.
+/// The text for the clipboard of one mark.
 pub fn mark_for_clipboard(mark: &Mark) -> String {
-    format!("{}: {} ({})", span(mark.start_s, mark.end_s), said(&mark.advice), verdict_in_full(&mark.advice))
+    format!("{}: {} ({})", clock::span(mark.start_s, mark.end_s), sentence(&mark.advice), verdict_in_full(&mark.advice))
 }
 
 /// "Over 14 windows: …".
 pub fn song_line(windows: usize, advice: &Advice) -> String {
     let of = if windows == 1 { "One window".to_string() } else { format!("Over {windows} windows") };
-    format!("{of}: {}", song_said(advice))
-}
-
-/// What is said of a song, short: its sentence is the same as a window's, so the figures are added.
-pub fn song_said(advice: &Advice) -> String {
-    verdict_in_full(advice)
+    format!("{of}: {}", verdict_in_full(advice))
 }
 
 /// "Vocals".
@@ -296,30 +283,10 @@ fn sign(value: f32) -> &'static str {
     }
 }
 
-/// "82 %"; never 100: nobody is that sure.
+/// "82 %". Never 100 %: no estimate is that certain.
 pub fn percent(confidence: f32) -> String {
     let percent = if confidence.is_finite() { (confidence * 100.0).round().clamp(0.0, 99.0) } else { 0.0 };
     format!("{percent:.0} %")
-}
-
-/// A host position: "1:20", "1:02:03", "−0:05" in a pre-roll.
-pub fn clock(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return "–".to_string();
-    }
-    let whole = seconds.abs().floor() as u64;
-    let sign = if seconds < 0.0 && whole > 0 { "−" } else { "" };
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 {
-        format!("{sign}{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{sign}{minutes}:{seconds:02}")
-    }
-}
-
-/// "1:20–1:30".
-pub fn span(start_s: f64, end_s: f64) -> String {
-    format!("{}–{}", clock(start_s), clock(end_s))
 }
 
 #[cfg(test)]
@@ -327,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gains_have_a_sign_and_half_steps() {
+    fn gains_have_a_sign_and_steps_of_half_a_db() {
         assert_eq!(signed_db(-4.1), "−4 dB");
         assert_eq!(signed_db(3.4), "+3.5 dB");
         assert_eq!(signed_db(-0.2), "0 dB");
@@ -336,25 +303,17 @@ mod tests {
     }
 
     #[test]
-    fn times_read_like_a_transport() {
-        assert_eq!(clock(80.9), "1:20");
-        assert_eq!(clock(3723.0), "1:02:03");
-        assert_eq!(clock(-5.0), "−0:05");
-        assert_eq!(clock(f64::NAN), "–");
-    }
-
-    #[test]
-    fn nobody_is_wholly_sure() {
+    fn confidence_is_never_shown_as_100_percent() {
         assert_eq!(percent(0.823), "82 %");
         assert_eq!(percent(1.0), "99 %");
         assert_eq!(percent(f32::NAN), "0 %");
     }
 
     #[test]
-    fn agreement_counts() {
+    fn agreement_is_counted_in_windows() {
         assert_eq!(agreement((1, 1)), None);
         assert_eq!(agreement((4, 5)).as_deref(), Some("4 of the last 5 windows agree"));
         assert_eq!(agreement((5, 5)).as_deref(), Some("all of the last 5 windows agree"));
-        assert_eq!(agreement((1, 5)).as_deref(), Some("the only one of the last 5 windows to say so"));
+        assert_eq!(agreement((1, 5)).as_deref(), Some("none of the other 4 windows agrees"));
     }
 }

@@ -1,7 +1,8 @@
-//! From captured sound to windows of features: resamples, cuts at every break, keeps no sound.
+//! From captured audio to windows of features: resamples, starts over at every break, keeps no audio.
 
-use super::windows::{SLABS_PER_WINDOW, Slab, Window, pack, slab_frames};
+use super::windows::{Slab, Window, pack, slab_frames};
 use crate::capture::{Flow, Stretch};
+use crate::settings::SLABS_PER_WINDOW;
 use half::f16;
 use mixing_buddy_core::Result;
 use mixing_buddy_core::audio::StreamResampler;
@@ -9,9 +10,9 @@ use mixing_buddy_core::features::{FeatureSettings, FeatureStream};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Louder samples than this (120 dB over full scale) are a fault, not sound: their power would not be a number.
+/// Louder samples than this (120 dB over full scale) are a fault, not audio: their power would overflow.
 const LOUDEST: f32 = 1e6;
-/// Quieter samples than this (-300 dB) are taken as silence: denormals make the transform slow.
+/// Quieter samples than this (-300 dB) count as silence: denormals make the transform slow.
 const QUIETEST: f32 = 1e-15;
 
 /// Turns stretches into windows. Worker thread.
@@ -24,26 +25,26 @@ pub struct Framer {
     features: FeatureStream,
     left: Vec<f32>,
     right: Vec<f32>,
-    /// The slab that is filling.
+    /// The slab that fills.
     filling: Vec<f16>,
-    /// The slabs before it, at most a window's.
+    /// The slabs before it, at most one window.
     recent: VecDeque<Arc<Slab>>,
-    /// Slabs since the last window began to wait, none before the first.
+    /// Slabs since the last window was finished; none before the first.
     since_window: Option<usize>,
-    /// Where the current run of sound began, in seconds by the host's transport.
+    /// Where the current run of audio started, in seconds of the host's transport.
     run_start_s: f64,
-    /// Frames of sound taken in this run, at the host's rate.
+    /// Frames of audio in this run, at the host's rate.
     run_frames: u64,
     /// Slabs finished in this run.
     run_slabs: usize,
-    /// First and last slab of this run that hold samples that were no numbers.
+    /// First and last slab of this run with samples that are not finite.
     damaged: Option<(usize, usize)>,
-    /// Frames with samples that were no numbers, in all.
+    /// Total of frames with samples that are not finite.
     bad_frames: u64,
 }
 
 impl Framer {
-    /// A listener for sound at `source_rate_hz`, making features as `settings` say.
+    /// A framer for audio at `source_rate_hz` that makes features with `settings`.
     ///
     /// # Errors
     /// When the rate cannot be resampled.
@@ -68,22 +69,23 @@ impl Framer {
         })
     }
 
-    /// Whether it was made for these.
+    /// Whether it was made with these arguments.
     pub fn fits(&self, settings: &FeatureSettings, source_rate_hz: u32, is_offline: bool) -> bool {
         self.settings == *settings && self.source_rate_hz == source_rate_hz && self.is_offline == is_offline
     }
 
-    /// Seconds of sound since the last break.
-    pub fn buffered_s(&self) -> f32 {
+    /// Seconds of audio since the last break.
+    pub fn run_s(&self) -> f32 {
         (self.run_frames as f64 / f64::from(self.source_rate_hz)) as f32
     }
 
-    /// Frames with samples that were no numbers, in all.
+    /// Total of frames with samples that are not finite.
     pub fn bad_frames(&self) -> u64 {
         self.bad_frames
     }
 
-    /// Takes a stretch and its samples, which it cleans; complete windows go to `windows`, one every `hop_slabs`.
+    /// Takes a stretch and its samples, and sets samples that are not finite to zero. Calls `windows` with each complete
+    /// window, one every `hop_slabs` slabs.
     ///
     /// # Errors
     /// When resampling fails.
@@ -95,7 +97,7 @@ impl Framer {
         hop_slabs: usize,
         mut windows: impl FnMut(Window),
     ) -> Result<()> {
-        if stretch.starts_anew || stretch.flow != Flow::Playing {
+        if stretch.follows_break || stretch.flow != Flow::Playing {
             self.start_run(stretch)?;
         }
         if left.is_empty() {
@@ -125,7 +127,7 @@ impl Framer {
         self.left.clear();
         self.right.clear();
         if self.run_frames > 0 {
-            // Flushing is how a resampler forgets; what comes out belongs to the run that ended.
+            // A flush resets the resampler. Its output belongs to the run that has ended.
             self.resampler.flush(&mut self.left, &mut self.right)?;
         }
         self.features.restart();
@@ -139,10 +141,10 @@ impl Framer {
         Ok(())
     }
 
-    /// Makes silence of what is no sound, and notes the slabs that it falls in.
+    /// Sets samples that are not audio to zero, and notes the slabs that they lie in.
     fn clean(&mut self, left: &mut [f32], right: &mut [f32]) {
-        let is_sound = |x: f32| (x == 0.0) | ((x.abs() >= QUIETEST) & (x.abs() <= LOUDEST));
-        if left.iter().chain(right.iter()).all(|x| is_sound(*x)) {
+        let is_audio = |x: f32| (x == 0.0) | ((x.abs() >= QUIETEST) & (x.abs() <= LOUDEST));
+        if left.iter().chain(right.iter()).all(|x| is_audio(*x)) {
             return;
         }
         let slab_s =
@@ -151,7 +153,7 @@ impl Framer {
         for (index, (l, r)) in left.iter_mut().zip(right).enumerate() {
             let mut is_bad = false;
             for sample in [l, r] {
-                if !is_sound(*sample) {
+                if !is_audio(*sample) {
                     is_bad |= sample.is_nan() || sample.abs() > LOUDEST;
                     *sample = 0.0;
                 }
@@ -213,29 +215,30 @@ mod tests {
         (0..count).map(|n| ((n * 7919) % 1009) as f32 / 2018.0 - 0.25).collect()
     }
 
-    fn stretch(frames: usize, position: i64, starts_anew: bool) -> Stretch {
-        Stretch { frames, position, flow: Flow::Playing, starts_anew, dropped: 0 }
+    fn stretch(frames: usize, position: i64, follows_break: bool) -> Stretch {
+        Stretch { frames, position, flow: Flow::Playing, follows_break, dropped: 0 }
     }
 
-    /// Feeds seconds of noise in pieces, and gives the windows' starts.
-    fn feed(framer: &mut Framer, from_s: f64, seconds: f64, anew: bool, hop_slabs: usize) -> Vec<f64> {
+    /// Feeds seconds of noise in pieces and returns the starts of the windows.
+    fn feed(framer: &mut Framer, from_s: f64, seconds: f64, after_break: bool, hop_slabs: usize) -> Vec<f64> {
         let sound = noise((seconds * f64::from(RATE_HZ)) as usize);
-        let (mut position, mut anew, mut starts) = ((from_s * f64::from(RATE_HZ)) as i64, anew, Vec::new());
+        let (mut position, mut after_break, mut starts) =
+            ((from_s * f64::from(RATE_HZ)) as i64, after_break, Vec::new());
         for piece in sound.chunks(4800) {
             let (mut left, mut right) = (piece.to_vec(), piece.to_vec());
             framer
-                .take(&stretch(piece.len(), position, anew), &mut left, &mut right, hop_slabs, |window| {
+                .take(&stretch(piece.len(), position, after_break), &mut left, &mut right, hop_slabs, |window| {
                     starts.push(window.start_s);
                 })
                 .unwrap();
             position += piece.len() as i64;
-            anew = false;
+            after_break = false;
         }
         starts
     }
 
     #[test]
-    fn windows_lie_where_the_host_says_and_move_by_the_hop() {
+    fn windows_have_the_hosts_positions_and_are_one_hop_apart() {
         for (hop_slabs, expected) in
             [(1, vec![30.0, 32.5, 35.0, 37.5, 40.0]), (2, vec![30.0, 35.0, 40.0]), (4, vec![30.0, 40.0])]
         {
@@ -248,19 +251,19 @@ mod tests {
     }
 
     #[test]
-    fn no_window_spans_a_break() {
+    fn no_window_contains_a_break() {
         let mut framer = framer();
         assert_eq!(feed(&mut framer, 0.0, 9.0, true, 2), [0.0; 0]);
-        assert_eq!(feed(&mut framer, 60.0, 9.0, true, 2), [0.0; 0], "nine and nine seconds are no window");
+        assert_eq!(feed(&mut framer, 60.0, 9.0, true, 2), [0.0; 0], "two runs of nine seconds make no window");
         assert_eq!(feed(&mut framer, 69.0, 2.0, false, 2), [60.0]);
         let paused = Stretch { frames: 0, flow: Flow::Paused, ..stretch(0, 0, true) };
-        framer.take(&paused, &mut [], &mut [], 2, |_| panic!("a pause is no window")).unwrap();
-        assert_eq!(framer.buffered_s(), 0.0);
+        framer.take(&paused, &mut [], &mut [], 2, |_| panic!("a pause makes no window")).unwrap();
+        assert_eq!(framer.run_s(), 0.0);
         assert_eq!(feed(&mut framer, 71.0, 9.0, true, 2), [0.0; 0]);
     }
 
     #[test]
-    fn samples_that_are_no_numbers_spoil_their_windows_and_no_others() {
+    fn samples_that_are_not_finite_damage_their_windows_and_no_others() {
         let mut framer = framer();
         let mut damaged = Vec::new();
         let mut position = 0;
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_what_the_extractor_makes_of_the_same_sound() {
+    fn a_window_has_the_features_that_the_extractor_makes_of_the_same_audio() {
         let settings = FeatureSettings::default();
         let mut framer = Framer::new(&settings, settings.sample_rate_hz, false).unwrap();
         let sound = noise(11 * settings.sample_rate_hz as usize);

@@ -1,20 +1,21 @@
-//! Judged windows by their place in the song: the newest verdict at each place, and what was heard there.
+//! Advice by position in the song: the newest at each place, with the analysis that it comes from.
 
+use crate::settings::SLAB_S;
 use crate::view::Mark;
 use mixing_buddy_core::{Advice, Analysis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Places kept; of more, the oldest judgements go. Two hours at the shortest hop.
+/// Places kept: two hours at the shortest hop. Beyond that the oldest advice goes.
 pub const MOST_MARKS: usize = 2880;
-/// Windows closer than half of this are one place.
-const PLACE_S: f64 = 2.5;
-/// Windows that are compared with the newest, itself included.
-const AGREEING_OF: usize = 5;
+/// Distance between two places in seconds. A window belongs to the nearest place.
+const PLACE_S: f64 = SLAB_S;
+/// Number of last windows, the newest included, that are compared with the newest. Not tuned.
+const COMPARED_WINDOWS: usize = 5;
 
 struct Entry {
     mark: Arc<Mark>,
-    /// None for marks that came with the project: numbers of the sound are not saved a window.
+    /// None for marks that were loaded with the project: it keeps no analysis per window.
     analysis: Option<Analysis>,
 }
 
@@ -26,7 +27,7 @@ pub struct History {
 }
 
 impl History {
-    /// Takes up marks that were saved with the project.
+    /// A history of the marks that were saved with a project.
     pub fn restore(marks: Vec<Mark>) -> Self {
         let mut history = History::default();
         for mark in marks.into_iter().take(MOST_MARKS) {
@@ -38,7 +39,7 @@ impl History {
         history
     }
 
-    /// Adds a judged window, which replaces the one at its place.
+    /// Adds a window with its advice. It replaces the window at the same place.
     pub fn insert(&mut self, start_s: f64, end_s: f64, advice: Advice, analysis: Analysis) -> Arc<Mark> {
         let mark = Arc::new(Mark { start_s, end_s, order: self.next_order, current: true, advice });
         self.next_order += 1;
@@ -54,14 +55,14 @@ impl History {
         mark
     }
 
-    /// Puts another judgement of the same window in the place of the newest.
+    /// Replaces the advice on the newest window.
     pub fn replace_newest(&mut self, advice: Advice) -> Option<Arc<Mark>> {
         let entry = self.places.values_mut().max_by_key(|entry| entry.mark.order)?;
         entry.mark = Arc::new(Mark { advice, ..(*entry.mark).clone() });
         Some(entry.mark.clone())
     }
 
-    /// All marks, oldest judgement first.
+    /// All marks, oldest advice first.
     pub fn marks(&self) -> Vec<Arc<Mark>> {
         let mut marks: Vec<Arc<Mark>> = self.places.values().map(|entry| entry.mark.clone()).collect();
         marks.sort_by_key(|mark| mark.order);
@@ -73,7 +74,7 @@ impl History {
         self.places.values().map(|entry| &entry.mark).max_by_key(|mark| mark.order).cloned()
     }
 
-    /// What was heard in the newest windows since the last "Start over", newest first, with their marks.
+    /// The newest `count` windows since the last "Start over" with their analyses, newest first.
     pub fn recent(&self, count: usize) -> Vec<(Arc<Mark>, &Analysis)> {
         let mut recent: Vec<(Arc<Mark>, &Analysis)> = self
             .places
@@ -86,17 +87,17 @@ impl History {
         recent
     }
 
-    /// How many of the last windows, of how many, agree with the newest: stem and direction.
+    /// How many of the last windows agree with the newest in stem and direction, and how many were compared.
     pub fn agreement(&self) -> (usize, usize) {
         let marks = self.marks();
-        let of: Vec<&Arc<Mark>> = marks.iter().rev().filter(|mark| mark.current).take(AGREEING_OF).collect();
-        let said = |mark: &Mark| (mark.advice.best.stem, mark.advice.best.verdict.direction());
+        let of: Vec<&Arc<Mark>> = marks.iter().rev().filter(|mark| mark.current).take(COMPARED_WINDOWS).collect();
+        let outcome = |mark: &Mark| (mark.advice.best.stem, mark.advice.best.verdict.direction());
         let Some(newest) = of.first() else { return (0, 0) };
-        (of.iter().filter(|mark| said(mark) == said(newest)).count(), of.len())
+        (of.iter().filter(|mark| outcome(mark) == outcome(newest)).count(), of.len())
     }
 
-    /// Everything heard since the last "Start over".
-    pub fn evidence(&self) -> Vec<Analysis> {
+    /// All analyses since the last "Start over".
+    pub fn analyses(&self) -> Vec<Analysis> {
         self.places
             .values()
             .filter(|entry| entry.mark.current)
@@ -104,7 +105,7 @@ impl History {
             .collect()
     }
 
-    /// The mix was changed: what was heard counts no longer.
+    /// The mix has changed: earlier analyses no longer count.
     pub fn start_over(&mut self) {
         for entry in self.places.values_mut() {
             entry.analysis = None;

@@ -1,15 +1,17 @@
-//! The worker: one thread an instance, named, of low priority, joined when the instance goes.
+//! The worker: one thread per instance, with a name and a low priority, joined when the instance is dropped.
 //!
-//! | part | what it does |
+//! | module | what it does |
 //! | --- | --- |
-//! | [`session`] | what an instance knows and does, step by step |
-//! | [`advisor`] | what is needed of a model; [`models`] shares one copy among all instances |
-//! | [`framer`] | captured sound to windows of features; [`windows`] holds and queues them |
-//! | [`history`] | judged windows by place |
+//! | [`session`] | what one instance knows and does, step by step |
+//! | [`advisor`] | what the worker needs from a model; [`models`] shares one copy among all instances |
+//! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
+//! | [`history`] | advice by position in the song |
 //! | [`reference`](mod@reference) | measures a file in small steps |
-//! | [`platform`] | priority, and keeping the library in memory |
+//! | [`platform`] | thread priority, and keeping the library in memory |
+//!
+//! The worker and its parts write `tracing` events; [`log`](crate::log) tells how to see them.
 
-pub mod advisor;
+pub mod advice_model;
 pub mod framer;
 pub mod history;
 pub mod models;
@@ -21,21 +23,22 @@ pub mod windows;
 use crate::capture::TapReader;
 use crate::params::MixParams;
 use crate::view::{Activity, Command, Notice, View};
-use advisor::ModelSource;
+use advice_model::ModelSource;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
-use session::{Next, Parts, Session};
+use session::{Next, Connections, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tracing::error;
 
 /// Name of the thread; Linux shows 15 characters.
 pub const THREAD_NAME: &str = "mixing-buddy";
-/// Between two looks into the ring.
+/// Time between two polls of the ring.
 const POLL: Duration = Duration::from_millis(15);
-/// An instance that goes waits this long for its thread.
+/// Longest time that dropping an instance waits for its thread.
 const JOIN_BOUND: Duration = Duration::from_millis(200);
 
 enum Message {
@@ -48,7 +51,7 @@ enum Message {
 pub struct Commands(Sender<Message>);
 
 impl Commands {
-    /// Asks something of the worker. Returns at once; nothing happens when the instance is gone.
+    /// Sends a command to the worker. Returns at once; does nothing if the instance is gone.
     pub fn send(&self, command: Command) {
         let _ = self.0.send(Message::Command(command));
     }
@@ -62,33 +65,34 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread, which publishes into `view`. Where the system gives no thread, the view says so.
+    /// Starts the thread, which publishes into `view`. If the system cannot start it, a notice in the view says so.
     pub fn start(params: Arc<MixParams>, view: Arc<ArcSwap<View>>, source: Box<dyn ModelSource>) -> Self {
         let (commands, messages) = unbounded();
         let cancel = CancelFlag::new();
-        let parts = Parts { params, view: view.clone(), source, cancel: cancel.clone() };
+        let connections = Connections { params, view: view.clone(), source, cancel: cancel.clone() };
         let spawned = std::thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
-            let view = parts.view.clone();
-            if catch_unwind(AssertUnwindSafe(|| run(parts, &messages))).is_err() {
+            let view = connections.view.clone();
+            if catch_unwind(AssertUnwindSafe(|| run(connections, &messages))).is_err() {
+                error!("the worker panicked");
                 stopped(
                     &view,
-                    "The advisor stopped: a fault in the program. Sound still passes through.".into(),
+                    "The analysis stopped because of an internal error. Audio still passes through.".into(),
                 );
             }
         });
         let thread = spawned
-            .inspect_err(|error| stopped(&view, format!("The advisor could not be started: {error}.")))
+            .inspect_err(|error| stopped(&view, format!("The analysis could not start: {error}.")))
             .ok();
         Worker { commands, cancel, thread }
     }
 
-    /// The way in for commands.
+    /// A sender of commands.
     pub fn commands(&self) -> Commands {
         Commands(self.commands.clone())
     }
 
-    /// Hands over the reader's end of a new ring. Main thread.
-    pub fn listen_to(&self, reader: TapReader) {
+    /// Gives the worker the reading end of a new ring. Main thread.
+    pub fn set_reader(&self, reader: TapReader) {
         let _ = self.commands.send(Message::Reader(reader));
     }
 }
@@ -100,30 +104,30 @@ impl Drop for Worker {
         let started = Instant::now();
         while !thread.is_finished() {
             if started.elapsed() > JOIN_BOUND {
-                // It hangs in the system, on a dead network drive for instance. The host must not hang with it, and
-                // the code that it will come back to must still be there.
+                // The thread hangs in a system call, for instance on a dead network drive. The host must not hang with
+                // it, and the code that the call returns to must still be in memory.
                 platform::pin_library();
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // It has nothing left to do but to end; a panic was caught inside.
+        // The thread has finished. It caught any panic itself.
         let _ = thread.join();
     }
 }
 
-fn run(parts: Parts, messages: &Receiver<Message>) {
+fn run(connections: Connections, messages: &Receiver<Message>) {
     platform::lower_priority();
     keep_rayon_here();
-    let cancel = parts.cancel.clone();
-    let mut session = Session::new(parts);
+    let cancel = connections.cancel.clone();
+    let mut session = Session::new(connections);
     let mut next = Next::Busy;
     while !cancel.is_cancelled() {
         match messages.try_recv() {
             Ok(Message::Command(command)) => session.command(command),
             Ok(Message::Reader(reader)) => session.set_reader(reader),
-            // A plain nap: the channel's own wait yields to other threads many times first, which on a busy machine
-            // takes far longer than the nap.
+            // A plain sleep: the channel's own wait first yields to other threads many times, which on a busy computer
+            // takes far longer than the sleep.
             Err(TryRecvError::Empty) if next == Next::Idle => std::thread::sleep(POLL),
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return,
@@ -134,11 +138,11 @@ fn run(parts: Parts, messages: &Receiver<Message>) {
     }
 }
 
-/// Makes this thread a pool of one: matrix products that would start rayon's pool of many threads, which never ends,
-/// run here instead. The pool's few kilobytes are not given back when the thread ends; a thread can be in one only.
+/// Makes this thread a rayon pool of its own. Matrix products would otherwise start rayon's global pool, whose threads
+/// never end. The few kilobytes of the pool are not freed when the thread ends.
 fn keep_rayon_here() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-    debug_assert!(pool.is_ok(), "a new thread is in no pool");
+    debug_assert!(pool.is_ok(), "a new thread belongs to no pool");
 }
 
 fn stopped(view: &ArcSwap<View>, text: String) {

@@ -1,18 +1,19 @@
-//! One copy of a model for all instances of the process: shared, weakly held, loaded by whichever worker comes first.
+//! One copy of each model for all instances in the process. The first worker loads it; the last to drop it frees it.
 
-use super::advisor::{Advisor, ModelSource, Wanted};
+use super::advice_model::{AdviceModel, ModelSource, ModelKey};
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::device::best_device;
 use mixing_buddy_core::{CancelFlag, Engine, Error, Result};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tracing::warn;
 
-/// Models in use or being loaded. Locked for moments only, never while loading.
+/// Models in use or being loaded. Locked briefly, never while a model loads.
 static MODELS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 struct Entry {
-    wanted: Wanted,
-    /// None while it is being loaded.
+    key: ModelKey,
+    /// None while it loads.
     model: Option<Weak<Engine>>,
 }
 
@@ -21,11 +22,11 @@ struct Entry {
 pub struct SharedModels;
 
 impl ModelSource for SharedModels {
-    fn get(&mut self, wanted: &Wanted, cancel: &CancelFlag) -> Result<Option<Arc<dyn Advisor>>> {
+    fn get(&mut self, key: &ModelKey, cancel: &CancelFlag) -> Result<Option<Arc<dyn AdviceModel>>> {
         {
             let mut models = lock();
             models.retain(|entry| entry.model.as_ref().is_none_or(|model| model.strong_count() > 0));
-            match models.iter().find(|entry| entry.wanted == *wanted) {
+            match models.iter().find(|entry| entry.key == *key) {
                 Some(Entry { model: None, .. }) => return Ok(None),
                 Some(Entry { model: Some(model), .. }) => {
                     if let Some(engine) = model.upgrade() {
@@ -34,28 +35,28 @@ impl ModelSource for SharedModels {
                 }
                 None => {}
             }
-            models.retain(|entry| entry.wanted != *wanted);
-            models.push(Entry { wanted: wanted.clone(), model: None });
+            models.retain(|entry| entry.key != *key);
+            models.push(Entry { key: key.clone(), model: None });
         }
-        let mut claim = Claim { wanted, model: None };
-        let engine = Arc::new(load(wanted, cancel)?);
+        let mut claim = Claim { key, model: None };
+        let engine = Arc::new(load(key, cancel)?);
         claim.model = Some(Arc::downgrade(&engine));
         Ok(Some(engine))
     }
 }
 
-fn load(wanted: &Wanted, cancel: &CancelFlag) -> Result<Engine> {
+fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
     let from_bytes = |name: &Path, bytes: &[u8]| {
-        if !wanted.cpu_only {
+        if !key.cpu_only {
             match Engine::from_bytes_on(best_device(), name, bytes, cancel) {
-                // Whatever the GPU cannot do, the CPU can.
-                Err(Error::Tensor(_)) => {}
+                // The CPU can do what the GPU cannot.
+                Err(Error::Tensor(error)) => warn!(%error, "the model did not load on the best device, the CPU is used"),
                 done => return done,
             }
         }
         Engine::from_bytes(name, bytes, cancel)
     };
-    match &wanted.path {
+    match &key.path {
         None => from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE),
         Some(path) => {
             let bytes = std::fs::read(path).map_err(Error::io(path))?;
@@ -68,18 +69,18 @@ fn lock() -> MutexGuard<'static, Vec<Entry>> {
     MODELS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to load one model; given back however loading ends.
+/// The right to load one model, released however loading ends.
 struct Claim<'a> {
-    wanted: &'a Wanted,
+    key: &'a ModelKey,
     model: Option<Weak<Engine>>,
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let mut models = lock();
-        models.retain(|entry| entry.wanted != *self.wanted);
+        models.retain(|entry| entry.key != *self.key);
         if let Some(model) = self.model.take() {
-            models.push(Entry { wanted: self.wanted.clone(), model: Some(model) });
+            models.push(Entry { key: self.key.clone(), model: Some(model) });
         }
     }
 }
@@ -89,36 +90,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_share_one_copy_and_the_last_frees_it() {
+    fn all_instances_share_one_copy() {
         let cancel = CancelFlag::new();
         let mut source = SharedModels;
-        let first = source.get(&Wanted::default(), &cancel).unwrap().unwrap();
-        let second = source.get(&Wanted::default(), &cancel).unwrap().unwrap();
+        let first = source.get(&ModelKey::default(), &cancel).unwrap().unwrap();
+        let second = source.get(&ModelKey::default(), &cancel).unwrap().unwrap();
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(Arc::strong_count(&first), 2, "the list holds it weakly");
     }
 
     #[test]
-    fn the_first_sensitivity_is_the_built_in_models_own() {
-        // Not the shared copy, whose users the other test counts.
+    fn the_default_threshold_is_the_built_in_models_own() {
+        // Not the shared copy: another test counts its users.
         let model = Engine::from_bytes("built-in".as_ref(), SHIPPED_BUNDLE, &CancelFlag::new()).unwrap();
-        let off = model.threshold() - crate::params::DEFAULT_SENSITIVITY;
-        assert!(off.abs() <= 0.025, "the model speaks from {}", model.threshold());
+        let off = model.threshold() - crate::params::DEFAULT_CONFIDENCE_THRESHOLD;
+        assert!(off.abs() <= 0.025, "the model's threshold is {}", model.threshold());
     }
 
     #[test]
-    fn a_cancelled_or_failed_load_leaves_the_way_free() {
+    fn after_a_failed_or_cancelled_load_others_can_load() {
         let mut source = SharedModels;
-        let wanted = Wanted { path: Some("/no/such/model.mixbuddy".into()), cpu_only: false };
+        let key = ModelKey { path: Some("/no/such/model.mixbuddy".into()), cpu_only: false };
         for _ in 0..2 {
-            let error = source.get(&wanted, &CancelFlag::new()).err().unwrap().to_string();
+            let error = source.get(&key, &CancelFlag::new()).err().unwrap().to_string();
             assert!(error.contains("/no/such/model.mixbuddy"), "{error}");
         }
         let cancelled = CancelFlag::new();
         cancelled.cancel();
-        // Of another key than the built-in one, which the other test may be loading.
-        let wanted = Wanted { path: None, cpu_only: true };
-        assert!(matches!(source.get(&wanted, &cancelled), Err(Error::Cancelled)));
-        assert!(source.get(&wanted, &CancelFlag::new()).unwrap().is_some());
+        // Not the key of the built-in model, which another test may load at the same time.
+        let key = ModelKey { path: None, cpu_only: true };
+        assert!(matches!(source.get(&key, &cancelled), Err(Error::Cancelled)));
+        assert!(source.get(&key, &CancelFlag::new()).unwrap().is_some());
     }
 }

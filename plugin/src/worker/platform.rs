@@ -1,6 +1,6 @@
-//! The few things that only the operating system can do: a low priority, and keeping the library in memory.
+//! What needs the operating system: a low thread priority, and keeping the library in memory.
 
-/// Lets everything else on the machine go first. Affects the calling thread alone.
+/// Gives the calling thread a low priority.
 pub fn lower_priority() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -29,7 +29,7 @@ pub fn lower_priority() {
     }
 }
 
-/// Keeps this library in memory until the process ends: code of a thread that still runs must not be unmapped.
+/// Keeps this library in memory until the process ends: the code of a running thread must not be unmapped.
 pub fn pin_library() {
     #[cfg(unix)]
     {

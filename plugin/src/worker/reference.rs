@@ -1,6 +1,6 @@
-//! Measures a reference file in small steps, so that the worker goes on listening and can stop at any time.
+//! Measures a reference file in small steps, so that the worker can read audio between them and stop at any time.
 
-use super::advisor::Advisor;
+use super::advice_model::AdviceModel;
 use crate::view::Reference;
 use mixing_buddy_core::audio::ModelRateStream;
 use mixing_buddy_core::features::{BandPower, FeatureSettings, FeatureStream};
@@ -8,11 +8,11 @@ use mixing_buddy_core::{Analysis, CancelFlag, Error, PerStem, Result, Stem};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Longer files are refused: they are no song.
+/// Longest file in seconds. Longer files are not songs and are refused.
 const LONGEST_S: f64 = 3600.0;
-/// Windows that are measured at most, spread over the file.
+/// Largest number of windows that are measured, spread over the file. Not tuned.
 const MOST_WINDOWS: usize = 24;
-/// Spacing of windows in seconds where the file does not say how long it is.
+/// Distance between windows in seconds if the length of the file is unknown. Not tuned.
 const SPACING_S: f64 = 20.0;
 
 /// A file being measured.
@@ -23,22 +23,22 @@ pub struct ReferenceJob {
     features: FeatureStream,
     /// Samples decoded so far, at the model's rate.
     decoded: u64,
-    /// Where the window at hand begins, in samples.
+    /// Where the current window starts, in samples.
     window_start: u64,
-    /// From one window to the next, in samples.
+    /// Distance between the starts of two windows, in samples.
     spacing: u64,
     rows: Vec<f32>,
-    analysis: Vec<Analysis>,
+    analyses: Vec<Analysis>,
     left: Vec<f32>,
     right: Vec<f32>,
 }
 
-/// How far a job is.
+/// Progress of a job.
 #[derive(Debug)]
-pub enum Step {
-    /// Share done, 0 to 1.
-    Going(f32),
-    /// Measured.
+pub enum Progress {
+    /// The part that is done, 0 to 1.
+    Part(f32),
+    /// The finished reference.
     Done(Box<Reference>),
 }
 
@@ -46,7 +46,7 @@ impl ReferenceJob {
     /// Opens a file.
     ///
     /// # Errors
-    /// When it is no audio or longer than an hour.
+    /// When it is not audio or longer than an hour.
     pub fn open(path: &Path, settings: &FeatureSettings) -> Result<Self> {
         let stream = ModelRateStream::open(path, settings.sample_rate_hz)?;
         let duration_s = stream.duration_s();
@@ -63,41 +63,41 @@ impl ReferenceJob {
             window_start: 0,
             spacing: (spacing_s * f64::from(settings.sample_rate_hz)) as u64,
             rows: Vec::new(),
-            analysis: Vec::new(),
+            analyses: Vec::new(),
             left: Vec::new(),
             right: Vec::new(),
             settings: settings.clone(),
         })
     }
 
-    /// Works on for about `budget`; a window that is complete is heard to its end.
+    /// Works for about `budget`; analyzing a complete window can take longer.
     ///
     /// # Errors
-    /// When the file cannot be read on, holds no song, or when cancelled.
-    pub fn step(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag, budget: Duration) -> Result<Step> {
+    /// When the file cannot be read or has nothing to measure, or when cancelled.
+    pub fn step(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag, budget: Duration) -> Result<Progress> {
         let started = Instant::now();
         while started.elapsed() < budget {
             cancel.check()?;
             self.left.clear();
             self.right.clear();
             if !self.stream.next_chunk(&mut self.left, &mut self.right)? {
-                return self.finish(advisor, cancel).map(|reference| Step::Done(Box::new(reference)));
+                return self.finish(model, cancel).map(|reference| Progress::Done(Box::new(reference)));
             }
             let limit = (LONGEST_S * f64::from(self.settings.sample_rate_hz)) as u64;
             if self.decoded > limit {
                 return Err(too_long(&self.path));
             }
             if self.take_chunk() {
-                self.analyze(advisor, cancel)?;
+                self.analyze(model, cancel)?;
                 break;
             }
         }
         let rate = f64::from(self.settings.sample_rate_hz);
         let whole_s = self.stream.duration_s().unwrap_or(LONGEST_S).max(1.0);
-        Ok(Step::Going((self.decoded as f64 / rate / whole_s).min(1.0) as f32))
+        Ok(Progress::Part((self.decoded as f64 / rate / whole_s).min(1.0) as f32))
     }
 
-    /// Feeds what belongs to the window at hand; true when it is complete.
+    /// Takes the samples that belong to the current window; true if the window is complete.
     fn take_chunk(&mut self) -> bool {
         let skip = self.window_start.saturating_sub(self.decoded).min(self.left.len() as u64) as usize;
         self.decoded += self.left.len() as u64;
@@ -110,7 +110,7 @@ impl ReferenceJob {
         self.settings.frames(self.settings.window_samples())
     }
 
-    fn analyze(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<()> {
+    fn analyze(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag) -> Result<()> {
         let bands = self.settings.bands;
         let patches = self.rows.len() / (2 * bands) / self.settings.patch_frames;
         let frames = (patches * self.settings.patch_frames).min(self.window_frames());
@@ -119,28 +119,28 @@ impl ReferenceJob {
             mid.extend_from_slice(&row[..bands]);
             side.extend_from_slice(&row[bands..]);
         }
-        let analysis = advisor.analyze(&BandPower { frames, bands, mid, side }, cancel)?;
-        self.analysis.push(analysis);
+        let analysis = model.analyze(&BandPower { frames, bands, mid, side }, cancel)?;
+        self.analyses.push(analysis);
         self.rows.clear();
         self.features.restart();
-        // What was decoded beyond this window is gone, so the next one begins after it at the earliest.
+        // Samples decoded beyond this window are dropped, so the next window starts after them.
         self.window_start = (self.window_start + self.spacing).max(self.decoded);
         Ok(())
     }
 
-    fn finish(&mut self, advisor: &dyn Advisor, cancel: &CancelFlag) -> Result<Reference> {
+    fn finish(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag) -> Result<Reference> {
         let rows = &mut self.rows;
         self.features.finish(|row| rows.extend_from_slice(row));
         let frames = self.rows.len() / self.features.row_values();
         let left_s = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
         if left_s >= FeatureSettings::SHORTEST_S {
-            self.analyze(advisor, cancel)?;
-        } else if self.analysis.is_empty() {
-            return Err(Error::audio(&self.path, "is shorter than three seconds, which says too little"));
+            self.analyze(model, cancel)?;
+        } else if self.analyses.is_empty() {
+            return Err(Error::audio(&self.path, "is shorter than three seconds, which is too short to measure"));
         }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
-        reference_of(advisor, name, &self.analysis)
-            .ok_or_else(|| Error::audio(&self.path, "holds no vocals, drums or bass that could be heard"))
+        reference_of(model, name, &self.analyses)
+            .ok_or_else(|| Error::audio(&self.path, "contains no vocals, drums or bass to measure"))
     }
 }
 
@@ -148,10 +148,10 @@ fn too_long(path: &Path) -> Error {
     Error::audio(path, "is longer than an hour. Choose one song")
 }
 
-/// The balance of windows that are right; none where nothing was heard in them.
-pub fn reference_of(advisor: &dyn Advisor, name: String, analysis: &[Analysis]) -> Option<Reference> {
-    let audible: Vec<Analysis> = analysis.iter().filter(|window| !window.silent).cloned().collect();
-    let balance = advisor.reference_of(&audible)?;
+/// The mean balance of several windows as a reference; none if no stem is present in them.
+pub fn reference_of(model: &dyn AdviceModel, name: String, analyses: &[Analysis]) -> Option<Reference> {
+    let audible: Vec<Analysis> = analyses.iter().filter(|window| !window.silent).cloned().collect();
+    let balance = model.reference_of(&audible)?;
     let levels_lu = PerStem::from_fn(|stem: Stem| {
         let levels: Vec<f32> = audible.iter().filter_map(|window| window.levels_lu[stem]).collect();
         (!levels.is_empty()).then(|| levels.iter().sum::<f32>() / levels.len() as f32)

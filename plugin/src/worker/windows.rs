@@ -1,67 +1,64 @@
-//! Windows of features in compact form, and the queue in which they wait to be judged.
+//! Windows of features in compact form, and the queue in which they wait for the model.
 
+use crate::settings::{SLAB_S, SLABS_PER_WINDOW};
 use half::f16;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Slabs of a window: it is 10 s long, and moves by whole slabs.
-pub const SLABS_PER_WINDOW: usize = 4;
-/// Length of a slab in seconds: the shortest hop.
-pub const SLAB_S: f64 = 2.5;
-/// Live windows that may wait. A machine that cannot follow judges the newest and skips the oldest.
+/// Live windows that may wait. A computer that cannot keep up analyzes the newest and skips the oldest. Not tuned.
 const LIVE_WAITING: usize = 3;
-/// Windows of an offline bounce that may wait: two hours at the shortest hop.
+/// Windows of an offline render that may wait: two hours at the shortest hop.
 const OFFLINE_WAITING: usize = (2.0 * 3600.0 / SLAB_S) as usize;
 
-/// Frames of a slab: as many as make 2.5 s in whole patches.
+/// Frames in a slab: as many whole patches as are nearest to 2.5 s.
 pub fn slab_frames(settings: &FeatureSettings) -> usize {
     let patch_samples = settings.hop_samples * settings.patch_frames;
     let patches = SLAB_S * f64::from(settings.sample_rate_hz) / patch_samples as f64;
     (patches.round() as usize).max(1) * settings.patch_frames
 }
 
-/// A quarter of a window: mel power as half-precision logarithms, 40 kB for 80 bands. Windows that overlap share it.
+/// A quarter of a window: band power as half-precision logarithms, 40 kB for 80 bands. Overlapping windows share it.
 #[derive(Debug)]
 pub struct Slab {
     /// `log2` of the power, frame by frame: mid bands, then side bands.
     values: Vec<f16>,
-    /// Whether the host gave samples that were no numbers.
+    /// Whether the host sent samples that are not finite.
     is_damaged: bool,
 }
 
 impl Slab {
-    /// From rows of power.
+    /// A slab from rows of packed power.
     pub fn new(values: Vec<f16>, is_damaged: bool) -> Self {
         Slab { values, is_damaged }
     }
 }
 
-/// Power to store: half precision of the logarithm keeps it within 0.05 dB from -190 dB up.
+/// Packs a power: half precision of its logarithm is within 0.06 dB from -190 dB up.
 pub fn pack(power: f32) -> f16 {
     f16::from_f32(power.max(1e-30).log2())
 }
 
-/// A window, complete.
+/// A complete window.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// Start by the host's transport in seconds.
+    /// Start in seconds of the host's transport.
     pub start_s: f64,
-    /// End by the host's transport in seconds.
+    /// End in seconds of the host's transport.
     pub end_s: f64,
-    /// Whether the host rendered rather than played.
+    /// Whether the host rendered it.
     pub is_offline: bool,
-    /// Its quarters.
+    /// Its quarters, in order.
     pub slabs: [Arc<Slab>; SLABS_PER_WINDOW],
 }
 
 impl Window {
-    /// Whether samples in it were no numbers: such a window is never judged.
+    /// Whether it contains samples that are not finite. Such a window is never analyzed.
     pub fn is_damaged(&self) -> bool {
         self.slabs.iter().any(|slab| slab.is_damaged)
     }
 
-    /// The features as the model takes them.
+    /// The features in the form that the model takes.
     pub fn power(&self, settings: &FeatureSettings) -> BandPower {
         let bands = settings.bands;
         let values: usize = self.slabs.iter().map(|slab| slab.values.len()).sum();
@@ -75,7 +72,7 @@ impl Window {
     }
 }
 
-/// Windows that wait: live ones newest first, those of a bounce in order.
+/// Windows that wait: live ones newest first, rendered ones in order.
 #[derive(Debug, Default)]
 pub struct Queue {
     live: VecDeque<Window>,
@@ -83,7 +80,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Adds a window; true when another had to go for it.
+    /// Adds a window; true if that pushed out another one.
     pub fn push(&mut self, window: Window) -> bool {
         let (queue, most) = if window.is_offline {
             (&mut self.offline, OFFLINE_WAITING)
@@ -103,22 +100,22 @@ impl Queue {
         self.live.pop_back()
     }
 
-    /// The oldest window of a bounce.
+    /// The oldest window of a render.
     pub fn take_offline(&mut self) -> Option<Window> {
         self.offline.pop_front()
     }
 
-    /// Windows of a bounce that wait.
+    /// Number of windows of a render that wait.
     pub fn offline_len(&self) -> usize {
         self.offline.len()
     }
 
-    /// Whether nothing waits.
+    /// Whether no window waits.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty() && self.offline.is_empty()
     }
 
-    /// Forgets all that waits.
+    /// Removes all windows.
     pub fn clear(&mut self) {
         *self = Queue::default();
     }
@@ -143,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bounce_of_two_hours_is_kept_in_order() {
+    fn a_render_of_two_hours_is_kept_in_order() {
         let mut queue = Queue::default();
         for n in 0..2880 {
             assert!(!queue.push(window(2.5 * f64::from(n), true)));
         }
-        assert!(queue.push(window(9000.0, true)), "the window after that is one too many");
+        assert!(queue.push(window(9000.0, true)), "two hours are full");
         assert_eq!(queue.take_offline().map(|w| w.start_s), Some(2.5));
         assert_eq!(queue.offline_len(), 2879);
     }

@@ -1,11 +1,11 @@
-//! The least of a host: blocks, a transport, and the plugin's own `process`.
+//! A minimal host: blocks, a transport, and calls of the plugin's `process`.
 #![allow(dead_code)]
 
 use mixing_buddy::MixingBuddy;
 use nice_plug::context::process::SendEventError;
 use nice_plug::prelude::*;
 
-/// What the plugin is given with a block.
+/// What the plugin gets with a block.
 pub struct Context {
     pub transport: Transport,
 }
@@ -56,7 +56,7 @@ pub fn process(plugin: &mut MixingBuddy, context: &mut Context, channels: &mut [
     run(plugin, context, &mut buffer);
 }
 
-/// Runs the plugin's `process` over a buffer that is there already.
+/// Runs the plugin's `process` over an existing buffer.
 pub fn run(plugin: &mut MixingBuddy, context: &mut Context, buffer: &mut Buffer<'_>) {
     let mut aux = AuxiliaryBuffers { inputs: &mut [], outputs: &mut [] };
     assert_eq!(plugin.process(buffer, &mut aux, context), ProcessStatus::Normal);

@@ -1,12 +1,12 @@
-//! A model with a script, and a session driven step by step.
+//! A fake model that follows a script, and a session driven step by step.
 #![allow(dead_code)]
 
 use arc_swap::ArcSwap;
 use mixing_buddy::capture::{BlockInfo, Flow, Tap, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
-use mixing_buddy::worker::advisor::{Advisor, ModelSource, Wanted};
-use mixing_buddy::worker::session::{Next, Parts, Session};
+use mixing_buddy::worker::advice_model::{AdviceModel, ModelSource, ModelKey};
+use mixing_buddy::worker::session::{Next, Connections, Session};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
@@ -19,24 +19,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Rate of the test's sound: that of the fake model, so that nothing is resampled.
+/// Sample rate of the test's audio: that of the fake model, so that nothing is resampled.
 pub const RATE_HZ: u32 = 8_000;
 
-/// What the fake does when it next hears a window.
+/// What the fake does with the next window.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     Fail,
     Panic,
-    /// Takes this long, looking at the flag.
+    /// Takes this long, and can be cancelled.
     Slow(Duration),
 }
 
-/// A model that hears how loud a window is, and says it in the vocals' level.
+/// A model that measures how loud a window is and reports it as the level of the vocals.
 pub struct Fake {
     pub settings: FeatureSettings,
     pub device: DeviceKind,
     pub script: Mutex<VecDeque<Act>>,
-    pub analysis: AtomicUsize,
+    pub analyzed: AtomicUsize,
     pub answered: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
 }
@@ -46,8 +46,8 @@ impl Fake {
         Self::on(DeviceKind::Cpu, script)
     }
 
-    pub fn on(device: DeviceKind, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
-        // The rest is the shipped model's, also what may come to it.
+    pub fn on(device: &'static str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        // Other fields, present or future, are those of the shipped model.
         #[allow(clippy::needless_update)]
         Arc::new(Fake {
             settings: FeatureSettings {
@@ -62,18 +62,19 @@ impl Fake {
             },
             device,
             script: Mutex::new(script.into_iter().collect()),
-            analysis: AtomicUsize::new(0),
+            analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             requests: Mutex::default(),
         })
     }
 
-    pub fn analysis(&self) -> usize {
-        self.analysis.load(Ordering::SeqCst)
+    /// Number of windows analyzed.
+    pub fn analyzed(&self) -> usize {
+        self.analyzed.load(Ordering::SeqCst)
     }
 }
 
-impl Advisor for Fake {
+impl AdviceModel for Fake {
     fn name(&self) -> String {
         "fake 1.0".into()
     }
@@ -95,11 +96,11 @@ impl Advisor for Fake {
     }
 
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
-        self.analysis.fetch_add(1, Ordering::SeqCst);
+        self.analyzed.fetch_add(1, Ordering::SeqCst);
         let act = self.script.lock().unwrap().pop_front();
         match act {
             Some(Act::Fail) => return Err(Error::Format("out of memory".into())),
-            Some(Act::Panic) => panic!("the script says so"),
+            Some(Act::Panic) => panic!("the script demands it"),
             Some(Act::Slow(time)) => {
                 let started = Instant::now();
                 while started.elapsed() < time {
@@ -139,30 +140,30 @@ impl Advisor for Fake {
             confidence: 0.8,
             best: BestAnswer { verdict, stem, gain_db },
             levels_lu: analysis.levels_lu,
-            text: format!("Heard at {level_db:.0} dB. {}", request.question),
+            text: format!("Measured {level_db:.0} dB. {}", request.question),
         })
     }
 
-    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
-        analysis.last().cloned()
+    fn pool(&self, analyses: &[Analysis]) -> Option<Analysis> {
+        analyses.last().cloned()
     }
 
-    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
-        analysis.last().map(|analysis| ReferenceBalance { level_db: analysis.levels_lu })
+    fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
+        analyses.last().map(|analysis| ReferenceBalance { level_db: analysis.levels_lu })
     }
 }
 
-/// Gives models in order; fails when there are none left.
+/// Gives models in order; fails when none is left.
 pub struct Source {
     pub models: VecDeque<Arc<Fake>>,
-    pub wanted: Arc<Mutex<Vec<Wanted>>>,
+    /// The keys that were asked for.
+    pub keys: Arc<Mutex<Vec<ModelKey>>>,
 }
 
 impl ModelSource for Source {
-    fn get(&mut self, wanted: &Wanted, _cancel: &CancelFlag) -> Result<Option<Arc<dyn Advisor>>> {
-        self.wanted.lock().unwrap().push(wanted.clone());
-        if wanted.path.is_some() {
-            let path = wanted.path.clone().unwrap();
+    fn get(&mut self, key: &ModelKey, _cancel: &CancelFlag) -> Result<Option<Arc<dyn AdviceModel>>> {
+        self.keys.lock().unwrap().push(key.clone());
+        if let Some(path) = key.path.clone() {
             return Err(Error::Bundle { path, reason: "has format version 9".into() });
         }
         match self.models.pop_front() {
@@ -172,14 +173,14 @@ impl ModelSource for Source {
     }
 }
 
-/// A session without a thread, and the host's side of it.
+/// A session without a thread, and the host's side.
 pub struct Bench {
     pub session: Session,
     pub params: Arc<MixParams>,
     pub view: Arc<ArcSwap<View>>,
     pub tap: Tap,
     pub cancel: CancelFlag,
-    pub wanted: Arc<Mutex<Vec<Wanted>>>,
+    pub keys: Arc<Mutex<Vec<ModelKey>>>,
     /// Position of the next block in samples.
     pub position: i64,
 }
@@ -196,9 +197,9 @@ impl Bench {
     ) -> Self {
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
         let cancel = CancelFlag::new();
-        let wanted = Arc::new(Mutex::new(Vec::new()));
-        let source = Source { models: models.into_iter().collect(), wanted: wanted.clone() };
-        let mut session = Session::new(Parts {
+        let keys = Arc::new(Mutex::new(Vec::new()));
+        let source = Source { models: models.into_iter().collect(), keys: keys.clone() };
+        let mut session = Session::new(Connections {
             params: params.clone(),
             view: view.clone(),
             source: Box::new(source),
@@ -206,10 +207,10 @@ impl Bench {
         });
         let (tap, reader) = tap(RATE_HZ, is_offline);
         session.set_reader(reader);
-        Bench { session, params, view, tap, cancel, wanted, position: 0 }
+        Bench { session, params, view, tap, cancel, keys, position: 0 }
     }
 
-    /// Plays seconds of a tone-like sound at an amplitude, without letting the session step.
+    /// Plays seconds of noise at an amplitude, without a step of the session.
     pub fn play(&mut self, seconds: f64, amplitude: f32) {
         let total = (seconds * f64::from(RATE_HZ)) as usize;
         let sound: Vec<f32> =
@@ -221,8 +222,8 @@ impl Bench {
         }
     }
 
-    /// The host's transport does something else for a block.
-    pub fn turn(&mut self, flow: Flow) {
+    /// Sends one block with another state of the transport.
+    pub fn change_flow(&mut self, flow: Flow) {
         self.tap.block(&[&[0.0f32; 64]], BlockInfo { flow, position: Some(self.position) });
     }
 
@@ -230,7 +231,7 @@ impl Bench {
         self.position = (seconds * f64::from(RATE_HZ)) as i64;
     }
 
-    /// Steps until nothing is left to do.
+    /// Steps until nothing is left to do, and returns the published view.
     pub fn settle(&mut self) -> Arc<View> {
         for _ in 0..10_000 {
             if self.session.step() == Next::Idle {
@@ -243,13 +244,13 @@ impl Bench {
         self.view.load_full()
     }
 
-    /// Plays and steps second by second, as a machine that keeps up would.
-    pub fn listen(&mut self, seconds: usize, amplitude: f32) -> Arc<View> {
+    /// Plays and steps second by second, as on a computer that keeps up.
+    pub fn play_and_step(&mut self, seconds: usize, amplitude: f32) -> Arc<View> {
         for _ in 0..seconds {
             self.play(1.0, amplitude);
             while self.session.step() == Next::Busy {}
         }
-        // Frames at the end of a window need a little of what follows.
+        // The last frames of a window reach a little beyond its end.
         self.play(0.05, amplitude);
         self.settle()
     }

@@ -1,4 +1,4 @@
-//! What a click asks for.
+//! What clicks do.
 
 use crate::stage::scenes::{self, Scene};
 use crate::stage::{Call, Stage, stage};
@@ -6,13 +6,13 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::panel::path_box::Purpose;
-use mixing_buddy::panel::{Hop, Theme};
+use mixing_buddy::settings::{Hop, MIN_SIZE_PT, Theme};
 use mixing_buddy::view::Command;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Clicks what bears a label and lets the panel settle.
+/// Clicks the widget with a label and lets the panel settle.
 fn click(harness: &mut Harness<'static, Stage>, label: &str) {
     harness.get_by_label(label).click();
     harness.run_ok();
@@ -25,8 +25,8 @@ fn after_click(scene: Scene, label: &str) -> Harness<'static, Stage> {
 }
 
 #[test]
-fn pins_clears_undoes_and_cancels_a_reference() {
-    let pinned = after_click(scenes::advice(), "Use this as my balance");
+fn a_reference_can_be_pinned_cleared_undone_and_cancelled() {
+    let pinned = after_click(scenes::advice(), "Use this mix as reference");
     assert_eq!(pinned.state().sent(), [Command::PinReference]);
     let cleared = after_click(scenes::reference(), "Clear");
     assert_eq!(cleared.state().sent(), [Command::ClearReference]);
@@ -37,12 +37,12 @@ fn pins_clears_undoes_and_cancels_a_reference() {
 }
 
 #[test]
-fn what_is_not_possible_cannot_be_clicked() {
+fn buttons_without_effect_are_disabled() {
     let mut scene = scenes::advice();
     scene.view.can_pin = false;
     scene.view.song = None;
     let mut harness = stage(scene);
-    for label in ["Use this as my balance", "Clear", "Undo", "Start over", "Ask"] {
+    for label in ["Use this mix as reference", "Clear", "Undo", "Start over", "Ask"] {
         assert!(harness.get_by_label(label).accesskit_node().is_disabled(), "{label}");
         click(&mut harness, label);
     }
@@ -50,30 +50,30 @@ fn what_is_not_possible_cannot_be_clicked() {
 }
 
 #[test]
-fn starts_over() {
+fn start_over_sends_its_command() {
     let harness = after_click(scenes::advice(), "Start over");
     assert_eq!(harness.state().sent(), [Command::StartOver]);
 }
 
 #[test]
-fn loads_a_reference_from_a_typed_path() {
+fn a_reference_can_be_loaded_from_a_typed_path() {
     let mut harness = after_click(scenes::advice(), "Load reference…");
     assert!(harness.state().state.path_box.is_some());
-    // No dialog can be had, and the panel says so.
+    // No dialog is installed, and the panel says so.
     harness.get_by_label_contains("No file dialog was found");
     let typed_into =
         harness.query_all_by_role(egui::Role::TextInput).filter(|field| field.is_focused()).count();
-    assert_eq!(typed_into, 1, "the field can be typed into at once");
+    assert_eq!(typed_into, 1, "the field has the focus at once");
     harness.event(egui::Event::Text("'/music/a song.wav'".to_string()));
     harness.run_ok();
-    click(&mut harness, "Measure");
+    click(&mut harness, "Load");
     assert_eq!(harness.state().sent(), [Command::LoadReference("/music/a song.wav".into())]);
     assert!(harness.state().state.path_box.is_none(), "the box closes");
 }
 
 #[cfg(unix)]
 #[test]
-fn loads_what_the_dialog_chose_and_never_waits_for_it() {
+fn the_file_from_the_dialog_is_loaded_and_no_frame_waits_for_it() {
     let mut scene = scenes::advice();
     let script = "sleep 0.3; echo /music/chosen.flac";
     scene.state.dialogs = Dialogs::Program("/bin/sh".into(), vec!["-c".into(), script.into()]);
@@ -93,7 +93,7 @@ fn loads_what_the_dialog_chose_and_never_waits_for_it() {
 }
 
 #[test]
-fn asks_for_another_model_and_for_the_built_in_one() {
+fn another_model_and_the_built_in_one_can_be_chosen() {
     let mut harness = after_click(scenes::reference(), "Choose model…");
     let purpose = harness.state().state.path_box.as_ref().map(|path_box| path_box.purpose);
     assert_eq!(purpose, Some(Purpose::Model));
@@ -104,7 +104,7 @@ fn asks_for_another_model_and_for_the_built_in_one() {
 }
 
 #[test]
-fn saves_a_report_where_it_is_told() {
+fn a_report_is_saved_at_the_given_path() {
     let mut harness = after_click(scenes::advice(), "Report…");
     let path_box = harness.state_mut().state.path_box.as_mut().expect("the box is open");
     path_box.path = "/music/report".to_string();
@@ -114,7 +114,7 @@ fn saves_a_report_where_it_is_told() {
 }
 
 #[test]
-fn dropped_files_go_where_they_belong() {
+fn a_dropped_file_is_loaded_by_its_extension() {
     #[derive(Debug)]
     struct Dropped(PathBuf);
     impl egui::DroppedFile for Dropped {
@@ -122,7 +122,7 @@ fn dropped_files_go_where_they_belong() {
             &self.0
         }
         fn bytes(&self) -> Result<Vec<u8>, String> {
-            Err("the panel must not read what is dropped".to_string())
+            Err("the panel must not read a dropped file".to_string())
         }
     }
     for (path, command) in [
@@ -138,7 +138,7 @@ fn dropped_files_go_where_they_belong() {
 }
 
 #[test]
-fn chooses_anchor_stems_and_hop() {
+fn anchor_stems_and_hop_can_be_chosen() {
     let mut harness = stage(scenes::advice());
     click(&mut harness, "Anchor: drums");
     click(&mut harness, "In the mix: other");
@@ -155,13 +155,13 @@ fn chooses_anchor_stems_and_hop() {
 }
 
 #[test]
-fn sets_the_stems_back_to_those_detected() {
-    let harness = after_click(scenes::reference(), "As heard");
+fn the_stems_can_be_detected_again() {
+    let harness = after_click(scenes::reference(), "Detect");
     assert_eq!(harness.state().sent(), [Command::SetStems(None)]);
 }
 
 #[test]
-fn bypasses_and_back() {
+fn bypass_can_be_turned_on_and_off() {
     let mut harness = stage(scenes::advice());
     click(&mut harness, "Bypass");
     click(&mut harness, "Bypass");
@@ -169,9 +169,9 @@ fn bypasses_and_back() {
 }
 
 #[test]
-fn a_drag_of_the_sensitivity_is_one_gesture() {
+fn a_drag_of_the_threshold_is_one_gesture() {
     let mut harness = stage(scenes::advice());
-    let slider = harness.get_by_role_and_label(egui::Role::Slider, "60 % sure").rect();
+    let slider = harness.get_by_role_and_label(egui::Role::Slider, "60 %").rect();
     let y = slider.center().y;
     for part in [0.6_f32, 0.65, 0.7, 0.9] {
         harness.drag_at(egui::pos2(slider.left() + slider.width() * part, y));
@@ -180,30 +180,30 @@ fn a_drag_of_the_sensitivity_is_one_gesture() {
     harness.drop_at(egui::pos2(slider.left() + slider.width() * 0.9, y));
     harness.run_ok();
     let calls = &harness.state().recorder.calls;
-    assert_eq!(calls.first(), Some(&Call::BeginSensitivity), "{calls:?}");
-    assert_eq!(calls.last(), Some(&Call::EndSensitivity), "{calls:?}");
-    assert_eq!(calls.iter().filter(|call| **call == Call::BeginSensitivity).count(), 1, "{calls:?}");
-    assert_eq!(calls.iter().filter(|call| **call == Call::EndSensitivity).count(), 1, "{calls:?}");
-    assert!((harness.state().recorder.params.sensitivity - 0.9).abs() < 0.05, "{calls:?}");
+    assert_eq!(calls.first(), Some(&Call::BeginThreshold), "{calls:?}");
+    assert_eq!(calls.last(), Some(&Call::EndThreshold), "{calls:?}");
+    assert_eq!(calls.iter().filter(|call| **call == Call::BeginThreshold).count(), 1, "{calls:?}");
+    assert_eq!(calls.iter().filter(|call| **call == Call::EndThreshold).count(), 1, "{calls:?}");
+    assert!((harness.state().recorder.settings.confidence_threshold - 0.9).abs() < 0.05, "{calls:?}");
 }
 
 #[test]
-fn takes_the_models_own_sensitivity() {
+fn the_models_own_threshold_can_be_set() {
     let mut scene = scenes::advice();
-    scene.recorder.params.sensitivity = 0.9;
-    let harness = after_click(scene, "Model's own");
+    scene.recorder.settings.confidence_threshold = 0.9;
+    let harness = after_click(scene, "Default");
     assert_eq!(
         harness.state().recorder.calls,
-        [Call::BeginSensitivity, Call::Sensitivity(0.6), Call::EndSensitivity]
+        [Call::BeginThreshold, Call::Threshold(0.6), Call::EndThreshold]
     );
 }
 
 #[test]
-fn a_click_on_the_timeline_reads_the_advice_of_that_place() {
+fn a_click_on_the_timeline_shows_the_advice_at_that_place() {
     let mut harness = stage(scenes::advice());
     assert!(harness.query_by_label_contains("The bass is too quiet.").is_none());
     let timeline = harness.get_by_label_contains("Timeline, ").rect();
-    // The lanes begin right of their names; the window from 0:30 to 0:40 is centred at 35 of 205 seconds.
+    // The lanes start right of their names. The middle of the window from 0:30 to 0:40 is at 35 of 205 seconds.
     let x = timeline.left() + 58.0 + (timeline.width() - 58.0) * 35.0 / 205.0;
     harness.hover_at(egui::pos2(x, timeline.top() + 60.0));
     harness.run_ok();
@@ -213,12 +213,12 @@ fn a_click_on_the_timeline_reads_the_advice_of_that_place() {
     harness.get_by_label("The bass is too quiet. Raise it by about 4.5 dB.");
     let chosen = harness.state().state.selected.expect("a mark is selected");
     assert!(harness.state().view.history.iter().any(|mark| mark.order == chosen && mark.start_s == 30.0));
-    click(&mut harness, "Close this window's advice");
+    click(&mut harness, "Close this advice");
     assert_eq!(harness.state().state.selected, None);
 }
 
 #[test]
-fn copies_the_advice_with_its_evidence() {
+fn the_advice_is_copied_with_its_evidence() {
     let mut harness = stage(scenes::advice());
     harness.get_by_label("Copy").click();
     let mut copied = Vec::new();
@@ -237,14 +237,14 @@ fn copies_the_advice_with_its_evidence() {
 }
 
 #[test]
-fn dismisses_a_notice() {
+fn a_notice_can_be_dismissed() {
     let mut harness = stage(scenes::no_model());
     click(&mut harness, "Dismiss");
     assert_eq!(harness.state().sent(), [Command::Dismiss(1)]);
 }
 
 #[test]
-fn folds_notices_past_the_newest_two() {
+fn only_the_newest_two_notices_are_shown_at_first() {
     let mut harness = stage(scenes::notices());
     assert_eq!(harness.query_all_by_label("Dismiss").count(), 2);
     click(&mut harness, "Show 2 more");
@@ -252,7 +252,7 @@ fn folds_notices_past_the_newest_two() {
 }
 
 #[test]
-fn changes_theme_and_size() {
+fn theme_and_size_can_be_changed() {
     let mut harness = after_click(scenes::advice(), "Look");
     click(&mut harness, "Light");
     assert_eq!(harness.state().state.look.theme, Theme::Light);
@@ -263,18 +263,18 @@ fn changes_theme_and_size() {
 }
 
 #[test]
-fn an_answer_comes_into_view_once() {
+fn the_panel_scrolls_to_an_answer_once() {
     let mut scene = scenes::answered();
-    scene.size_pt = mixing_buddy::panel::MIN_SIZE_PT;
+    scene.size_pt = MIN_SIZE_PT;
     let mut harness = stage(scene);
     let answer = "The bass could come up a little. Raise it by about 3 dB.";
-    let visible = egui::Rect::from_min_size(egui::Pos2::ZERO, mixing_buddy::panel::MIN_SIZE_PT.into());
+    let visible = egui::Rect::from_min_size(egui::Pos2::ZERO, MIN_SIZE_PT.into());
     assert!(
         visible.contains_rect(harness.get_by_label(answer).rect()),
         "{:?}",
         harness.get_by_label(answer).rect()
     );
-    // Whoever scrolls away is left in peace.
+    // After the user scrolls away the panel does not scroll back.
     harness.hover_at(egui::pos2(100.0, 300.0));
     harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Point,
@@ -290,7 +290,7 @@ fn an_answer_comes_into_view_once() {
 }
 
 #[test]
-fn no_value_makes_the_panel_fall_over() {
+fn no_value_makes_the_panel_panic() {
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0, 1e-40];
     for value in odd {
         let mut scene = scenes::reference();
@@ -306,13 +306,13 @@ fn no_value_makes_the_panel_fall_over() {
         history.push(mark.clone());
         scene.view.history = std::sync::Arc::new(history);
         scene.view.newest = Some(mark);
-        scene.view.activity = mixing_buddy::view::Activity::Listening { buffered_s: value };
+        scene.view.activity = mixing_buddy::view::Activity::Filling { filled_s: value };
         scene.view.levels_lu = PerStem::from_fn(|_| Some(value));
         scene.view.usual_lu = PerStem::from_fn(|_| (value, value));
         scene.view.reference_progress = Some(value);
         scene.view.model.window_ms = Some(value);
         scene.view.model.threshold = value;
-        scene.recorder.params.sensitivity = value;
+        scene.recorder.settings.confidence_threshold = value;
         let mut with_band = scenes::advice();
         with_band.view = mixing_buddy::view::View { reference: None, ..scene.view.clone() };
         stage(with_band);

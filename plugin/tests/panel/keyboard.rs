@@ -1,4 +1,4 @@
-//! What the panel does with keys, and what it leaves to the host.
+//! Which keys the panel uses, and which go to the host.
 
 use crate::stage::{Stage, scenes, stage};
 use egui::{Event, Key, Modifiers};
@@ -7,7 +7,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use mixing_buddy::panel::{KeyUse, key_use};
 use mixing_buddy::view::Command;
 
-/// Presses a key as a host's window delivers it: the key, and the text that it writes.
+/// Presses a key as a host's window reports it: the key, and the text that it types.
 fn press(harness: &mut Harness<'static, Stage>, key: Key, text: Option<&str>) {
     for pressed in [true, false] {
         let modifiers = Modifiers::NONE;
@@ -19,7 +19,7 @@ fn press(harness: &mut Harness<'static, Stage>, key: Key, text: Option<&str>) {
     harness.run_ok();
 }
 
-/// Moves the focus with Tab until what bears the label has it.
+/// Presses Tab until the widget with the label has the focus.
 fn tab_to(harness: &mut Harness<'static, Stage>, label: &str) {
     for _ in 0..60 {
         press(harness, Key::Tab, None);
@@ -31,9 +31,9 @@ fn tab_to(harness: &mut Harness<'static, Stage>, label: &str) {
 }
 
 #[test]
-fn space_is_the_hosts_even_on_a_focused_button() {
+fn space_goes_to_the_host_even_on_a_focused_button() {
     let mut harness = stage(scenes::advice());
-    tab_to(&mut harness, "Use this as my balance");
+    tab_to(&mut harness, "Use this mix as reference");
     press(&mut harness, Key::Space, Some(" "));
     assert_eq!(harness.state().recorder.calls, []);
     assert_eq!(key_use(&harness.ctx), KeyUse::Navigation);
@@ -42,7 +42,7 @@ fn space_is_the_hosts_even_on_a_focused_button() {
 }
 
 #[test]
-fn without_focus_all_keys_are_the_hosts() {
+fn without_focus_all_keys_go_to_the_host() {
     let mut harness = stage(scenes::advice());
     assert_eq!(key_use(&harness.ctx), KeyUse::Nothing);
     for key in [Key::Space, Key::Enter, Key::ArrowLeft, Key::R, Key::Delete, Key::Plus] {
@@ -57,7 +57,7 @@ fn without_focus_all_keys_are_the_hosts() {
 }
 
 #[test]
-fn the_prompt_box_takes_every_key_until_it_is_left() {
+fn the_question_box_gets_every_key_until_it_loses_the_focus() {
     let mut harness = stage(scenes::advice());
     harness.get_by_role(egui::Role::TextInput).click();
     harness.run_ok();
@@ -76,7 +76,7 @@ fn the_prompt_box_takes_every_key_until_it_is_left() {
 }
 
 #[test]
-fn the_ask_button_asks_too_and_blanks_are_no_question() {
+fn the_ask_button_asks_too_and_blanks_are_not_a_question() {
     let mut harness = stage(scenes::advice());
     harness.state_mut().state.question = "   ".to_string();
     harness.run_ok();
@@ -89,7 +89,7 @@ fn the_ask_button_asks_too_and_blanks_are_no_question() {
 }
 
 #[test]
-fn arrows_walk_the_timeline() {
+fn arrow_keys_move_along_the_timeline() {
     let mut harness = stage(scenes::advice());
     tab_to(&mut harness, "Timeline, ");
     let start_of = |harness: &Harness<'static, Stage>| {
@@ -102,30 +102,30 @@ fn arrows_walk_the_timeline() {
     assert_eq!(start_of(&harness), Some(190.0));
     press(&mut harness, Key::ArrowRight, None);
     press(&mut harness, Key::ArrowRight, None);
-    assert_eq!(start_of(&harness), Some(195.0), "the end is the end");
+    assert_eq!(start_of(&harness), Some(195.0), "the last mark stays selected");
     press(&mut harness, Key::Home, None);
     assert_eq!(start_of(&harness), Some(0.0));
-    assert!(harness.get_by_label_contains("Timeline, ").is_focused(), "arrows do not move the focus away");
+    assert!(harness.get_by_label_contains("Timeline, ").is_focused(), "arrow keys do not move the focus");
     press(&mut harness, Key::Escape, None);
     assert_eq!(start_of(&harness), None);
-    assert!(harness.get_by_label_contains("Timeline, ").is_focused(), "the first Escape lets go of the mark");
+    assert!(harness.get_by_label_contains("Timeline, ").is_focused(), "the first Escape deselects the mark");
     press(&mut harness, Key::Escape, None);
-    assert_eq!(key_use(&harness.ctx), KeyUse::Nothing, "the second Escape gives the keys back to the host");
+    assert_eq!(key_use(&harness.ctx), KeyUse::Nothing, "after the second Escape all keys go to the host");
 }
 
 #[test]
-fn arrows_move_the_sensitivity_in_gestures_of_their_own() {
+fn each_arrow_key_on_the_threshold_is_one_gesture() {
     let mut harness = stage(scenes::advice());
     for _ in 0..60 {
         press(&mut harness, Key::Tab, None);
-        if harness.get_by_role_and_label(egui::Role::Slider, "60 % sure").is_focused() {
+        if harness.get_by_role_and_label(egui::Role::Slider, "60 %").is_focused() {
             break;
         }
     }
     press(&mut harness, Key::ArrowRight, None);
-    use crate::stage::Call::{BeginSensitivity, EndSensitivity, Sensitivity};
+    use crate::stage::Call::{BeginThreshold, EndThreshold, Threshold};
     let calls = &harness.state().recorder.calls;
-    let [BeginSensitivity, Sensitivity(value), EndSensitivity] = calls.as_slice() else {
+    let [BeginThreshold, Threshold(value), EndThreshold] = calls.as_slice() else {
         panic!("{calls:?}")
     };
     assert!(*value > 0.6 && *value < 0.7, "{value}");
@@ -153,7 +153,7 @@ fn tab_reaches_everything_in_reading_order() {
     }
 }
 
-/// Like `tab_to`, but must arrive before the focus has been all around.
+/// Like `tab_to`, but the focus must arrive within a few presses.
 fn tab_to_next(harness: &mut Harness<'static, Stage>, label: &str) {
     for _ in 0..16 {
         press(harness, Key::Tab, None);

@@ -1,4 +1,4 @@
-//! The panel without a window: what a click and a key ask for, and what each state looks like.
+//! The panel without a window: what clicks and keys do, and what each state looks like.
 
 mod clicks;
 mod keyboard;

@@ -1,7 +1,9 @@
-//! Every state of the panel against its picture.
+//! Compares every state of the panel with its picture.
 //!
-//! Pictures are drawn in software where there is no GPU, with the bundled font. Tolerance: a pixel may differ by a
-//! squared YIQ distance of 0.6 (rounding of blends between drivers), and none by more.
+//! `UPDATE_SNAPSHOTS=1 cargo test --release --workspace --test panel` writes the pictures again.
+//!
+//! Software draws the pictures if there is no GPU; the font is bundled. Tolerance: no pixel may differ by more than a
+//! squared YIQ distance of 0.6 (drivers round blends differently).
 
 use crate::stage::{can_draw, scenes, stage};
 use egui_kittest::{SnapshotOptions, SnapshotResults};
@@ -13,7 +15,7 @@ mod prerequisite;
 const PIXEL_TOLERANCE: f32 = 0.6;
 
 #[test]
-fn every_state_looks_as_it_should() {
+fn every_state_looks_like_its_picture() {
     if !can_draw() {
         prerequisite::missing("a graphics adapter, or Mesa's driver in software");
         return;

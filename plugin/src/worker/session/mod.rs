@@ -1,12 +1,13 @@
-//! What one instance knows and does, step by step: listening, judging, answering. Worker thread; no thread of its own,
-//! so that tests drive it with a fake model in milliseconds.
+//! What one instance knows and does, step by step: reads audio, analyzes windows, answers questions. Worker thread. It has
+//! no thread of its own, so tests drive it with a fake model in milliseconds.
 
-mod aim;
-mod judging;
-mod listening;
-mod showing;
+mod advising;
+mod intake;
+mod notices;
+mod publishing;
+mod references;
 
-use super::advisor::{Advisor, ModelSource, Wanted};
+use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use super::framer::Framer;
 use super::history::History;
 use super::reference::ReferenceJob;
@@ -22,47 +23,50 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::{debug, info, warn};
 
-/// Windows that a pin takes and a question is answered from.
+/// Number of last windows that a pinned reference, or the answer to a question, is based on. As in training.
 const LAST_WINDOWS: usize = 3;
-/// While it plays, the song is judged with every so manieth window.
-const SONG_EVERY_WINDOWS: usize = 2;
+/// While the host plays, the advice on the song is renewed after this many windows. Not tuned.
+const WINDOWS_PER_SONG_ADVICE: usize = 2;
+/// Smallest change of the confidence threshold that counts.
+const THRESHOLD_STEP: f32 = 1e-4;
 
-/// What a session is made of.
-pub struct Parts {
+/// What a session is connected to.
+pub struct Connections {
     /// Parameters and saved state.
     pub params: Arc<MixParams>,
-    /// Where the view is published.
+    /// Where the session publishes its view.
     pub view: Arc<ArcSwap<View>>,
     /// Where models come from.
     pub source: Box<dyn ModelSource>,
-    /// Raised when the instance goes.
+    /// Raised when the instance is dropped.
     pub cancel: CancelFlag,
 }
 
-enum Model {
-    Wanted,
-    Ready(Arc<dyn Advisor>),
+enum ModelState {
+    Loading,
+    Ready(Arc<dyn AdviceModel>),
     Failed,
 }
 
-/// One instance's mind.
+/// What one instance knows.
 pub struct Session {
-    parts: Parts,
-    wanted: Wanted,
-    model: Model,
+    connections: Connections,
+    model_key: ModelKey,
+    model: ModelState,
     reader: Option<TapReader>,
     framer: Option<Framer>,
     left: Vec<f32>,
     right: Vec<f32>,
     flow: Option<Flow>,
-    last_sound: Option<Instant>,
+    last_audio: Option<Instant>,
     queue: Queue,
     history: History,
-    /// What a loaded project knew of the song.
+    /// The song as the loaded project knew it.
     earlier_song: Option<SavedSong>,
     song_due: bool,
-    /// Windows judged since the song was.
+    /// Windows analyzed since the last advice on the song.
     windows_since_song: usize,
     newest_due: bool,
     choices: Choices,
@@ -70,10 +74,9 @@ pub struct Session {
     job: Option<ReferenceJob>,
     question: Option<String>,
     dropped_frames_before: u64,
-    told_skipped: bool,
-    told_damaged: bool,
-    told_failed: bool,
-    sensitivity: f32,
+    /// Notices that the user has had once.
+    told: notices::Told,
+    confidence_threshold: f32,
     next_notice: u64,
     view: View,
     is_dirty: bool,
@@ -86,24 +89,24 @@ pub struct Session {
 pub enum Next {
     /// Step again at once.
     Busy,
-    /// Look again in some milliseconds.
+    /// Step again in some milliseconds.
     Idle,
 }
 
 impl Session {
-    /// A session that knows nothing yet.
-    pub fn new(parts: Parts) -> Self {
-        let sensitivity = parts.params.sensitivity.value();
-        let saved = parts.params.session.current();
+    /// A session with the state that the project has now.
+    pub fn new(connections: Connections) -> Self {
+        let confidence_threshold = connections.params.confidence_threshold.value();
+        let saved = connections.params.project.current();
         let mut session = Session {
-            wanted: Wanted::default(),
-            model: Model::Wanted,
+            model_key: ModelKey::default(),
+            model: ModelState::Loading,
             reader: None,
             framer: None,
             left: Vec::new(),
             right: Vec::new(),
             flow: None,
-            last_sound: None,
+            last_audio: None,
             queue: Queue::default(),
             history: History::default(),
             earlier_song: None,
@@ -115,29 +118,27 @@ impl Session {
             job: None,
             question: None,
             dropped_frames_before: 0,
-            told_skipped: false,
-            told_damaged: false,
-            told_failed: false,
-            sensitivity,
+            told: notices::Told::default(),
+            confidence_threshold,
             next_notice: 0,
             view: View::default(),
             is_dirty: true,
             is_saved_dirty: false,
             published: None,
-            parts,
+            connections,
         };
-        session.take_up(&saved);
+        session.restore(&saved);
         session
     }
 
-    /// Takes the worker's end of a new ring; what is left in the old one is heard first.
+    /// Takes the reading end of a new ring, after reading the rest of the old one.
     pub fn set_reader(&mut self, reader: TapReader) {
-        while self.listen() == Next::Busy && !self.parts.cancel.is_cancelled() {}
+        while self.read_audio() == Next::Busy && !self.connections.cancel.is_cancelled() {}
         self.dropped_frames_before = 0;
         self.reader = Some(reader);
     }
 
-    /// Does what is asked.
+    /// Does what the panel asks.
     pub fn command(&mut self, command: Command) {
         self.is_dirty = true;
         match command {
@@ -151,16 +152,16 @@ impl Session {
             Command::UndoReference => {
                 if let Some(earlier) = self.undo.pop() {
                     self.view.reference = earlier;
-                    self.aim_changed();
+                    self.request_changed();
                 }
             }
             Command::SetAnchor(anchor) => {
-                self.choices.anchor = anchor.filter(|stem| *stem != Stem::Other);
-                self.aim_changed();
+                self.choices.anchor = anchor.filter(is_target);
+                self.request_changed();
             }
             Command::SetStems(stems) => {
                 self.choices.stems = stems;
-                self.aim_changed();
+                self.request_changed();
             }
             Command::Ask(question) => {
                 self.view.answer = Some(Answered { question: question.clone(), advice: None });
@@ -175,44 +176,45 @@ impl Session {
             }
             Command::ChooseModel(path) => self.choose_model(path),
             Command::SaveReport(path) => match report::save(&path, &self.view) {
-                Ok(written) => self.say(false, format!("The report is in {}.", written.display())),
-                Err(error) => self.say(true, error.to_string()),
+                Ok(written) => self.inform(format!("Report saved: {}.", written.display())),
+                Err(error) => self.report_error(&error),
             },
             Command::Dismiss(id) => self.view.notices.retain(|notice| notice.id != id),
         }
     }
 
-    /// One round: takes up what the host loaded, listens, and does one piece of work.
+    /// One round: takes a state that the host has loaded, reads audio, and does one piece of work.
     pub fn step(&mut self) -> Next {
-        match self.parts.params.session.take_loaded() {
-            Some(Loaded::Saved(saved)) => self.take_up(&saved),
+        match self.connections.params.project.take_loaded() {
+            Some(Loaded::Saved(saved)) => self.restore(&saved),
             Some(Loaded::Unusable(sentence)) => {
-                self.take_up(&Saved::default());
-                self.say(true, sentence);
+                warn!(reason = %sentence, "the saved state could not be read");
+                self.restore(&Saved::default());
+                self.alert(sentence);
             }
             None => {}
         }
-        let sensitivity = self.parts.params.sensitivity.value();
-        if (sensitivity - self.sensitivity).abs() > 1e-4 {
-            self.sensitivity = sensitivity;
-            self.aim_changed();
+        let threshold = self.connections.params.confidence_threshold.value();
+        if (threshold - self.confidence_threshold).abs() > THRESHOLD_STEP {
+            self.confidence_threshold = threshold;
+            self.request_changed();
         }
         self.fetch_model();
-        let listening = self.listen();
+        let reading = self.read_audio();
         let working = self.work();
         self.publish();
-        if listening == Next::Busy || working == Next::Busy { Next::Busy } else { Next::Idle }
+        if reading == Next::Busy || working == Next::Busy { Next::Busy } else { Next::Idle }
     }
 
-    /// The view as it was last published.
+    /// The view, with changes that are not published yet.
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    fn take_up(&mut self, saved: &Saved) {
+    fn restore(&mut self, saved: &Saved) {
         let model_changed = saved.choices.model_path != self.choices.model_path;
         self.choices = saved.choices.clone();
-        self.choices.anchor = self.choices.anchor.filter(|stem| *stem != Stem::Other);
+        self.choices.anchor = self.choices.anchor.filter(is_target);
         self.view.reference = saved.reference.clone();
         self.undo.clear();
         self.job = None;
@@ -229,44 +231,52 @@ impl Session {
         self.song_due = false;
         self.newest_due = false;
         if model_changed {
-            self.wanted = Wanted { path: self.choices.model_path.clone(), cpu_only: self.wanted.cpu_only };
-            self.model = Model::Wanted;
+            self.model_key =
+                ModelKey { path: self.choices.model_path.clone(), cpu_only: self.model_key.cpu_only };
+            self.model = ModelState::Loading;
         }
+        debug!(windows = saved.history.len(), has_song = saved.song.is_some(), "state restored");
         self.history_changed();
     }
 
     fn fetch_model(&mut self) {
-        if !matches!(self.model, Model::Wanted) {
+        if !matches!(self.model, ModelState::Loading) {
             return;
         }
-        let (source, wanted, cancel) = (&mut self.parts.source, &self.wanted, &self.parts.cancel);
-        // A damaged file must not take the host down, whatever it makes a parser do.
-        let got = catch_unwind(AssertUnwindSafe(|| source.get(wanted, cancel))).unwrap_or_else(|_| {
-            Err(Error::Format("The model could not be loaded: a fault in the program.".into()))
+        let (source, key, cancel) =
+            (&mut self.connections.source, &self.model_key, &self.connections.cancel);
+        let started = Instant::now();
+        // A damaged file must not crash the host, whatever a parser does with it.
+        let loaded = catch_unwind(AssertUnwindSafe(|| source.get(key, cancel))).unwrap_or_else(|_| {
+            Err(Error::Format("the model could not be loaded because of an internal error".into()))
         });
-        match got {
+        match loaded {
             Ok(None) | Err(Error::Cancelled) => {}
-            Ok(Some(advisor)) => {
+            Ok(Some(model)) => {
+                let device = model.device();
+                info!(model = model.name(), %device, ms = started.elapsed().as_millis(), "model loaded");
                 self.view.model = ModelStatus {
-                    name: advisor.name(),
-                    device: advisor.device().to_string(),
-                    threshold: advisor.threshold(),
+                    name: model.name(),
+                    device: device.to_string(),
+                    threshold: model.threshold(),
                     window_ms: None,
                     dropped_s: self.view.model.dropped_s,
                 };
-                self.view.usual_lu = advisor.usual_lu();
+                self.view.usual_lu = model.usual_lu();
                 self.queue.clear();
-                self.model = Model::Ready(advisor);
+                self.model = ModelState::Ready(model);
                 self.is_dirty = true;
             }
-            Err(error) if self.wanted.path.is_some() => {
-                // The choice stays in the project: the file may come back.
-                self.say(true, format!("{error}. The built-in model is in use."));
-                self.wanted.path = None;
+            Err(error) if self.model_key.path.is_some() => {
+                warn!(%error, "the chosen model could not be loaded");
+                // The choice stays in the project: the file may be present again next time.
+                self.alert(format!("{} The built-in model is in use.", notices::sentence(&error)));
+                self.model_key.path = None;
             }
             Err(error) => {
-                self.say(true, format!("There is no model: {error}."));
-                self.model = Model::Failed;
+                warn!(%error, "no model could be loaded");
+                self.alert(format!("No model can be used: {error}."));
+                self.model = ModelState::Failed;
             }
         }
     }
@@ -274,15 +284,20 @@ impl Session {
     fn choose_model(&mut self, path: Option<PathBuf>) {
         self.choices.model_path.clone_from(&path);
         self.is_saved_dirty = true;
-        self.wanted = Wanted { path, cpu_only: self.wanted.cpu_only };
-        self.model = Model::Wanted;
+        self.model_key = ModelKey { path, cpu_only: self.model_key.cpu_only };
+        self.model = ModelState::Loading;
         self.job = None;
         self.view.reference_progress = None;
     }
 }
 
-/// Runs something of which a fault must not take the host down.
+/// Whether advice may name the stem, so that it can be an anchor.
+fn is_target(stem: &Stem) -> bool {
+    Stem::TARGETS.contains(stem)
+}
+
+/// Runs work that may panic: a panic must not crash the host.
 fn attempt<T>(work: impl FnOnce() -> mixing_buddy_core::Result<T>) -> mixing_buddy_core::Result<T> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::Format("a fault in the program stopped it".into())))
+        .unwrap_or_else(|_| Err(Error::Format("an internal error stopped it".into())))
 }

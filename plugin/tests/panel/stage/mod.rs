@@ -1,4 +1,4 @@
-//! Scenes of the panel, drawn without a window: for the panel's tests and for its pictures.
+//! Scenes of the panel, drawn without a window: for tests and for pictures.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -6,31 +6,32 @@ pub mod scenes;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mixing_buddy::panel::{self, Controls, Hop, PanelState, Params};
+use mixing_buddy::panel::{self, Controls, PanelState};
+use mixing_buddy::settings::{Hop, Settings};
 use mixing_buddy::view::{Command, View};
 use scenes::Scene;
 
-/// What the panel asked for, in order.
+/// A call of the panel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
     Send(Command),
     Bypass(bool),
-    BeginSensitivity,
-    Sensitivity(f32),
-    EndSensitivity,
+    BeginThreshold,
+    Threshold(f32),
+    EndThreshold,
     Hop(Hop),
 }
 
-/// Stands for the host and the worker: writes down what is asked.
+/// Stands for the host and the worker: records the calls in order.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    pub params: Params,
+    pub settings: Settings,
     pub calls: Vec<Call>,
 }
 
 impl Controls for Recorder {
-    fn params(&self) -> Params {
-        self.params
+    fn settings(&self) -> Settings {
+        self.settings
     }
 
     fn send(&mut self, command: Command) {
@@ -38,30 +39,30 @@ impl Controls for Recorder {
     }
 
     fn set_bypass(&mut self, bypass: bool) {
-        self.params.bypass = bypass;
+        self.settings.bypass = bypass;
         self.calls.push(Call::Bypass(bypass));
     }
 
-    fn begin_sensitivity(&mut self) {
-        self.calls.push(Call::BeginSensitivity);
+    fn begin_threshold(&mut self) {
+        self.calls.push(Call::BeginThreshold);
     }
 
-    fn set_sensitivity(&mut self, sensitivity: f32) {
-        self.params.sensitivity = sensitivity;
-        self.calls.push(Call::Sensitivity(sensitivity));
+    fn set_threshold(&mut self, threshold: f32) {
+        self.settings.confidence_threshold = threshold;
+        self.calls.push(Call::Threshold(threshold));
     }
 
-    fn end_sensitivity(&mut self) {
-        self.calls.push(Call::EndSensitivity);
+    fn end_threshold(&mut self) {
+        self.calls.push(Call::EndThreshold);
     }
 
     fn set_hop(&mut self, hop: Hop) {
-        self.params.hop = hop;
+        self.settings.hop = hop;
         self.calls.push(Call::Hop(hop));
     }
 }
 
-/// The panel with everything that is around it.
+/// The panel with its view, its state and its host.
 pub struct Stage {
     pub view: View,
     pub state: PanelState,
@@ -69,7 +70,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The commands that were sent.
+    /// The commands that the panel sent.
     pub fn sent(&self) -> Vec<Command> {
         let sent = |call: &Call| match call {
             Call::Send(command) => Some(command.clone()),
@@ -79,9 +80,9 @@ impl Stage {
     }
 }
 
-/// Puts a scene on a stage of its size and scale.
+/// Draws a scene at its size and scale.
 pub fn stage(scene: Scene) -> Harness<'static, Stage> {
-    // The toolkit's own points are those of the platform, before the panel's scale.
+    // The toolkit's points are the platform's, before the panel's scale.
     let size = egui::Vec2::from(scene.size_pt) * scene.state.look.scale();
     let focus = scene.focus;
     let stage = Stage { view: scene.view, state: scene.state, recorder: scene.recorder };
@@ -92,7 +93,7 @@ pub fn stage(scene: Scene) -> Harness<'static, Stage> {
         .with_context_setup(panel::install)
         .build_ui_state(
             |ui, stage: &mut Stage| {
-                // The whole window is the panel's, as in a host, without the margin that the harness leaves.
+                // The panel fills the window, as in a host, without the margin of the harness.
                 let window = ui.ctx().content_rect();
                 let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(window));
                 ui.set_clip_rect(window);

@@ -1,8 +1,9 @@
-//! The states in which a person meets the panel, written by hand.
+//! The states of the panel, written by hand.
 
 use super::Recorder;
 use mixing_buddy::panel::dialog::Dialogs;
-use mixing_buddy::panel::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, PanelState, Params, Theme};
+use mixing_buddy::panel::PanelState;
+use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
 use mixing_buddy::view::{
     Activity, Answered, Choices, Mark, ModelStatus, Notice, Reference, SongSummary, View,
 };
@@ -30,7 +31,7 @@ impl Scene {
             view,
             state: PanelState { dialogs, ..PanelState::default() },
             recorder: Recorder {
-                params: Params { bypass: false, sensitivity: 0.6, hop: Hop::Five },
+                settings: Settings { bypass: false, confidence_threshold: 0.6, hop: Hop::Five },
                 calls: Vec::new(),
             },
             size_pt: DEFAULT_SIZE_PT,
@@ -196,7 +197,7 @@ fn playing() -> View {
     let history = history();
     View {
         revision: 7,
-        activity: Activity::Listening { buffered_s: 6.4 },
+        activity: Activity::Filling { filled_s: 6.4 },
         newest: history.last().cloned(),
         agreement: (4, 5),
         song: Some(Arc::new(SongSummary {
@@ -251,7 +252,7 @@ pub fn waiting() -> Scene {
 }
 
 pub fn listening() -> Scene {
-    Scene::new("listening", before_the_first_window(Activity::Listening { buffered_s: 6.4 }))
+    Scene::new("listening", before_the_first_window(Activity::Filling { filled_s: 6.4 }))
 }
 
 pub fn advice() -> Scene {
@@ -293,7 +294,7 @@ pub fn paused() -> Scene {
 
 pub fn bypassed() -> Scene {
     let mut scene = Scene::new("bypassed", View { activity: Activity::Bypassed, ..playing() });
-    scene.recorder.params.bypass = true;
+    scene.recorder.settings.bypass = true;
     scene
 }
 

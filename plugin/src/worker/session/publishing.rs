@@ -1,16 +1,15 @@
-//! What the panel sees and the project keeps.
+//! What the panel sees and what the project keeps.
 
-use super::{Model, Session};
+use super::{ModelState, Session};
 use crate::capture::Flow;
 use crate::state::{Saved, SavedSong};
-use crate::view::{Activity, Notice};
+use crate::view::Activity;
 use crate::worker::framer::Framer;
+use mixing_buddy_core::features::FeatureSettings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Sentences kept.
-const MOST_NOTICES: usize = 8;
-/// The view is published at most this often for the sake of the seconds heard.
+/// Shortest time between two publications: as often as the panel redraws.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 
 impl Session {
@@ -23,27 +22,11 @@ impl Session {
         self.is_saved_dirty = true;
     }
 
-    pub(super) fn say(&mut self, is_error: bool, mut text: String) {
-        self.is_dirty = true;
-        // Errors begin as parts of sentences, or with a path, which is left as it is.
-        if text.starts_with("the ") || text.starts_with("model ") {
-            text[..1].make_ascii_uppercase();
-        }
-        self.view.notices.retain(|notice| notice.text != text);
-        self.view.notices.push(Notice { id: self.next_notice, is_error, text });
-        self.next_notice += 1;
-        while self.view.notices.len() > MOST_NOTICES {
-            // Errors stay until they are dismissed, so other sentences go first.
-            let victim = self.view.notices.iter().position(|notice| !notice.is_error).unwrap_or(0);
-            self.view.notices.remove(victim);
-        }
-    }
-
     pub(super) fn activity(&self) -> Activity {
         match self.model {
-            Model::Wanted => return Activity::Loading,
-            Model::Failed => return Activity::NoModel,
-            Model::Ready(_) => {}
+            ModelState::Loading => return Activity::Loading,
+            ModelState::Failed => return Activity::NoModel,
+            ModelState::Ready(_) => {}
         }
         let is_playing = self.flow == Some(Flow::Playing);
         if self.queue.offline_len() > 0 && !is_playing {
@@ -54,23 +37,23 @@ impl Session {
             None | Some(Flow::Stopped | Flow::Paused) => Activity::Paused,
             Some(Flow::Bypassed) => Activity::Bypassed,
             Some(Flow::Playing) => {
-                let buffered_s = self.framer.as_ref().map_or(0.0, Framer::buffered_s);
-                Activity::Listening { buffered_s: buffered_s.min(10.0) }
+                let run_s = self.framer.as_ref().map_or(0.0, Framer::run_s);
+                Activity::Filling { filled_s: run_s.min(FeatureSettings::WINDOW_S) }
             }
         }
     }
 
-    /// Publishes the view if it changed, and what a save is to write.
+    /// Publishes the view and the state for the next save, if they have changed.
     pub(super) fn publish(&mut self) {
         if self.is_saved_dirty {
             self.is_saved_dirty = false;
             self.save();
         }
-        if self.parts.params.bypass.value() && self.flow.is_none() {
+        if self.connections.params.bypass.value() && self.flow.is_none() {
             self.flow = Some(Flow::Bypassed);
         }
-        let is_old = self.published.is_none_or(|when| when.elapsed() >= PUBLISH_EVERY);
-        if !self.is_dirty || !is_old {
+        let is_time = self.published.is_none_or(|when| when.elapsed() >= PUBLISH_EVERY);
+        if !self.is_dirty || !is_time {
             return;
         }
         self.is_dirty = false;
@@ -79,13 +62,13 @@ impl Session {
         self.view.can_undo_reference = !self.undo.is_empty();
         self.view.choices = self.choices.clone();
         self.view.revision += 1;
-        self.parts.view.store(Arc::new(self.view.clone()));
+        self.connections.view.store(Arc::new(self.view.clone()));
     }
 
-    pub(super) fn save(&mut self) {
+    fn save(&mut self) {
         let song = match (&self.view.song, &self.model) {
-            (Some(summary), Model::Ready(advisor)) => {
-                advisor.pool(&self.song_evidence()).map(|analysis| SavedSong {
+            (Some(summary), ModelState::Ready(model)) => {
+                model.pool(&self.song_analyses()).map(|analysis| SavedSong {
                     advice: summary.advice.clone(),
                     windows: summary.windows,
                     reading: analysis.reading,
@@ -95,7 +78,7 @@ impl Session {
             (Some(_), _) => self.earlier_song.clone(),
             (None, _) => None,
         };
-        self.parts.params.session.publish(Saved {
+        self.connections.params.project.publish(Saved {
             choices: self.choices.clone(),
             reference: self.view.reference.clone(),
             history: self.view.history.iter().map(|mark| (**mark).clone()).collect(),

@@ -1,13 +1,13 @@
-//! What to aim at: the usual balance, a pinned one, or that of a reference file.
+//! The reference: the usual balance, the balance of the last windows, or that of a file.
 
 use super::controls::Controls;
 use super::path_box::{PathBox, Purpose};
 use super::theme::{self, Palette};
-use super::{header, state::PanelState, widgets};
+use super::{state::PanelState, widgets};
 use crate::view::{Command, View};
 use egui::{Button, Label, RichText, Sense, Ui, vec2};
 
-/// Draws the balance to aim at and how to change it.
+/// Draws the reference and the controls that change it.
 pub(super) fn show(
     ui: &mut Ui,
     colours: &Palette,
@@ -15,13 +15,13 @@ pub(super) fn show(
     state: &mut PanelState,
     controls: &mut dyn Controls,
 ) {
-    widgets::section_with_buttons(ui, colours, "Aim at", &["Undo", "Clear"], |ui| {
+    widgets::section_with_buttons(ui, colours, "Reference", &["Undo", "Clear"], |ui| {
         let undo = ui.add_enabled(view.can_undo_reference, Button::new("Undo"));
-        if undo.on_hover_text("Undo the last pin, load or clear").clicked() {
+        if undo.on_hover_text("Undo the last change of the reference").clicked() {
             controls.send(Command::UndoReference);
         }
         let clear = ui.add_enabled(view.reference.is_some(), Button::new("Clear"));
-        if clear.on_hover_text("Aim at the usual balance again").clicked() {
+        if clear.on_hover_text("Use the usual balance again").clicked() {
             controls.send(Command::ClearReference);
         }
     });
@@ -33,7 +33,7 @@ pub(super) fn show(
                 windows => format!("Your reference, from {windows} windows"),
             },
         ),
-        None => ("The usual balance", "How released songs are balanced".to_string()),
+        None => ("Usual balance", "How released songs are balanced".to_string()),
     };
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
@@ -47,9 +47,9 @@ pub(super) fn show(
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
     let pin =
-        ui.add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this as my balance"))).inner;
+        ui.add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this mix as reference"))).inner;
     let pin = pin.on_hover_text("Aim at the balance of the last windows");
-    if pin.on_disabled_hover_text("Play first: the last windows are what is used.").clicked() {
+    if pin.on_disabled_hover_text("Play part of the song first").clicked() {
         controls.send(Command::PinReference);
     }
     if ui.add_sized(full, Button::new("Load reference…")).clicked() {
@@ -68,5 +68,5 @@ fn measuring(ui: &mut Ui, colours: &Palette, progress: f32, controls: &mut dyn C
         });
     });
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 4.0), Sense::hover());
-    header::bar(ui, rect, progress, colours.band, colours.accent);
+    widgets::bar(ui, rect, progress, colours.band, colours.accent);
 }

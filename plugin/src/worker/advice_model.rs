@@ -1,4 +1,4 @@
-//! What the worker needs of a model. The engine is one; tests bring their own.
+//! What the worker needs from a model. The engine is one; tests have their own.
 
 use crate::usual;
 use mixing_buddy_core::decoder::ReferenceBalance;
@@ -8,34 +8,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A loaded model. Called on worker threads only.
-pub trait Advisor: Send + Sync {
+pub trait AdviceModel: Send + Sync {
     /// Name and version: "compact 0.1.0".
     fn name(&self) -> String;
-    /// Where it runs.
-    fn device(&self) -> DeviceKind;
-    /// The features that it hears.
+    /// "CPU", "CUDA" or "Metal".
+    fn device(&self) -> &'static str;
+    /// The features that it takes.
     fn features(&self) -> &FeatureSettings;
-    /// Confidence from which it speaks by itself.
+    /// Its own confidence threshold.
     fn threshold(&self) -> f32;
-    /// The usual band of each stem in LU against the rest.
+    /// The usual range of each stem in LU against the rest of the mix: low and high end.
     fn usual_lu(&self) -> PerStem<(f32, f32)>;
-    /// Hears a window.
+    /// Analyzes a window.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis>;
-    /// Answers about what was heard.
+    /// Answers a request about an analysis.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
-    /// Several windows as one.
-    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis>;
-    /// The balance of windows that are right.
-    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance>;
+    /// Pools the analyses of several windows; none if there is no window.
+    fn pool(&self, analyses: &[Analysis]) -> Option<Analysis>;
+    /// The mean balance of several windows; none if no stem is present in them.
+    fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance>;
 }
 
-impl Advisor for Engine {
+impl AdviceModel for Engine {
     fn name(&self) -> String {
         format!("{} {}", self.info().name, self.info().version)
     }
@@ -64,19 +64,19 @@ impl Advisor for Engine {
         Engine::answer(self, analysis, request, cancel)
     }
 
-    fn pool(&self, analysis: &[Analysis]) -> Option<Analysis> {
-        Engine::pool(self, analysis)
+    fn pool(&self, analyses: &[Analysis]) -> Option<Analysis> {
+        Engine::pool(self, analyses)
     }
 
-    fn reference_of(&self, analysis: &[Analysis]) -> Option<ReferenceBalance> {
-        Engine::reference_of(self, analysis)
+    fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
+        Engine::reference_of(self, analyses)
     }
 }
 
-/// Which model is wanted.
+/// Which model to load, and where to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// A bundle file; the built-in one where none is named.
+pub struct ModelKey {
+    /// A bundle file; none for the built-in model.
     pub path: Option<PathBuf>,
     /// Whether a GPU has failed already.
     pub cpu_only: bool,
@@ -84,9 +84,9 @@ pub struct Wanted {
 
 /// Where models come from.
 pub trait ModelSource: Send {
-    /// The model, loaded now or shared; none while another instance is loading it: ask again soon.
+    /// The model, loaded now or shared. None while another instance loads it: ask again soon.
     ///
     /// # Errors
     /// When it cannot be loaded, or when cancelled.
-    fn get(&mut self, wanted: &Wanted, cancel: &CancelFlag) -> Result<Option<Arc<dyn Advisor>>>;
+    fn get(&mut self, key: &ModelKey, cancel: &CancelFlag) -> Result<Option<Arc<dyn AdviceModel>>>;
 }

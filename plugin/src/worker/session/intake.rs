@@ -1,0 +1,118 @@
+//! Reads audio from the ring and frames it into windows.
+
+use super::{ModelState, Next, Session};
+use crate::capture::Stretch;
+use crate::settings::Hop;
+use crate::worker::framer::Framer;
+use mixing_buddy_core::Error;
+use std::time::{Duration, Instant};
+use tracing::{debug, warn};
+
+/// Reading goes on for this long before other work gets a turn. Not tuned.
+const READ_SLICE: Duration = Duration::from_millis(50);
+
+/// What happened while audio was read.
+#[derive(Default)]
+struct Events {
+    /// The queue was full, so a window was skipped.
+    skipped: bool,
+    /// A window contained samples that are not finite.
+    damaged: bool,
+    /// Framing failed.
+    failure: Option<Error>,
+    /// Total of lost frames, if anything was read.
+    dropped: Option<u64>,
+}
+
+impl Session {
+    /// Reads the ring for a while.
+    pub fn read_audio(&mut self) -> Next {
+        let started = Instant::now();
+        let settings = match &self.model {
+            // The ring holds ten seconds, and a model loads in less.
+            ModelState::Loading => return Next::Idle,
+            ModelState::Ready(model) => Some(model.features().clone()),
+            ModelState::Failed => None,
+        };
+        let hop = Hop::from(self.connections.params.hop.value());
+        let Some(reader) = &mut self.reader else { return Next::Idle };
+        let (rate, is_offline) = (reader.sample_rate_hz(), reader.is_offline());
+        if let Some(settings) = &settings
+            && !self.framer.as_ref().is_some_and(|framer| framer.fits(settings, rate, is_offline))
+        {
+            match Framer::new(settings, rate, is_offline) {
+                Ok(framer) => self.framer = Some(framer),
+                Err(error) => return self.cannot_read(&error),
+            }
+        }
+        let mut events = Events::default();
+        while let Some(stretch) = reader.next(&mut self.left, &mut self.right) {
+            log_break(&stretch, rate);
+            self.flow = Some(stretch.flow);
+            events.dropped = Some(stretch.dropped);
+            self.is_dirty = true;
+            if stretch.frames > 0 {
+                self.last_audio = Some(started);
+            }
+            if let (Some(framer), true) = (&mut self.framer, settings.is_some()) {
+                let queue = &mut self.queue;
+                let framed =
+                    framer.take(&stretch, &mut self.left, &mut self.right, hop.slabs(), |window| {
+                        if window.is_damaged() {
+                            events.damaged = true;
+                        } else {
+                            events.skipped |= queue.push(window);
+                        }
+                    });
+                events.failure = framed.err().or(events.failure);
+            }
+            if started.elapsed() > READ_SLICE || self.connections.cancel.is_cancelled() {
+                break;
+            }
+        }
+        let is_empty = reader.is_empty();
+        self.tell(&events, rate);
+        if let Some(error) = events.failure {
+            return self.cannot_read(&error);
+        }
+        if is_empty { Next::Idle } else { Next::Busy }
+    }
+
+    /// Tells the user and the log what happened.
+    fn tell(&mut self, events: &Events, sample_rate_hz: u32) {
+        if let Some(total) = events.dropped {
+            let frames = total.saturating_sub(self.dropped_frames_before);
+            self.dropped_frames_before = total;
+            let seconds = frames as f64 / f64::from(sample_rate_hz.max(1));
+            self.view.model.dropped_s += seconds;
+            if frames > 0 {
+                warn!(seconds, "audio lost: the ring was full");
+            }
+        }
+        if events.skipped && !std::mem::replace(&mut self.told.skipped, true) {
+            warn!("the analysis is slower than the music: windows are skipped");
+            self.inform("This computer can't keep up, so some windows are skipped.".into());
+        }
+        if events.damaged && !std::mem::replace(&mut self.told.damaged, true) {
+            warn!("the host sends samples that are not finite");
+            self.alert(
+                "Some of the audio is not valid (NaN or infinite). Windows with such audio are not analyzed."
+                    .into(),
+            );
+        }
+    }
+
+    fn cannot_read(&mut self, error: &Error) -> Next {
+        warn!(%error, "the audio cannot be analyzed");
+        self.reader = None;
+        self.alert(format!("This audio cannot be analyzed: {error}."));
+        Next::Idle
+    }
+}
+
+fn log_break(stretch: &Stretch, sample_rate_hz: u32) {
+    if stretch.follows_break {
+        let at_s = stretch.position as f64 / f64::from(sample_rate_hz.max(1));
+        debug!(at_s, flow = ?stretch.flow, "break in the song");
+    }
+}

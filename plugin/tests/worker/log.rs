@@ -1,0 +1,55 @@
+//! What a person who debugs the worker finds in the log.
+
+use crate::LOUD;
+use crate::common::{Act, Bench, Fake};
+use mixing_buddy::capture::Flow;
+use mixing_buddy_core::DeviceKind;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+/// Collects log lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_log_tells_what_the_worker_did_and_what_went_wrong() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut bench = Bench::new([Fake::on(DeviceKind::Cuda, [Act::Fail]), Fake::new([])]);
+        bench.play_and_step(21, LOUD);
+        bench.change_flow(Flow::Paused);
+        bench.settle();
+        bench.play(13.0, LOUD);
+        bench.settle();
+        bench.params.project.load_text("{");
+        bench.settle();
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for expected in [
+        "INFO mixing_buddy::worker::session: model loaded",
+        "the device failed, the CPU is used",
+        "window analyzed",
+        "break in the song",
+        "audio lost: the ring was full",
+        "the saved state could not be read",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+}
