@@ -26,6 +26,9 @@ Examples:
 /// The plugin's name in the names of folders and files.
 pub(crate) const NAME: &str = "MixingBuddy";
 
+/// Identifies the plugin on macOS: the CLAP id, from the file that the plugin reads too.
+const IDENTIFIER: &str = include_str!("../../plugin/identifier.txt").trim_ascii();
+
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let (mut debug, mut library, mut out, mut extra) = (false, None, None, Vec::new());
     let mut args = args.iter();
@@ -136,7 +139,7 @@ fn info_plist(version: &str) -> String {
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
          <plist version=\"1.0\"><dict>\n",
         &entry("CFBundleExecutable", NAME),
-        &entry("CFBundleIdentifier", "com.mixing-buddy.mixing-buddy"),
+        &entry("CFBundleIdentifier", IDENTIFIER),
         &entry("CFBundleName", NAME),
         &entry("CFBundlePackageType", "BNDL"),
         &entry("CFBundleSignature", "????"),
@@ -202,5 +205,18 @@ fn remove(path: &Path) -> Result<()> {
             Err(format!("{} cannot be removed: {error}.", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_info_plist_has_the_plugins_identifier_and_version() {
+        let plist = info_plist("1.2.3");
+        let entry = |key: &str, value: &str| format!("<key>{key}</key><string>{value}</string>");
+        assert!(plist.contains(&entry("CFBundleIdentifier", "org.mixing-buddy.mixing-buddy")), "{plist}");
+        assert!(plist.contains(&entry("CFBundleVersion", "1.2.3")), "{plist}");
     }
 }

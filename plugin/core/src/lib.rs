@@ -22,6 +22,7 @@ pub mod audio;
 pub mod bundle;
 pub mod cancel;
 pub mod clock;
+mod compose;
 pub mod decoder;
 pub mod device;
 pub mod encoder;
