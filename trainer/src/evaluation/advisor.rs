@@ -7,7 +7,7 @@ use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::norms::Balance;
 use mixing_buddy_core::stem::{PerStem, Stem};
 
-/// What the prompt says beside the sound.
+/// A question, apart from its sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Question {
     /// The stem that is named as right.
@@ -16,40 +16,40 @@ pub struct Question {
     pub reference_db: Option<PerStem<f64>>,
 }
 
-/// What an advisor says to one question.
+/// An advisor's answer to one question.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answered {
-    /// What it says when it must answer; none where its words could not be read.
+    /// The answer without the option to abstain; none where the generated text could not be parsed.
     pub best: Option<BestAnswer>,
     /// Calibrated probability that stem and direction of `best` are right.
     pub confidence: f64,
 }
 
-/// A model under test, in two steps, because a mix is heard once and asked about several times.
+/// A model under test, in two steps, because a mix is analyzed once and asked about several times.
 pub trait Advisor {
-    /// What is kept of a mix that was heard: soft tokens and levels, not the sound.
+    /// What is kept of an analyzed mix: soft tokens and levels, not the sound.
     type Analysis;
 
-    /// Hears a mix (expensive).
+    /// Analyzes a mix (expensive).
     fn analyze(&mut self, mix: &StereoPcm) -> Result<Self::Analysis>;
 
     /// Level of each stem against the rest of the mix as the advisor measures it: unweighted RMS, dB.
     fn meter_db(&self, analysis: &Self::Analysis) -> PerStem<f64>;
 
-    /// Answers a question about a mix that was heard.
+    /// Answers a question about an analyzed mix.
     fn answer(&mut self, analysis: &Self::Analysis, question: &Question) -> Result<Answered>;
 
-    /// Answers from the prompt alone: the control that shows what the words give away.
+    /// Answers from the prompt alone: the control that shows what the prompt gives away.
     fn answer_without_audio(&mut self, question: &Question) -> Result<Answered>;
 
-    /// Answers a question about a mix whose stem-minus-rest levels (RMS, dB) it is told: the control that parts what the
-    /// language model gets wrong from what the meter does.
+    /// Answers a question about a mix of given stem-minus-rest levels (RMS, dB): the control that separates the errors of
+    /// the language model from those of the meter.
     fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered>;
 
-    /// Standard deviation in dB of the meter's error for vocals, drums and bass, as known from held-out songs.
-    /// The control "rule behind the meter" reckons with it.
+    /// Standard deviation in dB of the meter's error per target, as known from held-out songs. The control "rule behind
+    /// the meter" uses it. The default was chosen, not tuned.
     fn meter_sd_db(&self) -> Balance {
-        [1.5; 3]
+        [1.5; Stem::TARGET_COUNT]
     }
 }
 
@@ -71,14 +71,14 @@ impl Settings {
     }
 }
 
-/// Where the evaluation is, told after each window that was heard and after each song that was asked about.
+/// Progress of the evaluation, reported after each analyzed window and after each finished song.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// Name of the song.
     pub song: String,
     /// Songs done so far.
     pub songs_done: usize,
-    /// Windows heard so far, of all songs.
+    /// Windows analyzed so far, of all songs.
     pub windows_analyzed: usize,
     /// Samples answered so far.
     pub samples_answered: usize,

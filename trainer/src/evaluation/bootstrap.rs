@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Lower and upper end of a 95 % interval.
 pub type Interval = [f64; 2];
 
-/// How often each song is drawn in each resample. Figures that share it can be compared pair by pair.
+/// How often each song is drawn in each resample. Figures of the same resamples can be compared pair by pair.
 #[derive(Clone, Debug)]
 pub struct SongResamples {
     songs: usize,
@@ -30,7 +30,7 @@ impl SongResamples {
         SongResamples { songs, draws }
     }
 
-    /// As [`SongResamples::new`] of songs that are numbered otherwise: a number that is not among `known` is never drawn.
+    /// As [`SongResamples::new`], for songs with the numbers `known`: other numbers are never drawn.
     pub fn among(known: &BTreeSet<usize>, resamples: usize, seed: u64) -> SongResamples {
         let compact = Self::new(known.len(), resamples, seed);
         let songs = known.last().map_or(0, |last| last + 1);
@@ -42,7 +42,7 @@ impl SongResamples {
         SongResamples { songs, draws: compact.draws.into_iter().map(spread).collect() }
     }
 
-    /// Weight of each song in the sample as it is.
+    /// Weight of each song without resampling: 1.
     pub fn plain(&self) -> Vec<f64> {
         vec![1.0; self.songs]
     }
@@ -58,7 +58,7 @@ impl SongResamples {
     }
 }
 
-/// 2.5th and 97.5th percentile; none where fewer than half of `expected` values are there.
+/// 2.5th and 97.5th percentile; none where fewer than half of the `expected` values are present.
 pub(crate) fn percentiles(mut values: Vec<f64>, expected: usize) -> Option<Interval> {
     if values.is_empty() || values.len() * 2 < expected {
         return None;

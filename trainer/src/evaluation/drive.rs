@@ -1,7 +1,7 @@
 //! Asks the advisor and the controls every question of the benchmark.
 //!
-//! One song's sound is in memory at a time. What was heard of it is kept until the next song was asked about, for
-//! the control with shuffled sound.
+//! One song's sound is in memory at a time. Its analyses are kept until the next song is done, for the control with
+//! shuffled sound.
 
 use super::advisor::{Advisor, Answered, Progress, Question, Settings};
 use super::bootstrap::SongResamples;
@@ -9,11 +9,9 @@ use super::judges::{NormsSource, RuleJudge, mean_of_others};
 use super::meter::{MeterError, mean_error, meter_figures};
 use super::report::{Controls, LeftOut, Report};
 use super::score::{Judged, calibration_bins, coverage_curve, score};
-
 use crate::oracle::Posterior;
-use crate::protocol::SongAudio;
 use crate::protocol::{
-    Flaw, GatedWindow, Protocol, Sample, gated_windows, missing_stem, plan_window, shuffled_mixes,
+    Flaw, GatedWindow, Protocol, Sample, SongAudio, gated_windows, missing_stem, plan_window, shuffled_mixes,
 };
 use anyhow::{Result, bail};
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
@@ -50,24 +48,24 @@ pub fn evaluate<A: Advisor>(
     Ok(run.into_report())
 }
 
-/// What was heard of one song.
-struct SongAnalysis<H> {
+/// The analyses of one song. `A` is the advisor's [`Advisor::Analysis`].
+struct SongAnalysis<A> {
     number: usize,
     name: String,
-    windows: Vec<WindowAnalysis<H>>,
+    windows: Vec<WindowAnalysis<A>>,
     /// Measured stem-minus-rest levels of each window, unflawed.
     measured_db: Vec<PerStem<f64>>,
     /// True stem-minus-rest levels of each window, unflawed.
     true_db: Vec<PerStem<f64>>,
 }
 
-struct WindowAnalysis<H> {
-    mixes: Vec<MixAnalysis<H>>,
+struct WindowAnalysis<A> {
+    mixes: Vec<MixAnalysis<A>>,
     samples: Vec<Sample>,
 }
 
-struct MixAnalysis<H> {
-    analysis: H,
+struct MixAnalysis<A> {
+    analysis: A,
     levels_dbfs: PerStem<f64>,
     metered_db: PerStem<f64>,
 }
@@ -82,8 +80,8 @@ struct Answers {
     exact_levels: Vec<Judged>,
 }
 
-/// What the meter said of a window's mixes and of their reference, and what was asked: the rule behind the meter judges
-/// once every song's error is known.
+/// The meter's levels of a window's mixes and of their reference, and the window's samples: the rule behind the meter
+/// judges when every song's error is known.
 struct MeteredWindow {
     song: usize,
     mixes_db: Vec<PerStem<f64>>,
@@ -120,7 +118,7 @@ impl<'a, A: Advisor> Run<'a, A> {
     ) -> Self {
         let meter_sd_db = advisor.meter_sd_db();
         Run {
-            bound: RuleJudge::new(settings.protocol, norms, [0.0; 3]),
+            bound: RuleJudge::new(settings.protocol, norms, [0.0; Stem::TARGET_COUNT]),
             meter_rule: RuleJudge::new(settings.protocol, norms, meter_sd_db),
             advisor,
             settings,
@@ -138,7 +136,7 @@ impl<'a, A: Advisor> Run<'a, A> {
         }
     }
 
-    /// Hears all distinct mixes of a song's windows; none where the song is left out.
+    /// Analyzes all distinct mixes of a song's windows; none where the song is left out.
     fn analyze_song(&mut self, song: &SongAudio) -> Result<Option<SongAnalysis<A::Analysis>>> {
         self.songs += 1;
         let windows = gated_windows(song);
@@ -167,7 +165,7 @@ impl<'a, A: Advisor> Run<'a, A> {
             analysis.true_db.push(all_rest_levels_from_levels(&unflawed.levels_dbfs));
             analysis.windows.push(window_analysis);
             self.windows += 1;
-            self.tell(&song.name)?;
+            self.report_progress(&song.name)?;
         }
         Ok(Some(analysis))
     }
@@ -202,7 +200,7 @@ impl<'a, A: Advisor> Run<'a, A> {
         Ok(MixAnalysis { analysis, levels_dbfs: window.flawed_levels_dbfs(flaw), metered_db })
     }
 
-    /// Asks every question about a song; `other` is the song that lends its sound to the shuffled control.
+    /// Asks every question about a song; `other` is the song whose sound the shuffled control takes.
     fn ask_about_song(
         &mut self,
         song: &SongAnalysis<A::Analysis>,
@@ -217,10 +215,10 @@ impl<'a, A: Advisor> Run<'a, A> {
             };
             let shuffled = other.map(|other| &other.windows[index % other.windows.len()]);
             self.ask_about_window(song.number, window, shuffled, measured, exact)?;
-            self.tell(&song.name)?;
+            self.report_progress(&song.name)?;
         }
         self.songs_done += 1;
-        self.tell(&song.name)
+        self.report_progress(&song.name)
     }
 
     fn ask_about_window(
@@ -231,9 +229,11 @@ impl<'a, A: Advisor> Run<'a, A> {
         reference_db: Option<PerStem<f64>>,
         exact_reference_db: Option<PerStem<f64>>,
     ) -> Result<()> {
-        let three = |levels: PerStem<f64>| levels.targets().into_array();
         let by_bound: Vec<_> = (window.mixes.iter())
-            .map(|mix| self.bound.judge(&mix.levels_dbfs, exact_reference_db.map(three)))
+            .map(|mix| {
+                self.bound
+                    .judge(&mix.levels_dbfs, exact_reference_db.map(|levels| levels.targets().into_array()))
+            })
             .collect();
         self.metered.push(MeteredWindow {
             song,
@@ -241,46 +241,46 @@ impl<'a, A: Advisor> Run<'a, A> {
             reference_db,
             samples: window.samples.clone(),
         });
-        let (mut said, mut said_to_shuffled) = (Cache::default(), Cache::default());
-        let (mut said_to_nothing, mut said_to_levels) = (Cache::default(), Cache::default());
+        let (mut to_mix, mut to_shuffled) = (AnswerCache::default(), AnswerCache::default());
+        let (mut to_prompt, mut to_levels) = (AnswerCache::default(), AnswerCache::default());
         let mixes_of_others = shuffled_mixes(self.settings.seed, &window.samples);
         for (sample, other_mix) in window.samples.iter().zip(mixes_of_others) {
             let question = Question { anchor: sample.anchor, reference_db };
             let (mix, anchor) = (sample.mix, sample.anchor);
             let answered =
-                said.get(mix, anchor, || self.advisor.answer(&window.mixes[mix].analysis, &question))?;
+                to_mix.get(mix, anchor, || self.advisor.answer(&window.mixes[mix].analysis, &question))?;
             self.answers.model.push(judged(song, sample, answered));
             if let Some(other) = shuffled {
                 let analysis = &other.mixes[other_mix].analysis;
                 let answered =
-                    said_to_shuffled.get(other_mix, anchor, || self.advisor.answer(analysis, &question))?;
+                    to_shuffled.get(other_mix, anchor, || self.advisor.answer(analysis, &question))?;
                 self.answers.shuffled_audio.push(judged(song, sample, answered));
             }
-            let answered = said_to_nothing.get(0, anchor, || self.advisor.answer_without_audio(&question))?;
+            let answered = to_prompt.get(0, anchor, || self.advisor.answer_without_audio(&question))?;
             self.answers.no_audio.push(judged(song, sample, answered));
             let exact = Question { anchor, reference_db: exact_reference_db };
-            let answered = said_to_levels.get(mix, anchor, || {
+            let answered = to_levels.get(mix, anchor, || {
                 let levels = all_rest_levels_from_levels(&window.mixes[mix].levels_dbfs);
                 self.advisor.answer_levels(&levels, &exact)
             })?;
             self.answers.exact_levels.push(judged(song, sample, answered));
-            let silent = Answered { best: Some(NO_ERROR), confidence: 1.0 };
-            self.answers.always_no_error.push(judged(song, sample, silent));
+            let no_error = Answered { best: Some(NO_ERROR), confidence: 1.0 };
+            self.answers.always_no_error.push(judged(song, sample, no_error));
             let bound = answer_of_rule(by_bound[mix].posterior(anchor));
             self.answers.bound.push(judged(song, sample, bound));
         }
         Ok(())
     }
 
-    /// The rule behind the meter, less `bias_db(song)`.
+    /// The answers of the rule behind the meter, with `bias_db(song)` subtracted from the meter's levels.
     fn judge_by_meter(&self, bias_db: impl Fn(usize) -> PerStem<f64>) -> Vec<Judged> {
         let mut judgements = Vec::new();
         for window in &self.metered {
             let bias = bias_db(window.song);
-            let mended = |levels: &PerStem<f64>| PerStem::from_fn(|stem| levels[stem] - bias[stem]);
-            let reference = window.reference_db.as_ref().map(mended);
+            let corrected = |levels: &PerStem<f64>| PerStem::from_fn(|stem| levels[stem] - bias[stem]);
+            let reference = window.reference_db.as_ref().map(corrected);
             let by_rule: Vec<_> = (window.mixes_db.iter())
-                .map(|levels| self.meter_rule.judge_meter(&mended(levels), reference.as_ref()))
+                .map(|levels| self.meter_rule.judge_meter(&corrected(levels), reference.as_ref()))
                 .collect();
             judgements.extend(window.samples.iter().map(|sample| {
                 let answered = answer_of_rule(by_rule[sample.mix].posterior(sample.anchor));
@@ -290,7 +290,7 @@ impl<'a, A: Advisor> Run<'a, A> {
         judgements
     }
 
-    fn tell(&mut self, song: &str) -> Result<()> {
+    fn report_progress(&mut self, song: &str) -> Result<()> {
         (self.progress)(&Progress {
             song: song.to_string(),
             songs_done: self.songs_done,
@@ -302,7 +302,7 @@ impl<'a, A: Advisor> Run<'a, A> {
     fn into_report(self) -> Report {
         let resamples = SongResamples::new(self.eligible, self.settings.resamples, self.settings.seed);
         let by_meter = self.judge_by_meter(|_| PerStem::default());
-        // What a bias that all songs share costs: of each song, the mean error on all others.
+        // What a bias shared by all songs costs: the bias of each song is the mean error on all others.
         let biases: Option<Vec<_>> =
             (0..self.eligible).map(|song| mean_error(&self.meter_errors, song)).collect();
         let unbiased = biases.map(|biases| self.judge_by_meter(|song| biases[song]));
@@ -349,11 +349,11 @@ fn answer_of_rule(posterior: Option<Posterior>) -> Answered {
     })
 }
 
-/// Answers about one window, each asked for once: the target is not in the prompt, so samples share them.
+/// Answers about one window, each computed once: the target is not in the prompt, so samples share them.
 #[derive(Default)]
-struct Cache(Vec<((usize, Option<Stem>), Answered)>);
+struct AnswerCache(Vec<((usize, Option<Stem>), Answered)>);
 
-impl Cache {
+impl AnswerCache {
     fn get(
         &mut self,
         mix: usize,

@@ -7,17 +7,17 @@ use mixing_buddy_core::norms::{Balance, NormsSummary, rest_levels_from_levels};
 use mixing_buddy_core::stem::{PerStem, Stem};
 use std::path::Path;
 
-/// How far, in dB a stem, the bound takes a window to be from the mean of its song's other windows.
+/// Standard deviation in dB per stem that the bound assumes between a window and the mean of its song's other windows.
 ///
 /// Of 1.0, 1.5, 2.0 and 2.5 dB this is the one with which the rule is right most often on MUSDB18's training songs
-/// (72.6, 73.7, 73.6, 73.1 %; test songs: 78.0, 78.5, 78.7, 77.7 %), so it is the best that a rule can claim without
-/// looking at the songs that are scored. Measured by `trainer/tests/evaluate_norms_fit.rs`.
+/// (72.6, 73.7, 73.6, 73.1 %; test songs: 78.0, 78.5, 78.7, 77.7 %), so it is the best choice without
+/// looking at the songs that are scored. Measured by `trainer/tests/oracle_fit.rs`.
 pub const REFERENCE_BOUND_SD_DB: f64 = 1.5;
 
 /// The norms that the bound judges by.
 #[derive(Clone, Debug)]
 pub enum NormsSource {
-    /// The summary that ships.
+    /// The shipped summary.
     Summary(Box<NormsSummary>),
     /// The exact table of levels.
     Table {
@@ -39,7 +39,7 @@ impl NormsSource {
         })
     }
 
-    /// What the report says: "summary", or the table's path.
+    /// Name in the report: "summary", or the table's path.
     pub fn name(&self) -> &str {
         match self {
             NormsSource::Summary(_) => "summary",
@@ -47,7 +47,7 @@ impl NormsSource {
         }
     }
 
-    /// The density of balances through a meter with an error of `extra_sd_db` a stem.
+    /// The density of balances through a meter with an error of `extra_sd_db` per stem.
     pub fn density(&self, extra_sd_db: Balance) -> BalanceDensity {
         match self {
             NormsSource::Summary(summary) => BalanceDensity::of_norms(summary, extra_sd_db),
@@ -56,14 +56,14 @@ impl NormsSource {
     }
 }
 
-/// The rule of perfect ears for one protocol, through a meter of a given error.
+/// The oracle's rule for one protocol, through a meter of a given error.
 pub(crate) struct RuleJudge {
     norms: Option<Rule>,
     reference_sd_db: Balance,
 }
 
 impl RuleJudge {
-    /// For levels known up to `meter_sd_db` a stem: zero for the bound.
+    /// For levels with an error of `meter_sd_db` per target: zero for the bound.
     pub fn new(protocol: Protocol, norms: &NormsSource, meter_sd_db: Balance) -> RuleJudge {
         RuleJudge {
             norms: (protocol == Protocol::Anchor).then(|| Rule::new(norms.density(meter_sd_db))),
@@ -71,7 +71,7 @@ impl RuleJudge {
         }
     }
 
-    /// The posterior for each anchor question about a mix of these levels, made once a mix.
+    /// Evaluates a mix of these levels, once for all questions about it.
     pub fn judge(&self, levels_db: &PerStem<f64>, reference_db: Option<Balance>) -> RuleHypotheses {
         let hypotheses = match (&self.norms, reference_db) {
             (_, Some(reference)) => Some(
@@ -83,19 +83,19 @@ impl RuleJudge {
         RuleHypotheses(hypotheses)
     }
 
-    /// As [`RuleJudge::judge`], of what a meter says of a mix and of its reference, stem against rest in dB.
+    /// As [`RuleJudge::judge`], with a meter's levels of a mix and of its reference, stem against rest in dB.
     pub fn judge_meter(
         &self,
         metered_db: &PerStem<f64>,
         reference_db: Option<&PerStem<f64>>,
     ) -> RuleHypotheses {
-        // The rule wants the reference in the coordinates that its own arithmetic gives.
+        // The rule needs the reference as its own arithmetic gives it from levels: the meter's may be inconsistent.
         let reference = reference_db.map(|levels| rest_levels_from_levels(&levels_of_meter(levels)));
         self.judge(&levels_of_meter(metered_db), reference)
     }
 }
 
-/// What a rule made of one mix.
+/// A rule's evaluation of one mix.
 pub(crate) struct RuleHypotheses(Option<crate::oracle::Hypotheses>);
 
 impl RuleHypotheses {

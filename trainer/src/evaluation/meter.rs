@@ -4,7 +4,7 @@ use super::bootstrap::SongResamples;
 use super::score::Figure;
 use mixing_buddy_core::stem::{PerStem, Stem};
 
-/// What the meter said of one mix, less what is true: stem-minus-rest levels, RMS, dB.
+/// Measured minus true levels of one mix: stem-minus-rest levels, RMS, dB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MeterError {
     /// Number of the song, for the bootstrap.
@@ -13,7 +13,7 @@ pub struct MeterError {
     pub error_db: PerStem<f64>,
 }
 
-/// Error of the meter a stem.
+/// Error of the meter per stem.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeterFigures {
     /// Median of the absolute error.

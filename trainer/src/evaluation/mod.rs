@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `drive` | [`evaluate`]: asks the advisor and the controls every question |
 //! | `advisor` | [`Advisor`]: what a model under test must answer |
-//! | `judges` | the bound and the rule behind the model's own meter |
+//! | `judges` | the oracle's bound, and the same rule behind the model's own meter |
 //! | `score` | exact scores of structured answers |
 //! | `meter` | how well stem levels are measured |
 //! | `bootstrap` | 95 % intervals over songs |

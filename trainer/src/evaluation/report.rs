@@ -4,9 +4,9 @@ use super::bootstrap::SongResamples;
 use super::judges::REFERENCE_BOUND_SD_DB;
 use super::meter::MeterFigures;
 use super::score::{CALIBRATION_BINS, CalibrationBin, CoveragePoint, Figure, Figures, Judged};
-use crate::protocol::Category;
-use crate::protocol::{ACTIVE_FRAME_DBFS, ACTIVE_SHARE, Protocol};
-use crate::protocol::{MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
+use crate::protocol::{
+    ACTIVE_FRAME_DBFS, ACTIVE_SHARE, Category, MIXTURE_GATE_DBFS, Protocol, STEM_GATE_DBFS,
+};
 use anyhow::Result;
 use mixing_buddy_core::stem::{PerStem, Stem};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use std::path::Path;
 /// Version of the report's JSON.
 pub const REPORT_VERSION: u32 = 1;
 
-/// Everything that an evaluation found.
+/// The result of an evaluation.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What was named as right in the question.
@@ -27,7 +27,7 @@ pub struct Report {
     pub resamples: usize,
     /// "summary", or the path of the table that the bound judged by.
     pub norms: String,
-    /// Songs that were looked at.
+    /// Songs that were read.
     pub songs: usize,
     /// Songs with enough windows.
     pub eligible_songs: usize,
@@ -69,14 +69,14 @@ pub struct Controls {
     pub shuffled_audio: Option<Figures>,
     /// "No error", whatever is asked.
     pub always_no_error: Figures,
-    /// The rule of perfect ears with exact levels.
+    /// The oracle: the rule with exact levels.
     pub bound: Figures,
-    /// The advisor told the exact levels in place of what it heard: what its language model could do behind a perfect
+    /// The advisor with the exact levels in place of its reading: what its language model could do behind a perfect
     /// meter.
     pub exact_levels: Figures,
     /// The same rule behind the advisor's own meter: what the language model must not be worse than.
     pub meter_rule: Figures,
-    /// The rule behind the meter less its mean error on all other songs; none with a single song.
+    /// The rule behind the meter, with the mean error on all other songs subtracted; none with a single song.
     pub unbiased_meter_rule: Option<Figures>,
 }
 
@@ -166,7 +166,7 @@ impl Report {
     }
 }
 
-/// Six decimals are more than any figure here knows.
+/// Rounds to six decimals, which is finer than any figure here.
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
@@ -178,7 +178,7 @@ fn put_figure(json: &mut Map<String, Value>, name: &str, figure: Figure) {
 
 fn put_figures(json: &mut Map<String, Value>, figures: &Figures, of_model: bool) {
     for (name, figure) in figures.named() {
-        // A control's words are not the advisor's: how they parse says nothing.
+        // A control's answers are not all generated text: whether they parse has no meaning.
         if of_model || name != "parse_rate" {
             put_figure(json, name, figure);
         }

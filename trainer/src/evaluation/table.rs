@@ -7,7 +7,7 @@ use crate::protocol::Category;
 use mixing_buddy_core::stem::{PerStem, Stem};
 use std::fmt;
 
-/// How a figure is written.
+/// The unit in which a figure is written.
 #[derive(Clone, Copy)]
 enum Unit {
     Percent,
@@ -86,7 +86,11 @@ fn written(figure: Figure, unit: Unit) -> String {
 }
 
 fn write_meter(f: &mut fmt::Formatter<'_>, title: &str, meter: &MeterFigures) -> fmt::Result {
-    writeln!(f, "\n{title:<38}{:>8}{:>8}{:>8}{:>8}", "vocals", "drums", "bass", "other")?;
+    write!(f, "\n{title:<38}")?;
+    for stem in Stem::ALL {
+        write!(f, "{:>8}", stem.name())?;
+    }
+    writeln!(f)?;
     for (label, figures) in [
         ("median absolute error", &meter.mad_db),
         ("bias", &meter.bias_db),
