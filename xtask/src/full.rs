@@ -22,6 +22,19 @@ enum Run {
     Call(fn() -> Result<()>),
 }
 
+impl Run {
+    fn run(&self, name: &str) -> Result<()> {
+        match self {
+            Run::Cargo(args) => {
+                let mut command = cargo(args);
+                command.env("CI", "true");
+                finish(command, name)
+            }
+            Run::Call(call) => call(),
+        }
+    }
+}
+
 /// All of them. A new one gets a row here and in `tests/README.md`.
 const EXTRAS: [Extra; 3] = [
     Extra {
@@ -32,7 +45,7 @@ const EXTRAS: [Extra; 3] = [
     },
     Extra {
         name: "oracle",
-        purpose: "the oracle's rule and the norms, on all levels of MUSDB18",
+        purpose: "the oracle's rule and the fit of the norms, on the published table of levels",
         needs: Some((
             "MIXING_BUDDY_SHARED",
             "a folder with norms/musdb18_stem_levels.csv, the levels of MUSDB18's stems",
@@ -82,22 +95,22 @@ pub(crate) fn check_names(names: &[String]) -> Result<()> {
     }
 }
 
-/// Runs the extra tests of these names, or all if there are none. One whose variable is not set is skipped.
-pub(crate) fn run(names: &[String], report: &mut Report) {
+/// Runs the extra tests of these names, or all if there are none. One whose variable is not set is skipped. Before the
+/// first that runs, `prepare` is called.
+pub(crate) fn run(names: &[String], report: &mut Report, prepare: fn()) {
+    let mut is_prepared = false;
     for extra in EXTRAS.iter().filter(|extra| names.is_empty() || names.iter().any(|name| name == extra.name))
     {
         match extra.needs {
             Some((variable, what)) if std::env::var_os(variable).is_none() => {
                 report.skip(extra.name, format!("{variable} is not set ({what})"));
             }
-            _ => report.run(extra.name, || match extra.run {
-                Run::Cargo(args) => {
-                    let mut command = cargo(args);
-                    command.env("CI", "true");
-                    finish(command, extra.name)
+            _ => {
+                if !std::mem::replace(&mut is_prepared, true) {
+                    prepare();
                 }
-                Run::Call(call) => call(),
-            }),
+                report.run(extra.name, || extra.run.run(extra.name));
+            }
         }
     }
 }

@@ -39,19 +39,17 @@ pub(crate) fn help() -> String {
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut report = Report::default();
     match args.split_first() {
-        None => usual(&mut report),
+        None => {
+            usual(&mut report);
+        }
         Some((first, [])) if first == "--debug-allocs" => {
-            needs::install();
-            full::run(&["debug-allocs".to_string()], &mut report);
+            full::run(&["debug-allocs".to_string()], &mut report, needs::install);
         }
         Some((first, names)) if first == "--full" => {
             full::check_names(names)?;
-            if names.is_empty() {
-                usual(&mut report);
-            } else {
-                needs::install();
+            if !names.is_empty() || usual(&mut report) {
+                full::run(names, &mut report, needs::install);
             }
-            full::run(names, &mut report);
         }
         Some(_) => {
             needs::install();
@@ -61,18 +59,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     report.finish()
 }
 
-/// The checks, then all tests.
-fn usual(report: &mut Report) {
+/// The checks, then all tests. Returns whether the checks passed, so that the tests ran.
+fn usual(report: &mut Report) -> bool {
     check::all(report);
     if report.has_failed() {
         report.skip("tests", "a check failed".into());
-        return;
+        return false;
     }
     report.run("needs", || {
         needs::install();
         Ok(())
     });
     report.run("tests", || tests(&[]));
+    true
 }
 
 fn tests(args: &[String]) -> Result<()> {
