@@ -14,7 +14,7 @@ use mixing_buddy::capture::{BlockInfo, Flow, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
 use mixing_buddy::worker::models::SharedModels;
-use mixing_buddy::worker::session::{Next, Connections, Session};
+use mixing_buddy::worker::session::{Connections, Next, Session};
 use mixing_buddy_core::CancelFlag;
 use nice_plug::prelude::Buffer;
 use std::sync::Arc;

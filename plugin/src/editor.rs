@@ -123,7 +123,9 @@ impl NiceEguiApp for PanelApp {
     fn resized(&mut self, new_size: baseview::WindowSize) {
         let size = new_size.logical;
         let saved = self.params.project.panel();
-        self.params.project.set_panel(PanelSettings { size_pt: (size.width as f32, size.height as f32), ..saved });
+        self.params
+            .project
+            .set_panel(PanelSettings { size_pt: (size.width as f32, size.height as f32), ..saved });
     }
 
     fn editor_closed(&mut self) {

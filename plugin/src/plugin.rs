@@ -191,7 +191,8 @@ impl Plugin for MixingBuddy {
 
 impl ClapPlugin for MixingBuddy {
     const CLAP_ID: &'static str = IDENTIFIER;
-    const CLAP_DESCRIPTION: Option<&'static str> = Some("Tells you which stem of a mix is too loud or too quiet, and by how many dB");
+    const CLAP_DESCRIPTION: Option<&'static str> =
+        Some("Tells you which stem of a mix is too loud or too quiet, and by how many dB");
     const CLAP_MANUAL_URL: Option<&'static str> = Some(Self::URL);
     const CLAP_SUPPORT_URL: Option<&'static str> = None;
     const CLAP_FEATURES: &'static [ClapFeature] = &[
@@ -207,4 +208,15 @@ impl Vst3Plugin for MixingBuddy {
     // Projects find the plugin by it, so it never changes.
     const VST3_CLASS_ID: [u8; 16] = *b"MixingBuddyMixBa";
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Fx, Vst3SubCategory::Analyzer];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_find_the_plugin_by_the_same_identifiers_as_always() {
+        assert_eq!(IDENTIFIER, "org.mixing-buddy.mixing-buddy");
+        assert_eq!(&MixingBuddy::VST3_CLASS_ID, b"MixingBuddyMixBa");
+    }
 }

@@ -1,7 +1,7 @@
 //! The report: all advice as Markdown for people and as JSON for programs. Worker thread.
 
 use crate::view::{Mark, View};
-use mixing_buddy_core::{Advice, Error, Result, Stem, clock};
+use mixing_buddy_core::{Advice, DeviceKind, Error, Result, Stem, clock};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -68,7 +68,7 @@ pub fn markdown(view: &View) -> String {
     if let Some(reference) = &view.reference {
         let _ = writeln!(text, "Reference: {}.\n", one_line(&reference.name));
     }
-    let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, view.model.device);
+    let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, device_name(view));
     let levels = view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu);
     text.push_str("| stem | level against the rest (LU) | usual range (LU) |\n| --- | --- | --- |\n");
     for stem in Stem::ALL {
@@ -91,6 +91,11 @@ pub fn markdown(view: &View) -> String {
     text
 }
 
+/// Where the model runs; empty while no model is loaded.
+fn device_name(view: &View) -> &'static str {
+    view.model.device.map_or("", DeviceKind::name)
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -105,7 +110,7 @@ pub fn value(view: &View) -> Value {
         object
     };
     json!({
-        "model": { "name": view.model.name, "device": view.model.device },
+        "model": { "name": view.model.name, "device": device_name(view) },
         "reference": view.reference,
         "song": view.song.as_ref().map(|song| {
             let mut object = advice_value(&song.advice);

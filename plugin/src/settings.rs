@@ -128,7 +128,10 @@ impl PanelSettings {
             }
         };
         let default = PanelSettings::default().size_pt;
-        PanelSettings { size_pt: (clamp(self.size_pt.0, default.0), clamp(self.size_pt.1, default.1)), ..self }
+        PanelSettings {
+            size_pt: (clamp(self.size_pt.0, default.0), clamp(self.size_pt.1, default.1)),
+            ..self
+        }
     }
 }
 

@@ -178,7 +178,9 @@ struct Unreadable {
 
 fn read(text: &str) -> Result<(Saved, PanelSettings), Unreadable> {
     let unusable = |reason: String| Unreadable {
-        sentence: format!("The settings saved with this project cannot be used ({reason}). Defaults are in use."),
+        sentence: format!(
+            "The settings saved with this project cannot be used ({reason}). Defaults are in use."
+        ),
         is_newer: false,
     };
     if text.len() > LONGEST_TEXT {
@@ -192,9 +194,10 @@ fn read(text: &str) -> Result<(Saved, PanelSettings), Unreadable> {
     let Version { version } = serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
     if version > STATE_VERSION {
         return Err(Unreadable {
-            sentence: "A newer version of MixingBuddy saved this project. Defaults are in use. The saved settings \
+            sentence:
+                "A newer version of MixingBuddy saved this project. Defaults are in use. The saved settings \
                        stay in the project until you change something here."
-                .into(),
+                    .into(),
             is_newer: true,
         });
     }

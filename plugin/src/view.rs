@@ -4,7 +4,7 @@
 //! anything of the other, so tests draw the panel from a `View` written by hand.
 
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::{Advice, PerStem, Stem};
+use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,8 +135,8 @@ pub struct Answered {
 pub struct ModelStatus {
     /// Name and version of the bundle: "compact 0.1.0"; empty while none is loaded.
     pub name: String,
-    /// "CPU", "CUDA" or "Metal".
-    pub device: String,
+    /// Where the model runs; none while no model is loaded.
+    pub device: Option<DeviceKind>,
     /// Time to analyze the last window and answer, in milliseconds.
     pub window_ms: Option<f32>,
     /// Audio lost because the ring was full, in seconds.

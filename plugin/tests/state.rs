@@ -1,11 +1,12 @@
 //! Texts that a project can contain, and what the plugin makes of them.
 #![allow(clippy::unwrap_used)]
 
-use mixing_buddy::settings::PanelSettings;
+use mixing_buddy::settings::{Look, PanelSettings, Theme};
 use mixing_buddy::state::{Loaded, ProjectState, STATE_VERSION, Saved};
 use mixing_buddy::view::{Choices, Mark, Reference};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, PerStem, Stem, Verdict};
+use nice_plug::prelude::Params;
 use proptest::prelude::*;
 
 fn saved() -> Saved {
@@ -17,13 +18,16 @@ fn saved() -> Saved {
         gain_db_sd: Some(1.5),
         confidence: 0.7,
         best: BestAnswer { verdict: Verdict::Loud, stem: Some(Stem::Vocals), gain_db: Some(-4.0) },
-        levels_lu: PerStem { vocals: Some(-1.0), drums: None, bass: Some(-9.5), other: Some(-4.0) },
+        levels_lu: PerStem::all(Some(-4.0))
+            .with(Stem::Vocals, Some(-1.0))
+            .with(Stem::Drums, None)
+            .with(Stem::Bass, Some(-9.5)),
         text: "The vocals are \"too\" loud.\nLower them.".into(),
     };
     Saved {
         choices: Choices {
             anchor: Some(Stem::Drums),
-            stems: Some(PerStem { vocals: true, drums: true, bass: false, other: true }),
+            stems: Some(PerStem::all(true).with(Stem::Bass, false)),
             model_path: Some("/models/mine.mixbuddy".into()),
         },
         reference: Some(Reference {
@@ -120,6 +124,36 @@ fn an_impossible_panel_size_is_corrected() {
     assert!(loaded(&project).is_ok());
     assert_eq!(project.panel().size_pt, (8000.0, 320.0));
     assert_eq!(project.panel().look.scale(), 2.0);
+}
+
+/// The state of a project that version 0.5.0 saved through CLAP, without the length in front. It has two windows, a song,
+/// a reference, an anchor, stems, and a light panel.
+const STATE_0_5_0: &str = include_str!("fixtures/state_0_5_0.json");
+
+#[test]
+fn a_project_saved_with_0_5_0_is_restored() {
+    let state: serde_json::Value = serde_json::from_str(STATE_0_5_0).unwrap();
+    let fields = state["fields"].as_object().unwrap();
+    let fields = fields.iter().map(|(key, text)| (key.clone(), text.as_str().unwrap().to_string())).collect();
+    let project = ProjectState::default();
+    project.deserialize_fields(&fields);
+    let saved = loaded(&project).unwrap();
+    assert_eq!(saved.choices.anchor, Some(Stem::Drums));
+    assert_eq!(saved.choices.stems, Some(PerStem::all(true).with(Stem::Other, false)));
+    let reference = saved.reference.unwrap();
+    assert_eq!((reference.name.as_str(), reference.windows), ("Pinned at 1:20", 3));
+    assert_eq!(reference.balance.level_db[Stem::Bass], Some(-7.0));
+    assert_eq!(reference.levels_lu[Stem::Bass], Some(-9.75));
+    let windows: Vec<_> =
+        saved.history.iter().map(|mark| (mark.start_s, mark.advice.stem, mark.advice.gain_db)).collect();
+    assert_eq!(windows, [(60.0, Some(Stem::Bass), Some(-5.0)), (70.0, Some(Stem::Vocals), Some(4.5))]);
+    assert_eq!(saved.history[0].advice.kind, AdviceKind::Balance);
+    let song = saved.song.unwrap();
+    assert_eq!((song.windows, song.advice.stem, song.advice.gain_db), (2, Some(Stem::Bass), Some(-4.5)));
+    assert!(song.advice.text.starts_with("The bass leaves a touch less room"));
+    assert_eq!(song.reading[Stem::Bass].level_db, -3.635_323_3);
+    let look = Look { theme: Theme::Light, scale_percent: 125 };
+    assert_eq!(project.panel(), PanelSettings { look, size_pt: (900.0, 640.0) });
 }
 
 proptest! {

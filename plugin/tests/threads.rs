@@ -66,8 +66,10 @@ fn no_thread_outlives_its_instance() {
     plugin.worker().commands().send(Command::Ask("Are the drums too loud?".into()));
     wait(&plugin, "a question is answered", |view| view.answer.as_ref().is_some_and(|a| a.advice.is_some()));
     let mut while_advising = threads();
-    let ours =
-        while_advising.iter().position(|name| name == "mixing-buddy").expect("the worker thread has its name");
+    let ours = while_advising
+        .iter()
+        .position(|name| name == "mixing-buddy")
+        .expect("the worker thread has its name");
     while_advising.remove(ours);
     assert_eq!(while_advising, before, "one thread per instance and no other");
     drop_in_time(plugin, "idle");

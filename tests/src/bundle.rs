@@ -1,13 +1,13 @@
 //! The plugin under test, laid out as users get it.
 //!
-//! The tests depend on the plugin's crate, so cargo has built its dynamic library beside them before they run; that
-//! very file is laid out by `cargo xtask bundle --library`, and nothing is compiled twice.
+//! The tests depend on the plugin's crate, so cargo builds its dynamic library before they run. `cargo xtask bundle
+//! --library` lays out that file, so nothing is compiled twice.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Another library to test than the one built beside the tests.
+/// Names another library to test than the one that cargo built with the tests.
 const LIBRARY_VARIABLE: &str = "MIXING_BUDDY_TEST_LIBRARY";
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -37,9 +37,10 @@ pub fn workspace() -> &'static Path {
 /// Cargo's target folder, in which this test program lies.
 ///
 /// # Panics
-/// When this program does not know where it lies.
+/// When the path of this program is unknown.
 pub fn target() -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_else(|error| panic!("where am I? {error}"));
+    let program = std::env::current_exe()
+        .unwrap_or_else(|error| panic!("the path of this program is unknown: {error}"));
     // target/PROFILE/deps/PROGRAM
     program.ancestors().nth(3).map_or_else(|| workspace().join("target"), Path::to_path_buf)
 }
@@ -54,7 +55,8 @@ fn folder() -> &'static Path {
             }
             None => {
                 let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-                let program = std::env::current_exe().unwrap_or_else(|error| panic!("where am I? {error}"));
+                let program = std::env::current_exe()
+                    .unwrap_or_else(|error| panic!("the path of this program is unknown: {error}"));
                 (
                     program.with_file_name(format!("{prefix}mixing_buddy{suffix}")),
                     target().join("bundled-for-tests"),
@@ -73,7 +75,7 @@ fn folder() -> &'static Path {
             .unwrap_or_else(|error| panic!("cargo cannot be started: {error}"));
         assert!(
             output.status.success(),
-            "the plugin cannot be laid out:\n{}",
+            "the bundle cannot be laid out:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
         folder

@@ -1,7 +1,7 @@
-//! A small CLAP host: it loads a bundle, activates an instance, plays blocks with a transport, and keeps its state.
+//! A small CLAP host: it loads a bundle, activates an instance, plays blocks with a transport, and saves its state.
 //!
-//! An [`Instance`] stays on the thread that made it, CLAP's main thread; its [`Audio`] may be lent to another thread to
-//! play from there, as hosts do.
+//! An [`Instance`] stays on the thread that created it, CLAP's main thread. Its [`Audio`] can be lent to another thread
+//! that plays, as in real hosts.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
@@ -14,11 +14,10 @@ use clack_host::events::event_types::{ParamValueEvent, TransportEvent, Transport
 use clack_host::events::{EventFlags, EventHeader};
 use clack_host::prelude::*;
 use clack_host::utils::{BeatTime, SecondsTime};
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the host is asked for by the plugin, from any thread.
+/// What the plugin can ask the host for, from any thread.
 #[derive(Default)]
 pub struct Shared {
     callback_wanted: AtomicBool,
@@ -32,21 +31,16 @@ impl SharedHandler<'_> for Shared {
     }
 }
 
-/// What the host is asked for on the main thread.
-#[derive(Default)]
-pub struct MainThread {
-    is_dirty: Cell<bool>,
-}
+/// What the plugin can ask the host for on the main thread.
+pub struct MainThread;
 
 impl MainThreadHandler<'_> for MainThread {}
 
 impl HostStateImpl for MainThread {
-    fn mark_dirty(&self) {
-        self.is_dirty.set(true);
-    }
+    fn mark_dirty(&self) {}
 }
 
-/// The host as the plugin sees it.
+/// The host, as the plugin sees it.
 pub struct Host;
 
 impl HostHandlers for Host {
@@ -59,10 +53,12 @@ impl HostHandlers for Host {
     }
 }
 
-/// A CLAP that is loaded into this process; unloaded when it and all its instances are gone.
+/// A CLAP in this process. It is unloaded when it and all its instances are dropped.
 pub struct Library {
     entry: PluginEntry,
-    /// What the plugin calls itself.
+    /// The CLAP id.
+    pub id: String,
+    /// The name of the plugin.
     pub name: String,
     /// The plugin's version.
     pub version: String,
@@ -72,38 +68,33 @@ impl Library {
     /// Loads a bundle.
     ///
     /// # Errors
-    /// When the file is no CLAP or holds no plugin.
+    /// When the file is not a CLAP or contains no plugin.
     pub fn load(bundle: &Path) -> Result<Self> {
-        // SAFETY: The library's constructors run here. It is one that this project has built.
+        // SAFETY: this runs constructors of the library, which this project has built.
         let entry = unsafe { PluginEntry::load(bundle) }
             .with_context(|| format!("{} cannot be loaded", bundle.display()))?;
         let text =
             |text: Option<&std::ffi::CStr>| text.map_or(String::new(), |t| t.to_string_lossy().into_owned());
-        let (name, version) = {
+        let (id, name, version) = {
             let factory = entry.get_plugin_factory().context("it has no plugin factory")?;
-            let descriptor = factory.plugin_descriptor(0).context("it holds no plugin")?;
-            (text(descriptor.name()), text(descriptor.version()))
+            let descriptor = factory.plugin_descriptor(0).context("it contains no plugin")?;
+            (text(descriptor.id()), text(descriptor.name()), text(descriptor.version()))
         };
-        Ok(Self { entry, name, version })
+        Ok(Self { entry, id, name, version })
     }
 
-    /// Makes an instance; it is not yet activated.
+    /// Creates an instance, which is not active yet.
     ///
     /// # Errors
     /// When the plugin refuses.
     pub fn create(&self) -> Result<Instance> {
         let factory = self.entry.get_plugin_factory().context("the bundle has no plugin factory")?;
-        let descriptor = factory.plugin_descriptor(0).context("the bundle holds no plugin")?;
+        let descriptor = factory.plugin_descriptor(0).context("the bundle contains no plugin")?;
         let id = descriptor.id().context("the plugin has no id")?;
         let host = HostInfo::new("MixingBuddy's tests", "MixingBuddy", "", env!("CARGO_PKG_VERSION"))?;
-        let plugin = PluginInstance::<Host>::new(
-            |_| Shared::default(),
-            |_| MainThread::default(),
-            &self.entry,
-            id,
-            &host,
-        )
-        .map_err(|error| anyhow!("no instance can be made: {error}"))?;
+        let plugin =
+            PluginInstance::<Host>::new(|_| Shared::default(), |_| MainThread, &self.entry, id, &host)
+                .map_err(|error| anyhow!("no instance can be created: {error}"))?;
         Ok(Instance { audio: None, plugin })
     }
 }
@@ -144,7 +135,7 @@ impl Transport {
 pub struct Parameter {
     /// CLAP's number for it.
     pub id: ClapId,
-    /// The name that is shown.
+    /// The name that hosts show.
     pub name: String,
     /// Lowest, highest and default plain value.
     pub range: (f64, f64, f64),
@@ -154,13 +145,13 @@ pub struct Parameter {
 
 /// An instance of the plugin.
 pub struct Instance {
-    // Dropped before the plugin: CLAP wants it deactivated first.
+    // Dropped before the plugin: CLAP requires deactivation first.
     audio: Option<Audio>,
     plugin: PluginInstance<Host>,
 }
 
 impl Instance {
-    /// Channels that the main input and output have now.
+    /// Number of channels of the main input and output now.
     pub fn channels(&mut self) -> (u32, u32) {
         let handle = self.plugin.plugin_handle();
         let Some(ports) = handle.get_extension::<PluginAudioPorts>() else { return (0, 0) };
@@ -170,10 +161,10 @@ impl Instance {
         (of(true), of(false))
     }
 
-    /// Chooses the layout with so many channels in and out.
+    /// Selects the layout with `channels` in and out.
     ///
     /// # Errors
-    /// When the plugin has none such, or is active.
+    /// When the plugin has no such layout, or is active.
     pub fn select_channels(&mut self, channels: u32) -> Result<()> {
         ensure!(self.audio.is_none(), "the layout cannot change while the plugin is active");
         let handle = self.plugin.plugin_handle();
@@ -191,7 +182,7 @@ impl Instance {
         anyhow::bail!("the plugin has no layout of {channels} channels")
     }
 
-    /// Activates it and starts processing; deactivates it first where it is active.
+    /// Activates the plugin and starts processing. Deactivates it first if it is active.
     ///
     /// # Errors
     /// When the plugin refuses.
@@ -221,14 +212,14 @@ impl Instance {
         Ok(())
     }
 
-    /// Stops processing and deactivates it, where it is active.
+    /// Stops processing and deactivates the plugin, if it is active.
     pub fn deactivate(&mut self) {
         if let Some(audio) = self.audio.take() {
             self.plugin.deactivate(audio.processor.stop_processing());
         }
     }
 
-    /// What the audio thread holds.
+    /// The part for the audio thread.
     ///
     /// # Errors
     /// When the plugin is not active.
@@ -236,13 +227,13 @@ impl Instance {
         self.audio.as_mut().context("the plugin is not active")
     }
 
-    /// Tells the plugin whether blocks come as fast as it takes them, as in a bounce, or in real time.
+    /// Tells the plugin whether blocks come as fast as it takes them, as in a render, or in real time.
     ///
     /// # Errors
-    /// When the plugin knows no such thing, or refuses.
+    /// When the plugin has no render mode, or refuses.
     pub fn set_offline(&mut self, is_offline: bool) -> Result<()> {
         let handle = self.plugin.plugin_handle();
-        let render = handle.get_extension::<PluginRender>().context("the plugin knows no render mode")?;
+        let render = handle.get_extension::<PluginRender>().context("the plugin has no render mode")?;
         let mode = if is_offline { RenderMode::Offline } else { RenderMode::Realtime };
         render.set(&handle, mode).map_err(|error| anyhow!("{error}"))
     }
@@ -275,7 +266,7 @@ impl Instance {
     /// When the plugin cannot save.
     pub fn save(&mut self) -> Result<Vec<u8>> {
         let handle = self.plugin.plugin_handle();
-        let state = handle.get_extension::<PluginState>().context("the plugin keeps no state")?;
+        let state = handle.get_extension::<PluginState>().context("the plugin has no state")?;
         let mut bytes = Vec::new();
         state.save(&handle, &mut bytes)?;
         Ok(bytes)
@@ -284,26 +275,21 @@ impl Instance {
     /// Restores a state.
     ///
     /// # Errors
-    /// When the plugin says that it could not.
+    /// When the plugin reports that it could not.
     pub fn restore(&mut self, mut bytes: &[u8]) -> Result<()> {
         let handle = self.plugin.plugin_handle();
-        let state = handle.get_extension::<PluginState>().context("the plugin keeps no state")?;
+        let state = handle.get_extension::<PluginState>().context("the plugin has no state")?;
         state.load(&handle, &mut bytes)?;
         self.run_callbacks();
         Ok(())
     }
 
-    /// Calls the plugin back on the main thread where it asked for it; to be called now and then.
+    /// Calls the plugin back on the main thread if it has asked for it. Call it regularly.
     pub fn run_callbacks(&mut self) {
         let wanted = |shared: &Shared| shared.callback_wanted.swap(false, Ordering::AcqRel);
         if self.plugin.access_shared_handler(wanted) {
             self.plugin.call_on_main_thread_callback();
         }
-    }
-
-    /// Whether the plugin said, since the last call, that its state has changed.
-    pub fn take_dirty(&mut self) -> bool {
-        self.plugin.access_handler(|main| main.is_dirty.replace(false))
     }
 }
 
@@ -325,19 +311,19 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// What the output holds before each call, so that a block that was not written is seen.
+    /// The output before each call, so that a block that the plugin did not write is noticed.
     pub const UNWRITTEN: f32 = -123_456.0;
 
-    /// Sets a parameter's plain value with the next block.
+    /// Sets the plain value of a parameter with the next block.
     pub fn set_parameter(&mut self, id: ClapId, value: f64) {
         self.changes.push(ParamValueEvent::new(0, id, Pckn::match_all(), value));
     }
 
-    /// Plays one block, one slice a channel, and returns the output, as long as the block; no transport is a host that
-    /// has none.
+    /// Plays one block, one slice per channel, and returns the output, as long as the block. `transport` is none for a host
+    /// without one.
     ///
     /// # Errors
-    /// When channels or lengths are not what the plugin was activated for, or it reports an error.
+    /// When channels or lengths differ from those that the plugin was activated for, or it reports an error.
     pub fn play(&mut self, block: &[&[f32]], transport: Option<Transport>) -> Result<Vec<&[f32]>> {
         self.prepare(block)?;
         let frames = block.first().map_or(0, |channel| channel.len());
@@ -347,10 +333,10 @@ impl Audio {
         Ok(self.output.iter().map(|channel| &channel[..frames]).collect())
     }
 
-    /// Copies a block in and marks the output as not yet written.
+    /// Copies a block in and marks the output as not written.
     ///
     /// # Errors
-    /// When channels or lengths are not what the plugin was activated for.
+    /// When channels or lengths differ from those that the plugin was activated for.
     pub fn prepare(&mut self, block: &[&[f32]]) -> Result<()> {
         ensure!(block.len() == self.input.len(), "{} channels for {}", block.len(), self.input.len());
         for ((from, to), output) in block.iter().zip(&mut self.input).zip(&mut self.output) {
@@ -361,10 +347,10 @@ impl Audio {
         Ok(())
     }
 
-    /// The bare call of the plugin's `process` on what was prepared: nothing else allocates, locks or waits in it.
+    /// Only the call of the plugin's `process` on the prepared block: nothing else in it allocates, locks or waits.
     ///
     /// # Errors
-    /// When the plugin reports one.
+    /// When the plugin reports an error.
     pub fn call(&mut self, frames: usize, transport: Option<Transport>) -> Result<ProcessStatus> {
         let event = transport.map(Transport::event);
         let inputs = self.inputs.with_input_buffers([AudioPortBuffer {

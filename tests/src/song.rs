@@ -1,4 +1,4 @@
-//! Songs as a host hands them out: stereo at their own sample rate.
+//! Songs as a host plays them: stereo at their own sample rate.
 
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_cli::demo::{Demo, flawed_mix};
@@ -6,34 +6,34 @@ use mixing_buddy_core::CancelFlag;
 use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate, decode_file};
 use std::path::Path;
 
-/// Lowest and highest sample rate in Hz that the plugin takes.
+/// Lowest and highest sample rate in Hz that the plugin analyzes.
 pub const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 
-/// A song to play, and how it is called in the advice.
+/// A song to play, and its name in the advice.
 pub struct Song {
     /// The file as given, or "demo".
     pub name: String,
     /// Both channels.
     pub pcm: StereoPcm,
-    /// What was done to the demo's mix; none for files.
+    /// The gain error in the demo; none for files.
     pub demo: Option<Demo>,
 }
 
-/// Decodes a file at its own rate, or at the model's where the plugin would not take that.
+/// Decodes a file at its own sample rate, or at the model's if the plugin does not analyze that rate.
 ///
 /// # Errors
-/// When it cannot be decoded or is empty; the sentence names the file.
+/// When it cannot be decoded or is empty; the message names the file.
 pub fn from_file(path: &Path) -> Result<Song> {
     let cancel = CancelFlag::new();
     let mut pcm = decode_file(path, &cancel)?;
     if !RATES_HZ.contains(&pcm.sample_rate_hz) {
         pcm = decode_at_rate(path, MODEL_RATE_HZ, &cancel)?;
     }
-    ensure!(!pcm.is_empty(), "{}: it holds no sound", path.display());
+    ensure!(!pcm.is_empty(), "{}: it contains no audio", path.display());
     Ok(Song { name: path.display().to_string(), pcm, demo: None })
 }
 
-/// The demo song's mix with its error.
+/// The mix of the demo song with its gain error.
 ///
 /// # Errors
 /// When no temporary file can be written.

@@ -1,4 +1,4 @@
-//! What ships: sizes, credits, licences.
+//! The files that ship: sizes, credits, licences.
 use std::path::{Path, PathBuf};
 
 fn assets() -> PathBuf {
@@ -10,7 +10,7 @@ fn read(name: &str) -> String {
 }
 
 #[test]
-fn the_demo_is_small_whole_and_free() {
+fn the_demo_is_small_complete_and_free() {
     let size = |name: &str| std::fs::metadata(assets().join("demo").join(name)).map_or(0, |meta| meta.len());
     let sizes: Vec<u64> = ["vocals.ogg", "drums.ogg", "bass.ogg", "other.ogg"].map(size).to_vec();
     assert!(sizes.iter().all(|size| *size > 10_000), "{sizes:?}");

@@ -1,4 +1,4 @@
-//! The CLAP in a host: it hears the demo's error, and what it said is saved with the project, whatever the project held.
+//! The CLAP in a host: it finds the error in the demo, and saves its advice with the project.
 
 use anyhow::Result;
 use mixing_buddy_core::audio::StereoPcm;
@@ -14,7 +14,7 @@ fn library() -> Result<Library> {
     Library::load(&bundle::clap())
 }
 
-/// An instance that has heard the demo, and its state.
+/// An instance that has analyzed the demo, and its state.
 fn after_the_demo(library: &Library) -> Result<(Instance, State)> {
     let mut plugin = library.create()?;
     let demo = song::demo()?;
@@ -24,7 +24,7 @@ fn after_the_demo(library: &Library) -> Result<(Instance, State)> {
 }
 
 #[test]
-fn the_demo_is_judged_window_by_window_and_its_error_is_found() -> Result<()> {
+fn the_demo_is_analyzed_window_by_window_and_its_error_is_found() -> Result<()> {
     let library = library()?;
     assert_eq!(library.name, "MixingBuddy");
     let (_plugin, state) = after_the_demo(&library)?;
@@ -50,7 +50,7 @@ fn the_demo_is_judged_window_by_window_and_its_error_is_found() -> Result<()> {
 }
 
 #[test]
-fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
+fn the_plugin_gives_the_same_advice_as_the_engine() -> Result<()> {
     let (_plugin, state) = after_the_demo(&library()?)?;
     let cancel = CancelFlag::new();
     let engine = Engine::from_bytes(Path::new("compact.mixbuddy"), SHIPPED_BUNDLE, &cancel)?;
@@ -66,8 +66,8 @@ fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
         )?;
         let analysis = engine.analyze(&pcm, &cancel)?;
         let direct = engine.answer(&analysis, &Request::default(), &cancel)?;
-        // The plugin keeps its features in half precision, and the sound around a window runs into its first and last
-        // frames: that of a soft stem differs by a few tenths of a dB.
+        // The plugin keeps features in half precision, and audio around a window reaches into its first and last frames.
+        // The level of a quiet stem differs by a few tenths of a dB.
         let (ours, theirs) = (&window.advice, &direct);
         assert_eq!(ours.best.stem, theirs.best.stem, "at {} s", window.start_s);
         assert_eq!(ours.best.verdict.direction(), theirs.best.verdict.direction(), "at {} s", window.start_s);
@@ -81,7 +81,7 @@ fn it_says_what_the_engine_says_of_the_same_sound() -> Result<()> {
 }
 
 #[test]
-fn played_live_from_another_thread_it_says_the_same() -> Result<()> {
+fn live_playback_from_another_thread_gives_the_same_advice() -> Result<()> {
     let library = library()?;
     let (_plugin, offline) = after_the_demo(&library)?;
     let demo = song::demo()?.pcm;
@@ -97,7 +97,7 @@ fn played_live_from_another_thread_it_says_the_same() -> Result<()> {
                 let block = [&demo.left[start..start + 256], &demo.right[start..start + 256]];
                 let transport = Transport { is_playing: true, position_s: from_s + start as f64 / rate };
                 audio.play(&block, Some(transport))?;
-                // Some forty times as fast as the music, so that the ring does not overflow.
+                // About forty times real time, so that the ring does not overflow.
                 if number % 16 == 0 {
                     std::thread::sleep(Duration::from_millis(3));
                 }
@@ -106,19 +106,19 @@ fn played_live_from_another_thread_it_says_the_same() -> Result<()> {
         });
     });
     let state = playback::await_state(&mut plugin, |state| state.window_at(from_s).is_some())?;
-    let (live, bounced) = (&state.window_at(from_s).unwrap().advice, &offline.history[0].advice);
-    assert_eq!(live.best, bounced.best, "the same sound, live and as a bounce");
-    assert!((live.confidence - bounced.confidence).abs() < 1e-3);
+    let (live, rendered) = (&state.window_at(from_s).unwrap().advice, &offline.history[0].advice);
+    assert_eq!(live.best, rendered.best, "the same audio, live and rendered");
+    assert!((live.confidence - rendered.confidence).abs() < 1e-3);
     Ok(())
 }
 
 #[test]
-fn what_was_said_is_saved_and_restored() -> Result<()> {
+fn advice_is_saved_and_restored() -> Result<()> {
     let library = library()?;
     let (mut plugin, before) = after_the_demo(&library)?;
     let saved = plugin.save()?;
     drop(plugin);
-    // Restored before activation, after it, and while it plays.
+    // Restored before activation, and during playback.
     for is_active in [false, true] {
         let mut plugin = library.create()?;
         if is_active {
@@ -133,7 +133,7 @@ fn what_was_said_is_saved_and_restored() -> Result<()> {
         assert_eq!(at_once.history, before.history, "saved again at once");
         std::thread::sleep(Duration::from_millis(300));
         let later = State::read(&plugin.save()?)?;
-        assert_eq!(later.history, before.history, "after the worker took it up");
+        assert_eq!(later.history, before.history, "after the worker has taken it");
         assert_eq!(later.song, before.song);
     }
     Ok(())
@@ -159,27 +159,27 @@ fn parameters_are_saved_and_restored() -> Result<()> {
 }
 
 #[test]
-fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
+fn the_plugin_survives_any_saved_state() -> Result<()> {
     let library = library()?;
     let good = library.create()?.save()?;
     let deep = "[".repeat(200_000);
     let huge = format!("{{\"version\":1,\"history\":[{}]}}", "0,".repeat(50_000_000));
-    let history_of_nonsense = r#"{"version":1,"history":[{"start_s":"soon","advice":7}]}"#;
+    let invalid_history = r#"{"version":1,"history":[{"start_s":"soon","advice":7}]}"#;
     let newer = r#"{"version":4000000000,"history":[],"telepathy":true}"#;
     let older = r#"{"history":[]}"#;
     let states: Vec<(&str, Vec<u8>)> = vec![
         ("nothing", Vec::new()),
         ("three bytes", vec![1, 2, 3]),
         ("noise", (0..10_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()),
-        ("a length that lies", [&u64::MAX.to_le_bytes()[..], b"{}"].concat()),
+        ("a wrong length", [&u64::MAX.to_le_bytes()[..], b"{}"].concat()),
         ("a length of 100 MB and nothing after it", 100_000_000u64.to_le_bytes().to_vec()),
-        ("no JSON", framed(b"{\"version\":")),
+        ("not JSON", framed(b"{\"version\":")),
         ("other JSON", framed(b"[1, 2, 3]")),
-        ("half of a good one", good[..good.len() / 2].to_vec()),
+        ("half of a valid state", good[..good.len() / 2].to_vec()),
         ("a garbled session", with_session(&good, "{{{")?),
         ("an empty session", with_session(&good, "")?),
-        ("a session of nonsense", with_session(&good, history_of_nonsense)?),
-        ("a session too deep", with_session(&good, &deep)?),
+        ("an invalid session", with_session(&good, invalid_history)?),
+        ("a session nested too deep", with_session(&good, &deep)?),
         ("a newer session", with_session(&good, newer)?),
         ("an older session", with_session(&good, older)?),
         ("a session of 100 MB", with_session(&good, &huge)?),
@@ -189,7 +189,7 @@ fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
     let sound: Vec<f32> = (0..512).map(|n| (n as f32 * 0.05).sin()).collect();
     for (what, state) in &states {
         let start = Instant::now();
-        // The plugin may say no; all that is asked is that it lives, listens, and can save.
+        // The plugin may refuse. It must only survive, pass audio, and be able to save.
         let _ = plugin.restore(state);
         assert!(start.elapsed() < Duration::from_secs(5), "{what} took {:?}", start.elapsed());
         let output =
@@ -197,26 +197,26 @@ fn whatever_a_project_holds_the_plugin_lives_and_listens() -> Result<()> {
         assert_eq!(output[0], sound, "{what}");
         assert!(State::read(&plugin.save()?).is_ok() || *what == "a newer session", "{what}");
     }
-    // A newer project is kept as it came, until something is changed here.
+    // The state of a newer version is kept unchanged until something changes here.
     let mut other = library.create()?;
     let newer = with_session(&good, newer)?;
     let _ = other.restore(&newer);
     std::thread::sleep(Duration::from_millis(300));
     assert!(String::from_utf8_lossy(&other.save()?).contains("telepathy"));
-    // After all of that it can be set right again.
+    // After all of that a valid state still loads.
     plugin.restore(&good)?;
     assert!(State::read(&plugin.save()?)?.history.is_empty());
     Ok(())
 }
 
 #[test]
-fn a_bypassed_or_halted_plugin_analyzes_nothing() -> Result<()> {
+fn a_bypassed_or_stopped_plugin_analyzes_nothing() -> Result<()> {
     let library = library()?;
     let demo = song::demo()?.pcm;
     let rate = f64::from(demo.sample_rate_hz);
     for (is_bypassed, is_playing) in [(true, true), (false, false)] {
         let mut plugin = library.create()?;
-        // Who renders plays, so the halted one is live.
+        // A rendering host counts as playing, so the stopped one is live.
         plugin.set_offline(is_playing)?;
         plugin.activate(rate, 1024)?;
         let bypass =

@@ -1,4 +1,4 @@
-//! The CLAP in a host: what comes out is what went in, bit for bit, whatever the rate, the block and the samples.
+//! The CLAP in a host: audio passes through bit for bit, whatever the sample rate, the block and the samples.
 
 use anyhow::Result;
 use mixing_buddy_tests::bundle;
@@ -12,7 +12,7 @@ fn instance() -> Result<Instance> {
     Library::load(&bundle::clap())?.create()
 }
 
-/// Loud and quiet samples that no two channels share (SplitMix64, Steele et al. 2014).
+/// Noise that differs with the seed (SplitMix64, Steele et al. 2014).
 fn noise(frames: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     (0..frames)
@@ -30,7 +30,7 @@ fn bits(samples: &[f32]) -> Vec<u32> {
     samples.iter().map(|sample| sample.to_bits()).collect()
 }
 
-/// Plays `sound` in blocks and demands it back unchanged.
+/// Plays `sound` in blocks and checks that it comes back unchanged.
 fn assert_passes(plugin: &mut Instance, sound: &[Vec<f32>], rate_hz: f64, block: usize) -> Result<()> {
     let audio = plugin.audio()?;
     let frames = sound[0].len();
@@ -51,7 +51,7 @@ fn assert_passes(plugin: &mut Instance, sound: &[Vec<f32>], rate_hz: f64, block:
 }
 
 #[test]
-fn sound_passes_bit_for_bit_at_every_rate_and_block() {
+fn audio_passes_bit_for_bit_at_every_rate_and_block_size() {
     let mut plugin = instance().unwrap();
     for channels in [2, 1] {
         plugin.deactivate();
@@ -63,7 +63,7 @@ fn sound_passes_bit_for_bit_at_every_rate_and_block() {
             plugin.activate(rate_hz, LONGEST as u32).unwrap();
             assert_eq!(plugin.latency(), 0);
             for block in BLOCKS {
-                // A block of one sample costs as much as one of a thousand.
+                // A block of one sample takes as long as one of a thousand, so short blocks play less audio.
                 let frames = (block * 600).clamp(64, 3 * LONGEST);
                 let sound: Vec<Vec<f32>> = sound.iter().map(|channel| channel[..frames].to_vec()).collect();
                 assert_passes(&mut plugin, &sound, rate_hz, block).unwrap();
@@ -73,7 +73,7 @@ fn sound_passes_bit_for_bit_at_every_rate_and_block() {
 }
 
 #[test]
-fn what_is_no_number_passes_unharmed_too() {
+fn samples_that_are_not_finite_pass_unchanged_too() {
     let mut plugin = instance().unwrap();
     plugin.activate(48_000.0, 512).unwrap();
     let odd = [
@@ -97,9 +97,9 @@ fn what_is_no_number_passes_unharmed_too() {
 }
 
 #[test]
-fn hosts_that_do_odd_things_are_survived() -> Result<()> {
+fn unusual_hosts_do_no_harm() -> Result<()> {
     let mut plugin = instance().unwrap();
-    // Never processed.
+    // Activated and never processed.
     plugin.activate(44_100.0, 64)?;
     // Activated again and again, at changing rates.
     for round in 0..10 {
@@ -108,7 +108,7 @@ fn hosts_that_do_odd_things_are_survived() -> Result<()> {
     let sound = [noise(256, 1), noise(256, 2)];
     let block = |from: usize, to: usize| [&sound[0][from..to], &sound[1][from..to]];
     let audio = plugin.audio()?;
-    // No samples, no transport, a transport that stands still, runs backwards, jumps, and is no number.
+    // No samples, no transport, and a transport that is stopped, negative, jumps, or is not a number.
     audio.play(&block(0, 0), None)?;
     for transport in [
         None,
@@ -124,17 +124,17 @@ fn hosts_that_do_odd_things_are_survived() -> Result<()> {
             assert_eq!(bits(output[1]), bits(&sound[1][..length]), "{transport:?}, {length} samples");
         }
     }
-    // The rate changes while the song plays.
+    // The sample rate changes during playback.
     plugin.activate(8_000.0, 256)?;
     assert_passes(&mut plugin, &sound, 8_000.0, 100)
 }
 
 #[test]
-fn bypass_and_automation_leave_the_sound_alone() -> Result<()> {
+fn bypass_and_automation_do_not_change_the_audio() -> Result<()> {
     let mut plugin = instance().unwrap();
     let parameters = plugin.parameters();
     let names: Vec<String> = parameters.iter().map(|parameter| parameter.name.to_lowercase()).collect();
-    for expected in ["bypass", "sensitivity", "hop"] {
+    for expected in ["bypass", "confidence threshold", "hop"] {
         assert!(names.iter().any(|name| name.contains(expected)), "no {expected} among {names:?}");
     }
     plugin.activate(48_000.0, 480)?;

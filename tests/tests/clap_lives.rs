@@ -1,5 +1,5 @@
-//! The CLAP in a host: instances come and go, many at once, and leave no thread behind. One test, so that no other
-//! test's threads are counted.
+//! The CLAP in a host: many instances are created and dropped, and no thread is left. One test, because another test's
+//! threads would be counted.
 
 use anyhow::Result;
 use mixing_buddy_tests::host::{Instance, Library, Transport};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 const RATE_HZ: f64 = 48_000.0;
 const BLOCK: usize = 480;
-/// An instance may take this long to go, and the system a moment more to forget its threads.
-const LONGEST_GOODBYE: Duration = Duration::from_millis(200);
+/// Longest time to drop an instance: the plugin's own bound on the join of its thread.
+const LONGEST_DROP: Duration = Duration::from_millis(200);
 
-/// Plays quiet noise for a while as fast as the plugin takes it.
+/// Plays blocks of quiet noise as fast as the plugin takes them.
 fn play(plugin: &mut Instance, blocks: usize) -> Result<()> {
     let sound: Vec<f32> = (0..BLOCK).map(|n| ((n * 7919) % 1009) as f32 / 10_090.0).collect();
     let audio = plugin.audio()?;
@@ -22,8 +22,8 @@ fn play(plugin: &mut Instance, blocks: usize) -> Result<()> {
     Ok(())
 }
 
-/// Drops it and says how long that took.
-fn farewell(plugin: Instance) -> Duration {
+/// Drops an instance and returns how long that took.
+fn time_of_drop(plugin: Instance) -> Duration {
     let start = Instant::now();
     drop(plugin);
     start.elapsed()
@@ -31,32 +31,32 @@ fn farewell(plugin: Instance) -> Duration {
 
 fn assert_nothing_left(before: &std::collections::BTreeMap<u64, String>, when: &str) {
     let left = threads::left_behind(before, Duration::from_millis(500));
-    assert!(left.is_empty(), "{when}: threads {left:?} are still there");
+    assert!(left.is_empty(), "{when}: threads {left:?} still run");
 }
 
 #[test]
-fn instances_come_and_go_and_leave_nothing_behind() -> Result<()> {
+fn dropped_instances_leave_no_thread() -> Result<()> {
     let before = threads::all();
     let library = Library::load(&bundle::clap())?;
     assert_nothing_left(&before, "after loading the library");
 
-    // Two hundred lives, of all lengths: dropped at once, while the model loads, with sound waiting.
+    // Two hundred instances: dropped at once, while the model loads, or with audio in the ring.
     let mut longest = Duration::ZERO;
-    for life in 0..200 {
+    for round in 0..200 {
         let mut plugin = library.create()?;
-        if life % 4 != 0 {
+        if round % 4 != 0 {
             plugin.activate(RATE_HZ, BLOCK as u32)?;
-            play(&mut plugin, life % 50)?;
-            std::thread::sleep(Duration::from_millis([0, 0, 1, 5, 20][life % 5]));
+            play(&mut plugin, round % 50)?;
+            std::thread::sleep(Duration::from_millis([0, 0, 1, 5, 20][round % 5]));
         }
-        longest = longest.max(farewell(plugin));
+        longest = longest.max(time_of_drop(plugin));
     }
-    assert_nothing_left(&before, "after two hundred lives");
-    // The bound on a join is 200 ms of the plugin's; the rest is leave for a busy machine.
-    assert!(longest < 2 * LONGEST_GOODBYE, "the longest goodbye took {longest:?}");
-    eprintln!("longest goodbye of two hundred: {longest:?}");
+    assert_nothing_left(&before, "after two hundred instances");
+    // The plugin waits 200 ms at most; the rest is for a busy computer.
+    assert!(longest < 2 * LONGEST_DROP, "the longest drop took {longest:?}");
+    eprintln!("longest drop of two hundred: {longest:?}");
 
-    // Dropped while it judges: ten seconds of the demo are in, and a second of work is ahead.
+    // Dropped during the analysis: ten seconds of the demo are in the queue, which is about a second of work.
     let demo = song::demo()?;
     for wait_ms in [0, 100, 300, 700] {
         let mut plugin = library.create()?;
@@ -70,18 +70,18 @@ fn instances_come_and_go_and_leave_nothing_behind() -> Result<()> {
             audio.play(&block, Some(transport))?;
         }
         std::thread::sleep(Duration::from_millis(wait_ms));
-        let took = farewell(plugin);
-        assert!(took < 2 * LONGEST_GOODBYE, "dropped {wait_ms} ms into its work it took {took:?}");
-        assert_nothing_left(&before, "after a drop in the middle of work");
+        let took = time_of_drop(plugin);
+        assert!(took < 2 * LONGEST_DROP, "dropped {wait_ms} ms into its work it took {took:?}");
+        assert_nothing_left(&before, "after a drop during the analysis");
     }
 
-    // Dropped after its work is done, whatever that has started.
+    // Dropped after its work is done.
     let mut plugin = library.create()?;
     playback::play(&mut plugin, &demo.pcm, |_| {})?;
-    farewell(plugin);
-    assert_nothing_left(&before, "after the demo was judged");
+    time_of_drop(plugin);
+    assert_nothing_left(&before, "after the demo was analyzed");
 
-    // Eight at once, each with a worker of its own, all of them heard.
+    // Eight at once, each with a worker of its own.
     let mut eight = (0..8).map(|_| library.create()).collect::<Result<Vec<_>>>()?;
     for plugin in &mut eight {
         plugin.activate(RATE_HZ, BLOCK as u32)?;
@@ -95,7 +95,7 @@ fn instances_come_and_go_and_leave_nothing_behind() -> Result<()> {
     }
     for mut plugin in eight {
         assert!(saved::State::read(&plugin.save()?).is_ok());
-        farewell(plugin);
+        time_of_drop(plugin);
     }
     assert_nothing_left(&before, "after eight at once");
 

@@ -1,9 +1,9 @@
 //! The CLAP in a host: its `process` allocates nothing, frees nothing and makes no system call, in the release build
 //! that users get, while its worker is busy (Linux with glibc).
 //!
-//! Allocations are counted by taking the C library's place: what this program exports under the names of `malloc` and
-//! its kin is what the plugin's allocator calls. System calls are forbidden by the kernel: the audio thread enters
-//! seccomp's strict mode, in which anything but `read`, `write` and `exit` ends it.
+//! To count allocations, this program exports `malloc` and the related functions, which the plugin's allocator then
+//! calls. To forbid system calls, the audio thread enters the kernel's strict seccomp mode, in which every call but
+//! `read`, `write` and `exit` ends it.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use anyhow::{Context, Result};
@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 thread_local! {
-    // `const` and without a destructor, so that the first use allocates nothing itself.
+    // `const` and without a destructor, so that the first use does not allocate.
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
 }
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 fn count() {
-    // A thread that is ending has no such value any more, and is not watched.
+    // A thread that ends no longer has the value, and is not watched.
     if IS_WATCHED.try_with(Cell::get).unwrap_or(false) {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
@@ -39,8 +39,8 @@ mod instead_of_libc {
         fn __libc_free(memory: *mut c_void);
     }
 
-    // SAFETY, of the names: they are the C library's, which allows them to be replaced, all together ("Replacing malloc"
-    // in its manual). SAFETY, of the calls: each passes on what its caller vouches for.
+    // SAFETY of the names: the C library allows a program to replace them all together ("Replacing malloc" in its
+    // manual). SAFETY of the calls: each passes on the arguments of its caller.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
         count();
@@ -76,7 +76,7 @@ mod instead_of_libc {
     #[unsafe(no_mangle)]
     unsafe extern "C" fn posix_memalign(to: *mut *mut c_void, alignment: usize, size: usize) -> i32 {
         count();
-        // SAFETY: see above; `to` is the caller's, to be written.
+        // SAFETY: see above; the caller gives `to` to be written.
         unsafe {
             *to = __libc_memalign(alignment, size);
             if (*to).is_null() { libc::ENOMEM } else { 0 }
@@ -95,7 +95,7 @@ mod instead_of_libc {
 const RATE_HZ: f64 = 48_000.0;
 const BLOCK: usize = 64;
 
-/// An instance whose worker has the demo to judge.
+/// An instance whose worker has the demo to analyze.
 fn busy(library: &Library) -> Result<Instance> {
     let mut plugin = library.create()?;
     plugin.activate(RATE_HZ, BLOCK as u32)?;
@@ -112,7 +112,7 @@ fn busy(library: &Library) -> Result<Instance> {
     Ok(plugin)
 }
 
-/// Blocks of all that can happen: playing on, standing still, seeking, no transport, an overflowing ring.
+/// The transports of many blocks: playing, stopped, seeking, none, until the ring overflows.
 fn transports() -> impl Iterator<Item = Option<Transport>> {
     (0..40_000usize).map(|block| {
         let is_playing = !(2_000..2_500).contains(&block);
@@ -124,8 +124,8 @@ fn transports() -> impl Iterator<Item = Option<Transport>> {
 #[test]
 fn process_allocates_and_frees_nothing() -> Result<()> {
     let library = Library::load(&bundle::clap())?;
-    // First, that the plugin's own allocations would be seen: a state with a thousand fields is a thousand texts, of
-    // which the host makes none.
+    // First check that the counter sees the plugin's own allocations: a state with a thousand fields makes the plugin
+    // allocate a thousand strings, and the host none.
     let fields: Vec<String> = (0..1000).map(|number| format!("\"unknown{number}\":\"\"")).collect();
     let state = framed(
         format!("{{\"version\":\"0\",\"params\":{{}},\"fields\":{{{}}}}}", fields.join(",")).as_bytes(),
@@ -141,7 +141,7 @@ fn process_allocates_and_frees_nothing() -> Result<()> {
     let mut plugin = busy(&library)?;
     let audio = plugin.audio()?;
     audio.prepare(&[&[0.1; BLOCK], &[0.2; BLOCK]])?;
-    // The host's own first call may fill its tables.
+    // The first call may fill tables of the host.
     audio.call(BLOCK, None)?;
     for transport in transports() {
         IS_WATCHED.set(true);
@@ -153,7 +153,7 @@ fn process_allocates_and_frees_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Says to a copy of this program that it is to play, not to test.
+/// Tells a copy of this program to play instead of testing.
 const PLAYER_VARIABLE: &str = "MIXING_BUDDY_TEST_PLAYER";
 
 #[test]
@@ -168,7 +168,7 @@ fn process_makes_no_system_call() -> Result<()> {
             .output()
             .context("a copy of this test cannot be started")
     };
-    // First, that a system call would be seen.
+    // First check that a system call is noticed.
     let seen = player("call")?;
     let said = String::from_utf8_lossy(&seen.stderr).into_owned();
     if said.contains("skipped:") {
@@ -191,7 +191,7 @@ fn play_without_system_calls(makes_one: bool) -> Result<()> {
     let expected = transports().count();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // SAFETY: a plain call; from here on this thread may read, write and exit, no more.
+            // SAFETY: a plain call. From here on this thread may only read, write and exit.
             if unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) } != 0 {
                 BLOCKS.store(usize::MAX, Ordering::Release);
                 return;
@@ -205,17 +205,17 @@ fn play_without_system_calls(makes_one: bool) -> Result<()> {
                 }
                 BLOCKS.fetch_add(1, Ordering::Release);
             }
-            // SAFETY: ends this thread alone, without the clean-up, which makes system calls.
+            // SAFETY: ends only this thread, without the clean-up, which makes system calls.
             unsafe { libc::syscall(libc::SYS_exit, 0) };
         });
-        // The scope would wait for the clean-up, which never comes: the verdict is given from within.
+        // The scope would wait for the clean-up, which never runs, so the process exits from within it.
         let start = Instant::now();
         let mut blocks = (0, Instant::now());
         loop {
             std::thread::sleep(Duration::from_millis(20));
             let now = BLOCKS.load(Ordering::Acquire);
             if now == usize::MAX {
-                eprintln!("skipped: the kernel knows no seccomp");
+                eprintln!("skipped: the kernel has no seccomp");
                 std::process::exit(0);
             }
             if now == expected {
@@ -225,7 +225,7 @@ fn play_without_system_calls(makes_one: bool) -> Result<()> {
             if now != blocks.0 {
                 blocks = (now, Instant::now());
             }
-            // On a busy machine a thread may wait for its turn, but not so long.
+            // On a busy computer a thread may wait for its turn, but not this long.
             if blocks.1.elapsed() > Duration::from_secs(5) {
                 eprintln!("a system call ended the audio thread after {now} blocks");
                 std::process::exit(1);

@@ -1,4 +1,4 @@
-//! The command that listens: JSON lines of the advice that the plugin gave, the same each time.
+//! The command `listen`: the advice of the plugin as JSON lines, the same each time.
 
 use mixing_buddy_tests::bundle;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The lines that `advise` and `listen` have in common.
+/// The JSON lines of an output.
 fn lines(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
@@ -28,7 +28,7 @@ fn lines(output: &Output) -> Vec<Value> {
 }
 
 #[test]
-fn the_demo_gives_json_lines_the_song_last_and_the_same_each_time() {
+fn the_demo_gives_json_lines_with_the_song_last_and_the_same_each_time() {
     let first = listen(&["--json"]);
     let all = lines(&first);
     let kinds: Vec<&str> = all.iter().filter_map(|line| line["kind"].as_str()).collect();
@@ -68,14 +68,14 @@ fn the_demo_gives_json_lines_the_song_last_and_the_same_each_time() {
 }
 
 #[test]
-fn files_are_played_at_their_own_rate_and_errors_are_sentences() {
+fn files_are_played_at_their_own_rate_and_errors_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo/vocals.ogg");
     let out = listen(&[&demo.display().to_string()]);
     assert!(out.status.success(), "{}", text(&out.stderr));
     assert!(text(&out.stdout).contains("0:05 to 0:15"), "{}", text(&out.stdout));
     let broken = folder.path().join("broken.wav");
-    std::fs::write(&broken, b"no song").unwrap();
+    std::fs::write(&broken, b"not a song").unwrap();
     let missing = folder.path().join("missing.wav");
     for file in [&broken, &missing] {
         let name = file.display().to_string();

@@ -1,10 +1,10 @@
-//! The VST3 in a real host, pedalboard (JUCE), by way of `tests/vst3/host.py`. `cargo xtask test` installs it.
+//! The VST3 in a real host, pedalboard (JUCE), with `tests/vst3/host.py`. `cargo xtask test` installs the host.
 
 use mixing_buddy_tests::{bundle, prerequisite};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The Python that has the host; none if it is not installed.
+/// The Python with the host; none if it is not installed.
 fn python() -> Option<PathBuf> {
     let environment = bundle::target().join("python");
     let program = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -23,7 +23,7 @@ fn run(check: &str, more: &[PathBuf]) {
         .arg(check)
         .arg(bundle::vst3())
         .args(more)
-        // The host must not find another plugin's or a user's settings.
+        // The host must not find settings of the user or of other plugins.
         .env("HOME", bundle::target())
         .output()
         .unwrap_or_else(|error| panic!("Python cannot be started: {error}"));
@@ -34,29 +34,29 @@ fn run(check: &str, more: &[PathBuf]) {
 }
 
 #[test]
-fn it_loads_has_no_latency_and_passes_sound_bit_for_bit() {
+fn it_loads_without_latency_and_passes_audio_bit_for_bit() {
     run("audio", &[]);
 }
 
 #[test]
-fn its_state_comes_back_and_garbage_does_no_harm() {
+fn its_state_is_restored_and_garbage_does_no_harm() {
     run("state", &[]);
 }
 
 #[test]
-fn a_hundred_instances_come_and_go() {
+fn a_hundred_instances_leave_no_thread() {
     run("lives", &[]);
 }
 
 #[test]
-fn it_finds_the_demos_error() {
+fn it_finds_the_error_in_the_demo() {
     run("advice", &[]);
 }
 
 #[test]
-fn its_window_opens_twice_and_shows_something() {
+fn its_window_opens_twice_and_draws_the_panel() {
     if !cfg!(target_os = "linux") {
-        eprintln!("skipped: the picture of the window needs a virtual screen, which only Linux has");
+        eprintln!("skipped: the test needs a virtual screen, which is available on Linux");
         return;
     }
     run("window", &[bundle::target().join("shots")]);

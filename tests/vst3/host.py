@@ -24,7 +24,7 @@ DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 
 
 def check(condition, message):
-    """An assertion that stays with `python -O`, and reads well."""
+    """An assertion that also works with `python -O`."""
     if not condition:
         sys.exit(f"expected: {message}")
 
@@ -42,7 +42,7 @@ def threads():
 
 
 def session(plugin):
-    """What the plugin saved, out of JUCE's wrapping: base64 in its own alphabet, least significant bits first."""
+    """The state that the plugin saved. JUCE wraps it in base64 with its own alphabet, least significant bits first."""
     text = plugin.raw_state.decode("latin-1")
     found = re.search(r"<IComponent>(\d+)\.([^<]*)</IComponent>", text)
     check(found, "a component state in the host's saved state")
@@ -56,7 +56,7 @@ def session(plugin):
 
 
 def rounded(value):
-    """Numbers to six digits: the last bit of a double does not survive being read as text."""
+    """Numbers with six digits: JUCE reads a double as text and loses its last bit."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, list):
@@ -67,7 +67,7 @@ def rounded(value):
 
 
 def demo():
-    """The demo's mix with its error."""
+    """The mix of the demo with its gain error."""
     injected = json.loads((DEMO / "demo.json").read_text())["injected"]
     mix = None
     for stem in ("vocals", "drums", "bass", "other"):
@@ -82,12 +82,12 @@ def demo():
 
 
 def play_demo(plugin):
-    """Plays the demo and a little silence, and waits until all of it is judged."""
+    """Plays the demo and a little silence, and waits for the advice on all of it."""
     mix, rate = demo()
     silence = np.zeros((2, rate // 2), np.float32)
     first = True
     for sound in (mix, silence):
-        # In pieces that leave the advisor time to listen.
+        # In pieces, so that the worker has time to read.
         for start in range(0, sound.shape[1], rate):
             plugin.process(np.ascontiguousarray(sound[:, start:start + rate]), rate, buffer_size=512, reset=first)
             first = False
@@ -98,7 +98,7 @@ def play_demo(plugin):
         if state["song"] and state["song"]["windows"] == 3 and len(state["history"]) == 3:
             return state
         time.sleep(0.1)
-    sys.exit(f"expected: three windows judged within two minutes, got {len(state['history'])}")
+    sys.exit(f"expected: advice on three windows within two minutes, got {len(state['history'])}")
 
 
 def audio(path):
@@ -116,19 +116,19 @@ def audio(path):
     odd[0, ::7] = np.nan
     odd[1, ::5] = np.inf
     odd[0, 1::7] = 1e-40
-    check(same_bits(odd, plugin.process(odd, 48000, buffer_size=256)), "what is no number unchanged")
+    check(same_bits(odd, plugin.process(odd, 48000, buffer_size=256)), "samples that are not finite unchanged")
     check(plugin.reported_latency_samples == 0, "no latency after playing")
     names = {name.lower() for name in plugin.parameters}
-    for wanted in ("bypass", "sensitivity", "hop"):
+    for wanted in ("bypass", "threshold", "hop"):
         check(any(wanted in name for name in names), f"a parameter {wanted} among {sorted(names)}")
 
 
 def state(path):
     plugin = pedalboard.load_plugin(path)
-    name = next(name for name in plugin.parameters if "sensitivity" in name.lower())
+    name = next(name for name in plugin.parameters if "threshold" in name.lower())
     before = plugin.parameters[name].raw_value
     plugin.parameters[name].raw_value = 0.9
-    # The host hands parameters over with the next block.
+    # The host passes parameters on with the next block.
     plugin.process(noise(2, 512), 48000)
     saved = plugin.raw_state
     other = pedalboard.load_plugin(path)
@@ -138,7 +138,7 @@ def state(path):
     for garbage in (b"", b"garbage", bytes(range(256)) * 40, saved[: len(saved) // 2], os.urandom(100_000)):
         try:
             other.raw_state = garbage
-        except Exception as error:  # The host may refuse; the plugin must live.
+        except Exception as error:  # The host may refuse; the plugin must survive.
             print(f"the host says of {len(garbage)} bytes: {error}")
         sound = noise(2, 4096)
         check(same_bits(sound, other.process(sound, 48000)), "sound passing after garbage")
@@ -181,7 +181,7 @@ def advice(path):
 
 
 class Screen:
-    """A screen of its own, with a window manager and desktop settings."""
+    """A virtual screen with a window manager and desktop settings."""
 
     def __enter__(self):
         for program in ("Xvfb", "openbox", "xsettingsd"):

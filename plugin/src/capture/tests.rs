@@ -57,7 +57,11 @@ fn a_seek_is_a_break_and_a_rounded_position_is_not() {
         tap.block(&[&sound], playing(Some(position)));
         let (stretches, left, right) = read_all(&mut reader);
         assert_eq!(stretches.len(), 1, "at {position}");
-        assert_eq!((stretches[0].position, stretches[0].follows_break), (position, is_break), "at {position}");
+        assert_eq!(
+            (stretches[0].position, stretches[0].follows_break),
+            (position, is_break),
+            "at {position}"
+        );
         assert_eq!(left, right, "mono goes to both channels");
     }
 }

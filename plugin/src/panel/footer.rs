@@ -52,9 +52,7 @@ fn status(model: &ModelStatus) -> String {
         return "No model loaded".to_string();
     }
     let mut parts = vec![model.name.clone()];
-    if !model.device.is_empty() {
-        parts.push(model.device.clone());
-    }
+    parts.extend(model.device.map(|device| device.to_string()));
     if let Some(window_ms) = model.window_ms.filter(|window_ms| window_ms.is_finite()) {
         parts.push(format!("{window_ms:.0} ms per window"));
     }

@@ -51,8 +51,7 @@ pub(super) fn show(
                 state.look_open = !state.look_open;
             }
             let bypass = ui.add(Button::new("Bypass").selected(settings.bypass));
-            if bypass.on_hover_text("Pause the analysis. Audio passes through either way.").clicked()
-            {
+            if bypass.on_hover_text("Pause the analysis. Audio passes through either way.").clicked() {
                 controls.set_bypass(!settings.bypass);
             }
         });

@@ -106,9 +106,9 @@ impl Comparison {
 
 fn comparison(view: &View, stem: Stem) -> Comparison {
     match &view.reference {
-        Some(reference) => {
-            reference.levels_lu[stem].filter(|level| level.is_finite()).map_or(Comparison::Nothing, Comparison::Mark)
-        }
+        Some(reference) => reference.levels_lu[stem]
+            .filter(|level| level.is_finite())
+            .map_or(Comparison::Nothing, Comparison::Mark),
         None => {
             let (low, high) = view.usual_lu[stem];
             if low.is_finite() && high.is_finite() && low < high {

@@ -39,7 +39,7 @@ fn anchor(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Contro
     let pressed = widgets::choice_row(
         ui,
         &options,
-        |anchor| anchor.map_or("None", words::title),
+        |anchor| anchor.map_or("None".to_string(), words::title),
         |anchor| anchor == view.choices.anchor,
         |anchor| format!("Anchor: {}", anchor.map_or("none", Stem::name)),
     );
@@ -70,18 +70,11 @@ fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Control
     }
 }
 
-fn threshold(
-    ui: &mut Ui,
-    colours: &Palette,
-    view: &View,
-    settings: Settings,
-    controls: &mut dyn Controls,
-) {
+fn threshold(ui: &mut Ui, colours: &Palette, view: &View, settings: Settings, controls: &mut dyn Controls) {
     widgets::section_with_buttons(ui, colours, "Confidence threshold", &["Default"], |ui| {
         let default = view.model.threshold;
         let is_default = (default - settings.confidence_threshold).abs() < SAME_THRESHOLD;
-        let button =
-            ui.add_enabled(!view.model.name.is_empty(), Button::new("Default").selected(is_default));
+        let button = ui.add_enabled(!view.model.name.is_empty(), Button::new("Default").selected(is_default));
         let tip = format!("The model's own threshold: {}", words::percent(default));
         if button.on_hover_text(tip).clicked() && !is_default {
             controls.begin_threshold();
@@ -128,7 +121,7 @@ fn hop(ui: &mut Ui, colours: &Palette, settings: Settings, controls: &mut dyn Co
     let pressed = widgets::choice_row(
         ui,
         &Hop::ALL,
-        Hop::label,
+        |hop| hop.label().to_string(),
         |hop| hop == settings.hop,
         |hop| format!("Hop: {}", hop.label()),
     );

@@ -46,8 +46,9 @@ pub(super) fn show(
         return;
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
-    let pin =
-        ui.add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this mix as reference"))).inner;
+    let pin = ui
+        .add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this mix as reference")))
+        .inner;
     let pin = pin.on_hover_text("Aim at the balance of the last windows");
     if pin.on_disabled_hover_text("Play part of the song first").clicked() {
         controls.send(Command::PinReference);

@@ -255,7 +255,10 @@ mod tests {
             foregrounds.extend(Stem::ALL.map(|stem| colours.of(stem)));
             for foreground in foregrounds {
                 for background in [colours.background, colours.surface, colours.well] {
-                    assert!(contrast(foreground, background) >= 4.5, "{theme:?}: {foreground:?} on {background:?}");
+                    assert!(
+                        contrast(foreground, background) >= 4.5,
+                        "{theme:?}: {foreground:?} on {background:?}"
+                    );
                 }
             }
             for (foreground, background) in [
@@ -264,7 +267,10 @@ mod tests {
                 (colours.strong, colours.chosen),
                 (colours.dim, colours.raised),
             ] {
-                assert!(contrast(foreground, background) >= 4.5, "{theme:?}: {foreground:?} on {background:?}");
+                assert!(
+                    contrast(foreground, background) >= 4.5,
+                    "{theme:?}: {foreground:?} on {background:?}"
+                );
             }
         }
     }

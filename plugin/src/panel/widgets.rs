@@ -74,7 +74,7 @@ pub(super) fn remark_in_one_line(ui: &mut Ui, text: impl Into<String>, colour: C
 pub(super) fn choice_row<T: Copy>(
     ui: &mut Ui,
     options: &[T],
-    label: impl Fn(T) -> &'static str,
+    label: impl Fn(T) -> String,
     is_on: impl Fn(T) -> bool,
     name: impl Fn(T) -> String,
 ) -> Option<T> {

@@ -47,9 +47,7 @@ pub fn headline(view: &View) -> Headline {
             )
         }
         (_, Some(newest)) => advice(view, newest),
-        (Activity::Loading, None) => {
-            quiet("Loading the model…", "You can already press play.")
-        }
+        (Activity::Loading, None) => quiet("Loading the model…", "You can already press play."),
         (Activity::Waiting, None) => quiet("Ready", "Press play. The first advice comes after 10 seconds."),
         (Activity::Paused, None) => quiet("Paused", "Press play. The first advice comes after 10 seconds."),
         (Activity::Filling { filled_s }, None) => {
@@ -72,7 +70,9 @@ fn quiet(sentence: &str, note: &str) -> Headline {
 fn advice(view: &View, mark: &Mark) -> Headline {
     let advice = &mark.advice;
     let (tone, sentence, note) = match advice.verdict {
-        Verdict::Silence => (Tone::Quiet, "Silence".to_string(), "There was no audio to analyze.".to_string()),
+        Verdict::Silence => {
+            (Tone::Quiet, "Silence".to_string(), "There was no audio to analyze.".to_string())
+        }
         Verdict::NoError => (Tone::Balanced, "Balanced".to_string(), advice.text.clone()),
         Verdict::Abstain => {
             (Tone::Quiet, cannot_tell(view, advice), best_guess(&advice.best, advice.confidence))
@@ -95,7 +95,10 @@ fn advice(view: &View, mark: &Mark) -> Headline {
     Headline {
         tone,
         sentence,
-        gain_db: advice.gain_db.filter(|_| matches!(tone, Tone::Advice(..))).map(|gain| (gain, advice.gain_db_sd)),
+        gain_db: advice
+            .gain_db
+            .filter(|_| matches!(tone, Tone::Advice(..)))
+            .map(|gain| (gain, advice.gain_db_sd)),
         confidence: is_decided.then_some(advice.confidence),
         note,
         evidence,
@@ -224,7 +227,12 @@ pub fn for_clipboard(view: &View) -> String {
 
 /// The text for the clipboard of one mark.
 pub fn mark_for_clipboard(mark: &Mark) -> String {
-    format!("{}: {} ({})", clock::span(mark.start_s, mark.end_s), sentence(&mark.advice), verdict_in_full(&mark.advice))
+    format!(
+        "{}: {} ({})",
+        clock::span(mark.start_s, mark.end_s),
+        sentence(&mark.advice),
+        verdict_in_full(&mark.advice)
+    )
 }
 
 /// "Over 14 windows: …".
@@ -234,13 +242,9 @@ pub fn song_line(windows: usize, advice: &Advice) -> String {
 }
 
 /// "Vocals".
-pub const fn title(stem: Stem) -> &'static str {
-    match stem {
-        Stem::Vocals => "Vocals",
-        Stem::Drums => "Drums",
-        Stem::Bass => "Bass",
-        Stem::Other => "Other",
-    }
+pub fn title(stem: Stem) -> String {
+    let mut letters = stem.name().chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// "loud" or "quiet".

@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub trait AdviceModel: Send + Sync {
     /// Name and version: "compact 0.1.0".
     fn name(&self) -> String;
-    /// "CPU", "CUDA" or "Metal".
-    fn device(&self) -> &'static str;
+    /// Where it runs.
+    fn device(&self) -> DeviceKind;
     /// The features that it takes.
     fn features(&self) -> &FeatureSettings;
     /// Its own confidence threshold.

@@ -227,9 +227,15 @@ mod tests {
         for piece in sound.chunks(4800) {
             let (mut left, mut right) = (piece.to_vec(), piece.to_vec());
             framer
-                .take(&stretch(piece.len(), position, after_break), &mut left, &mut right, hop_slabs, |window| {
-                    starts.push(window.start_s);
-                })
+                .take(
+                    &stretch(piece.len(), position, after_break),
+                    &mut left,
+                    &mut right,
+                    hop_slabs,
+                    |window| {
+                        starts.push(window.start_s);
+                    },
+                )
                 .unwrap();
             position += piece.len() as i64;
             after_break = false;
@@ -254,7 +260,11 @@ mod tests {
     fn no_window_contains_a_break() {
         let mut framer = framer();
         assert_eq!(feed(&mut framer, 0.0, 9.0, true, 2), [0.0; 0]);
-        assert_eq!(feed(&mut framer, 60.0, 9.0, true, 2), [0.0; 0], "two runs of nine seconds make no window");
+        assert_eq!(
+            feed(&mut framer, 60.0, 9.0, true, 2),
+            [0.0; 0],
+            "two runs of nine seconds make no window"
+        );
         assert_eq!(feed(&mut framer, 69.0, 2.0, false, 2), [60.0]);
         let paused = Stretch { frames: 0, flow: Flow::Paused, ..stretch(0, 0, true) };
         framer.take(&paused, &mut [], &mut [], 2, |_| panic!("a pause makes no window")).unwrap();

@@ -90,7 +90,8 @@ impl History {
     /// How many of the last windows agree with the newest in stem and direction, and how many were compared.
     pub fn agreement(&self) -> (usize, usize) {
         let marks = self.marks();
-        let of: Vec<&Arc<Mark>> = marks.iter().rev().filter(|mark| mark.current).take(COMPARED_WINDOWS).collect();
+        let of: Vec<&Arc<Mark>> =
+            marks.iter().rev().filter(|mark| mark.current).take(COMPARED_WINDOWS).collect();
         let outcome = |mark: &Mark| (mark.advice.best.stem, mark.advice.best.verdict.direction());
         let Some(newest) = of.first() else { return (0, 0) };
         (of.iter().filter(|mark| outcome(mark) == outcome(newest)).count(), of.len())

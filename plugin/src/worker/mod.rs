@@ -27,7 +27,7 @@ use advice_model::ModelSource;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
-use session::{Next, Connections, Session};
+use session::{Connections, Next, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -1,6 +1,6 @@
 //! One copy of each model for all instances in the process. The first worker loads it; the last to drop it frees it.
 
-use super::advice_model::{AdviceModel, ModelSource, ModelKey};
+use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::device::best_device;
 use mixing_buddy_core::{CancelFlag, Engine, Error, Result};
@@ -50,7 +50,9 @@ fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
         if !key.cpu_only {
             match Engine::from_bytes_on(best_device(), name, bytes, cancel) {
                 // The CPU can do what the GPU cannot.
-                Err(Error::Tensor(error)) => warn!(%error, "the model did not load on the best device, the CPU is used"),
+                Err(Error::Tensor(error)) => {
+                    warn!(%error, "the model did not load on the best device, the CPU is used")
+                }
                 done => return done,
             }
         }

@@ -74,7 +74,12 @@ impl ReferenceJob {
     ///
     /// # Errors
     /// When the file cannot be read or has nothing to measure, or when cancelled.
-    pub fn step(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag, budget: Duration) -> Result<Progress> {
+    pub fn step(
+        &mut self,
+        model: &dyn AdviceModel,
+        cancel: &CancelFlag,
+        budget: Duration,
+    ) -> Result<Progress> {
         let started = Instant::now();
         while started.elapsed() < budget {
             cancel.check()?;
@@ -136,7 +141,10 @@ impl ReferenceJob {
         if left_s >= FeatureSettings::SHORTEST_S {
             self.analyze(model, cancel)?;
         } else if self.analyses.is_empty() {
-            return Err(Error::audio(&self.path, "is shorter than three seconds, which is too short to measure"));
+            return Err(Error::audio(
+                &self.path,
+                "is shorter than three seconds, which is too short to measure",
+            ));
         }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         reference_of(model, name, &self.analyses)

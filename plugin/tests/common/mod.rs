@@ -5,8 +5,8 @@ use arc_swap::ArcSwap;
 use mixing_buddy::capture::{BlockInfo, Flow, Tap, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
-use mixing_buddy::worker::advice_model::{AdviceModel, ModelSource, ModelKey};
-use mixing_buddy::worker::session::{Next, Connections, Session};
+use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
+use mixing_buddy::worker::session::{Connections, Next, Session};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
@@ -46,7 +46,7 @@ impl Fake {
         Self::on(DeviceKind::Cpu, script)
     }
 
-    pub fn on(device: &'static str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
+    pub fn on(device: DeviceKind, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
         // Other fields, present or future, are those of the shipped model.
         #[allow(clippy::needless_update)]
         Arc::new(Fake {

@@ -1,6 +1,7 @@
 //! What clicks do.
 
 use crate::stage::scenes::{self, Scene};
+use crate::stage::song;
 use crate::stage::{Call, Stage, stage};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -143,7 +144,7 @@ fn anchor_stems_and_hop_can_be_chosen() {
     click(&mut harness, "Anchor: drums");
     click(&mut harness, "In the mix: other");
     click(&mut harness, "Hop: 2.5 s");
-    let stems = PerStem { vocals: true, drums: true, bass: true, other: false };
+    let stems = PerStem::all(true).with(Stem::Other, false);
     assert_eq!(
         harness.state().recorder.calls,
         [
@@ -299,7 +300,7 @@ fn no_value_makes_the_panel_panic() {
             end_s: f64::from(value),
             order: u64::MAX,
             current: true,
-            advice: scenes::off(Stem::Vocals, value, value, ""),
+            advice: song::off(Stem::Vocals, value, value, ""),
         };
         let mark = std::sync::Arc::new(mark);
         let mut history = scene.view.history.to_vec();

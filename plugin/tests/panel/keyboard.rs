@@ -125,9 +125,7 @@ fn each_arrow_key_on_the_threshold_is_one_gesture() {
     press(&mut harness, Key::ArrowRight, None);
     use crate::stage::Call::{BeginThreshold, EndThreshold, Threshold};
     let calls = &harness.state().recorder.calls;
-    let [BeginThreshold, Threshold(value), EndThreshold] = calls.as_slice() else {
-        panic!("{calls:?}")
-    };
+    let [BeginThreshold, Threshold(value), EndThreshold] = calls.as_slice() else { panic!("{calls:?}") };
     assert!(*value > 0.6 && *value < 0.7, "{value}");
 }
 

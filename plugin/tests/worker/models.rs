@@ -29,7 +29,7 @@ fn the_cpu_takes_over_from_a_gpu_that_fails() {
     let mut bench = Bench::new([gpu.clone(), cpu.clone()]);
     let view = bench.play_and_step(21, LOUD);
     assert!(errors(&bench)[0].contains("runs on the CPU now"), "{:?}", errors(&bench));
-    assert_eq!((gpu.analyzed(), view.model.device.as_str()), (1, "CPU"));
+    assert_eq!((gpu.analyzed(), view.model.device), (1, Some(DeviceKind::Cpu)));
     assert!(cpu.analyzed() >= 1);
     assert!(bench.keys.lock().unwrap()[1].cpu_only);
 }
@@ -59,7 +59,11 @@ fn the_built_in_model_replaces_a_model_file_that_cannot_be_used() {
 fn a_worker_that_hangs_does_not_hang_the_host() {
     struct Stuck;
     impl ModelSource for Stuck {
-        fn get(&mut self, _: &ModelKey, _: &CancelFlag) -> mixing_buddy_core::Result<Option<Arc<dyn AdviceModel>>> {
+        fn get(
+            &mut self,
+            _: &ModelKey,
+            _: &CancelFlag,
+        ) -> mixing_buddy_core::Result<Option<Arc<dyn AdviceModel>>> {
             // Like a read from a network drive that is gone: it cannot be cancelled.
             std::thread::sleep(Duration::from_millis(900));
             Ok(None)

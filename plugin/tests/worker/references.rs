@@ -35,12 +35,7 @@ fn a_changed_request_reaches_the_model_and_the_newest_window_gets_new_advice() {
     bench.play_and_step(10, LOUD);
     let before = fake.analyzed();
     bench.session.command(Command::SetAnchor(Some(Stem::Drums)));
-    bench.session.command(Command::SetStems(Some(PerStem {
-        vocals: true,
-        drums: true,
-        bass: false,
-        other: true,
-    })));
+    bench.session.command(Command::SetStems(Some(PerStem::all(true).with(Stem::Bass, false))));
     bench.session.command(Command::PinReference);
     bench.settle();
     let last = fake.requests.lock().unwrap().last().cloned().unwrap();

@@ -5,6 +5,7 @@ use crate::{LOUD, SOFT, errors};
 use mixing_buddy::capture::Flow;
 use mixing_buddy::view::Activity;
 use mixing_buddy_core::Verdict;
+use std::time::Duration;
 
 #[test]
 fn windows_are_analyzed_as_they_fill() {

@@ -1,4 +1,4 @@
-//! Plays a song through the CLAP in a small host and prints the advice that the plugin gave.
+//! Plays a song through the CLAP in a small host and prints the advice of the plugin.
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -51,13 +51,13 @@ fn run(args: &Args) -> Result<()> {
     let advice = playback::play(&mut plugin, &song.pcm, |window| {
         end_s = window.end_s;
         if args.json {
-            say(&json_line(name, Kind::Window, window.start_s, window.end_s, &window.advice).to_string());
+            print(&json_line(name, Kind::Window, window.start_s, window.end_s, &window.advice).to_string());
         } else {
-            say(&window_text(window.start_s, window.end_s, &window.advice));
+            print(&window_text(window.start_s, window.end_s, &window.advice));
         }
     })
     .with_context(|| name.clone())?;
-    say(&if args.json {
+    print(&if args.json {
         json_line(name, Kind::Song, 0.0, end_s, &advice).to_string()
     } else {
         song_text(name, &advice)
@@ -68,7 +68,7 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "advice is the command's output")]
-fn say(line: &str) {
+#[expect(clippy::print_stdout, reason = "the advice is the output of this command")]
+fn print(line: &str) {
     println!("{line}");
 }

@@ -56,14 +56,13 @@ impl Session {
             }
             if let (Some(framer), true) = (&mut self.framer, settings.is_some()) {
                 let queue = &mut self.queue;
-                let framed =
-                    framer.take(&stretch, &mut self.left, &mut self.right, hop.slabs(), |window| {
-                        if window.is_damaged() {
-                            events.damaged = true;
-                        } else {
-                            events.skipped |= queue.push(window);
-                        }
-                    });
+                let framed = framer.take(&stretch, &mut self.left, &mut self.right, hop.slabs(), |window| {
+                    if window.is_damaged() {
+                        events.damaged = true;
+                    } else {
+                        events.skipped |= queue.push(window);
+                    }
+                });
                 events.failure = framed.err().or(events.failure);
             }
             if started.elapsed() > READ_SLICE || self.connections.cancel.is_cancelled() {

@@ -243,8 +243,7 @@ impl Session {
         if !matches!(self.model, ModelState::Loading) {
             return;
         }
-        let (source, key, cancel) =
-            (&mut self.connections.source, &self.model_key, &self.connections.cancel);
+        let (source, key, cancel) = (&mut self.connections.source, &self.model_key, &self.connections.cancel);
         let started = Instant::now();
         // A damaged file must not crash the host, whatever a parser does with it.
         let loaded = catch_unwind(AssertUnwindSafe(|| source.get(key, cancel))).unwrap_or_else(|_| {
@@ -257,7 +256,7 @@ impl Session {
                 info!(model = model.name(), %device, ms = started.elapsed().as_millis(), "model loaded");
                 self.view.model = ModelStatus {
                     name: model.name(),
-                    device: device.to_string(),
+                    device: Some(device),
                     threshold: model.threshold(),
                     window_ms: None,
                     dropped_s: self.view.model.dropped_s,

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod scenes;
+pub mod song;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
