@@ -1,4 +1,4 @@
-//! How long 100,000 samples take from the index of 150 songs of four minutes (at most 60 s are allowed).
+//! Time for 100,000 samples from the index of 150 songs of four minutes (the limit is 60 s).
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::PerStem;
@@ -40,7 +40,7 @@ fn index() -> Index {
     }
 }
 
-#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run should say so loudly")]
+#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run must fail")]
 fn synthesis(criterion: &mut Criterion) {
     let (index, settings) = (index(), SynthesisSettings::default());
     let (text, instructions) = (TextSampler::shipped().unwrap(), Instructions::shipped().unwrap());

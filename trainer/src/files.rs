@@ -1,4 +1,4 @@
-//! Files that are never half-written.
+//! Files that are never half written.
 
 use anyhow::{Context, Result};
 use std::io::{BufWriter, Write};

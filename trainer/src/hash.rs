@@ -1,11 +1,11 @@
-//! Small hashes for seeds and splits: the same number on every machine, for ever.
+//! Small hashes for seeds and splits: the same number on every machine and in every version.
 
 /// Start of FNV-1a, 64 bits (Fowler, Noll, Vo).
 const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-/// Its prime.
+/// Prime of FNV-1a, 64 bits.
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// FNV-1a of bytes, 64 bits. Its lowest bit is only the parity of the bytes: take higher ones for a coin toss.
+/// FNV-1a of bytes, 64 bits. Its lowest bit is only the parity of the bytes: use higher ones for a coin toss.
 pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(OFFSET_BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }

@@ -1,4 +1,4 @@
-//! Song folders as people bring them: right ones, and each wrong one with the sentence that it earns.
+//! Song folders as users bring them: valid ones, and each kind of invalid one with its sentence.
 
 #![allow(clippy::unwrap_used)]
 
@@ -118,7 +118,7 @@ fn short_tails_are_padded_and_longer_ones_are_an_error() {
 }
 
 #[test]
-fn songs_that_cannot_be_used_earn_a_sentence() {
+fn songs_that_cannot_be_used_are_refused_with_a_sentence() {
     let (_dir, folder) = song(&[("vocals.wav", 1.0), ("vocals 2.wav", 1.0)]);
     let text = load(&folder).unwrap_err().to_string();
     assert!(text.ends_with("A Song has only vocals; a song needs at least two stems"), "{text}");
@@ -143,7 +143,7 @@ fn songs_that_cannot_be_used_earn_a_sentence() {
 }
 
 #[test]
-fn a_wrong_place_is_told_from_a_right_one() {
+fn a_wrong_place_is_named() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(find_songs(dir.path()), Err(SongError::NoSongs { .. })));
     assert!(matches!(find_songs(&dir.path().join("missing")), Err(SongError::Io { .. })));
@@ -154,7 +154,7 @@ fn a_wrong_place_is_told_from_a_right_one() {
 }
 
 #[test]
-fn metadata_is_read_where_it_is() {
+fn metadata_is_read_where_it_exists() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(read_metadata(dir.path()), None);
     let path = dir.path().join("song.json");

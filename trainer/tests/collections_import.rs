@@ -1,4 +1,4 @@
-//! Importing collections: each layout as its makers ship it, and each fault with the sentence that it earns.
+//! Importing collections: each layout as its makers ship it, and each fault with its sentence.
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,7 +42,7 @@ fn musdb_is_measured_with_its_official_splits() {
     assert!(first.checks.sum_residual_db.unwrap() < -80.0, "{:?}", first.checks);
     assert_eq!(first.checks.mixture_gain_db, Some(0.0));
 
-    // Levels against sums done here, in double precision.
+    // Levels against sums computed here, in double precision.
     let chunk = &first.chunks[1];
     let ten = (10 * RATE_HZ) as usize;
     let level = |frames: &[[f32; 2]]| {
@@ -66,7 +66,7 @@ fn musdb_is_measured_with_its_official_splits() {
 }
 
 #[test]
-fn a_saved_index_comes_back_and_knows_when_it_is_old() {
+fn a_saved_index_is_read_back_and_notices_changed_files() {
     let dir = tempfile::tempdir().unwrap();
     musdb_song(&dir.path().join("train/One"), 1, 10.0);
     let index = run(dir.path(), Layout::Musdb);
@@ -88,7 +88,7 @@ fn a_saved_index_comes_back_and_knows_when_it_is_old() {
     let sentence = format!("{:#}", Index::load(&path).unwrap_err());
     assert!(sentence.contains("format 99"), "{sentence}");
     std::fs::write(&path, "[]").unwrap();
-    assert!(format!("{:#}", Index::load(&path).unwrap_err()).contains("is no index"));
+    assert!(format!("{:#}", Index::load(&path).unwrap_err()).contains("is not an index"));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn each_bad_song_is_refused_by_name_and_the_others_are_kept() {
 }
 
 #[test]
-fn a_stem_at_another_rate_or_a_little_short_is_mended_and_noted() {
+fn a_stem_at_another_rate_or_a_little_short_is_corrected_and_noted() {
     let dir = tempfile::tempdir().unwrap();
     let song = dir.path().join("train/Mixed");
     musdb_song(&song, 1, 10.0);
@@ -180,9 +180,9 @@ fn musdb_stem_files_give_their_five_streams() {
     assert!(refusal(&index, "notes.txt").contains(".stem.mp4"));
 }
 
-/// The codec's delay is taken off every stream: samples lie where the uncompressed file has them.
+/// The codec's delay is removed from every stream: samples are where the uncompressed file has them.
 #[test]
-fn streams_of_a_stem_file_lie_where_the_originals_do() {
+fn streams_of_a_stem_file_are_aligned_with_the_originals() {
     if !has_ffmpeg() {
         return;
     }
@@ -217,7 +217,7 @@ fn medleydb_classes_follow_the_instruments() {
     }
     write_wav(&song.join("A_Song_MIX.wav"), &mixture(1, 10.0, RATE_HZ), RATE_HZ);
     std::fs::write(song.join("A_Song_METADATA.yaml"), &yaml).unwrap();
-    // One whose metadata lies in a folder of its own, and names a stem that is not there.
+    // One with its metadata in a folder of its own, which names a stem that is missing.
     std::fs::create_dir_all(dir.path().join("Metadata")).unwrap();
     std::fs::create_dir_all(dir.path().join("Audio/B_Song/B_Song_STEMS")).unwrap();
     std::fs::write(dir.path().join("Metadata/B_Song_METADATA.yaml"), yaml.replace("A_Song", "B_Song"))
@@ -239,7 +239,7 @@ fn medleydb_classes_follow_the_instruments() {
 }
 
 #[test]
-fn slakh_keeps_what_was_rendered_by_class() {
+fn slakh_keeps_rendered_stems_by_class() {
     let dir = tempfile::tempdir().unwrap();
     let track = dir.path().join("validation/Track01501");
     let stems = [
@@ -260,7 +260,7 @@ fn slakh_keeps_what_was_rendered_by_class() {
             );
         }
     }
-    // The finished mix is 6 dB louder: noted, no fault.
+    // The finished mix is 6 dB louder: noted, not refused.
     let loud: Vec<[f32; 2]> = mixture(1, 10.0, RATE_HZ).iter().map(|[l, r]| [2.0 * l, 2.0 * r]).collect();
     write_wav(&track.join("mix.wav"), &loud, RATE_HZ);
     std::fs::write(track.join("metadata.yaml"), yaml).unwrap();
@@ -336,7 +336,7 @@ fn files_named_after_the_classes_need_no_mapping() {
 }
 
 #[test]
-fn an_empty_folder_or_one_of_another_layout_is_said_so() {
+fn an_empty_folder_or_one_of_another_layout_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let fails = |layout| {
         let options = ImportOptions { layout, ..ImportOptions::default() };

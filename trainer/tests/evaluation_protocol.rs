@@ -3,8 +3,8 @@
 use anyhow::{Result, anyhow};
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
+use mixing_buddy_core::norms::{Balance, NormsSummary};
 use mixing_buddy_core::stem::{PerStem, Stem};
 use mixing_buddy_trainer::evaluation::plot::plot_report;
 use mixing_buddy_trainer::evaluation::{
@@ -32,12 +32,12 @@ fn song(name: &str, windows: usize, levels_dbfs: [f64; 4]) -> SongAudio {
     SongAudio { name: name.to_string(), stems }
 }
 
-/// Hears each sine exactly, and answers by the rule: by the reference, or by a balance that it knows to be right.
+/// Measures each sine exactly, and answers by the rule: by the reference, or by a balance that it knows to be right.
 struct Oracle {
-    analysis: usize,
+    analyzed: usize,
     asked: usize,
-    truth: [f64; 3],
-    /// What its meter reads too much of vocals; its answers do not use it.
+    truth: Balance,
+    /// Error of its meter's level of vocals; its answers do not use it.
     bias_db: f64,
 }
 
@@ -45,7 +45,7 @@ impl Advisor for Oracle {
     type Analysis = PerStem<f64>;
 
     fn analyze(&mut self, mix: &StereoPcm) -> Result<PerStem<f64>> {
-        self.analysis += 1;
+        self.analyzed += 1;
         Ok(PerStem::from_array([100.0, 180.0, 260.0, 340.0].map(|frequency| {
             let (mut real, mut imaginary) = (0.0, 0.0);
             for (n, sample) in mix.left.iter().enumerate() {
@@ -65,8 +65,8 @@ impl Advisor for Oracle {
 
     fn answer(&mut self, analysis: &PerStem<f64>, question: &Question) -> Result<Answered> {
         self.asked += 1;
-        let right = question.reference_db.map_or(self.truth, |r| [r.vocals, r.drums, r.bass]);
-        let rule = Rule::new(BalanceDensity::reference(right, [0.3; 3]));
+        let right = question.reference_db.map_or(self.truth, |levels| levels.targets().into_array());
+        let rule = Rule::new(BalanceDensity::reference(right, [0.3; Stem::TARGET_COUNT]));
         let answer = rule.posterior(analysis, AllowedStems::without(question.anchor)).answer();
         Ok(Answered { best: Some(answer.to_best()), confidence: answer.probability })
     }
@@ -81,8 +81,8 @@ impl Advisor for Oracle {
         self.answer(&levels, question)
     }
 
-    fn meter_sd_db(&self) -> [f64; 3] {
-        [0.0; 3]
+    fn meter_sd_db(&self) -> Balance {
+        [0.0; Stem::TARGET_COUNT]
     }
 }
 
@@ -99,12 +99,12 @@ fn run_biased(
     bias_db: f64,
 ) -> Result<(Report, Oracle)> {
     let truth = all_rest_levels_from_levels(&PerStem::from_array(LEVELS));
-    let mut ears = Oracle { analysis: 0, asked: 0, truth: [truth.vocals, truth.drums, truth.bass], bias_db };
+    let mut oracle = Oracle { analyzed: 0, asked: 0, truth: truth.targets().into_array(), bias_db };
     let norms = NormsSource::Summary(Box::new(NormsSummary::shipped().clone()));
     let settings = Settings { protocol, seed, resamples: 50 };
     let report =
-        evaluate(songs.into_iter().map(Ok), &mut ears, &settings, &norms, &mut |_: &Progress| Ok(()))?;
-    Ok((report, ears))
+        evaluate(songs.into_iter().map(Ok), &mut oracle, &settings, &norms, &mut |_: &Progress| Ok(()))?;
+    Ok((report, oracle))
 }
 
 fn value(report: &Report, name: &str) -> f64 {
@@ -145,7 +145,7 @@ fn a_window_has_sixty_samples_of_twenty_five_mixes_and_thirty_with_a_reference()
 }
 
 #[test]
-fn the_gate_wants_every_stem_loud_enough_and_active() {
+fn the_gate_requires_every_stem_to_be_loud_enough_and_active() {
     assert_eq!(gated_windows(&song("good", 2, LEVELS)).len(), 2);
     assert!(gated_windows(&song("quiet bass", 1, [-20.0, -20.0, -45.5, -20.0])).is_empty());
     assert_eq!(gated_windows(&song("bass just loud enough", 1, [-20.0, -20.0, -44.5, -20.0])).len(), 1);
@@ -182,11 +182,11 @@ fn levels_are_of_both_channels_and_mixes_are_the_sum_of_the_stems() {
 #[test]
 fn an_oracle_that_knows_the_song_scores_a_hundred_percent_and_analyzes_each_mix_once() -> Result<()> {
     let songs = vec![song("one", 2, LEVELS), song("two", 1, LEVELS)];
-    let (report, ears) = run(songs, Protocol::Anchor, 5)?;
-    assert_eq!((ears.analysis, report.model.samples), (75, 180));
+    let (report, oracle) = run(songs, Protocol::Anchor, 5)?;
+    assert_eq!((oracle.analyzed, report.model.samples), (75, 180));
     // A window's 24 flawed mixes with two anchors each and the unflawed one with three; shuffled sound asks again.
-    // And each is asked once more with the levels told.
-    assert!((3 * 102..=3 * (102 + 60)).contains(&ears.asked), "{} answers", ears.asked);
+    // And each is asked once more with the exact levels.
+    assert!((3 * 102..=3 * (102 + 60)).contains(&oracle.asked), "{} answers", oracle.asked);
     let json = report.to_json();
     assert_eq!(value(&report, "joint"), 1.0);
     assert_eq!(value(&report, "balanced_left_alone"), 1.0);
@@ -209,13 +209,13 @@ fn an_oracle_that_knows_the_song_scores_a_hundred_percent_and_analyzes_each_mix_
     assert_eq!(json["controls"]["bound"]["joint"], json["joint_bound"]);
     // A meter without an error makes the rule behind it the bound itself.
     assert_eq!(json["controls"]["meter_rule"]["joint"], json["joint_bound"]);
-    // "Vocals are quiet" is said whatever is asked: right for eight of a window's sixty samples.
+    // "Vocals are quiet" is the answer to everything: right for eight of a window's sixty samples.
     let no_audio = json["controls"]["no_audio"]["joint"].as_f64().expect("a figure");
     assert!((no_audio - 8.0 / 60.0).abs() < 1e-5);
-    // Told what it hears anyway, the model says the same.
+    // With the exact levels, which it measures anyway, the model answers the same.
     assert_eq!(json["controls"]["exact_levels"]["joint"], 1.0);
     assert_eq!(json["controls"]["unbiased_meter_rule"]["joint"], json["joint_bound"]);
-    // The other song has the same balance and perfect ears hear its flaws, but they are not this sample's flaws.
+    // The other song has the same balance and the oracle names its flaws, but they are not this sample's flaws.
     let shuffled = json["controls"]["shuffled_audio"]["joint"].as_f64().expect("a figure");
     assert!(shuffled < 0.35, "shuffled sound gives the answer away: {shuffled}");
     let table = report.to_string();
@@ -225,7 +225,7 @@ fn an_oracle_that_knows_the_song_scores_a_hundred_percent_and_analyzes_each_mix_
 
 #[test]
 fn a_reference_from_other_windows_makes_an_oracle_right_and_single_windows_are_left_out() -> Result<()> {
-    // A balance that is far from usual: only the reference can tell that it is meant.
+    // A balance that is far from usual: only the reference shows that it is intended.
     let unusual = [-30.0, -16.0, -30.0, -24.0];
     let songs = vec![song("unusual", 3, unusual), song("single", 1, LEVELS), song("usual", 2, LEVELS)];
     let (report, _) = run(songs, Protocol::Reference, 5)?;
@@ -238,13 +238,13 @@ fn a_reference_from_other_windows_makes_an_oracle_right_and_single_windows_are_l
 }
 
 #[test]
-fn a_bias_that_all_songs_share_is_told_from_other_errors() -> Result<()> {
+fn a_bias_shared_by_all_songs_is_separated_from_other_errors() -> Result<()> {
     let songs = vec![song("one", 2, LEVELS), song("two", 1, LEVELS)];
     let (report, _) = run_biased(songs, Protocol::Anchor, 5, -6.0)?;
     let controls = &report.to_json()["controls"];
     let joint = |name: &str| controls[name]["joint"].as_f64().expect("a figure");
     assert!(joint("meter_rule") < joint("bound") - 0.1, "a meter that is 6 dB off misjudges");
-    assert_eq!(joint("unbiased_meter_rule"), joint("bound"), "less its bias it is exact");
+    assert_eq!(joint("unbiased_meter_rule"), joint("bound"), "without its bias it is exact");
     assert_eq!(joint("exact_levels"), 1.0, "and the answers never used it");
     // With one song, nothing is known of the bias of others.
     let (report, _) = run_biased(vec![song("one", 2, LEVELS)], Protocol::Anchor, 5, -6.0)?;
@@ -262,20 +262,20 @@ fn the_same_seed_gives_the_same_report_and_progress_can_stop_the_work() -> Resul
     assert_ne!(one.to_json()["gain_mae_db"], other.to_json()["gain_mae_db"]);
 
     let norms = NormsSource::open(None)?;
-    let mut ears = Oracle { analysis: 0, asked: 0, truth: [0.0; 3], bias_db: 0.0 };
+    let mut oracle = Oracle { analyzed: 0, asked: 0, truth: [0.0; Stem::TARGET_COUNT], bias_db: 0.0 };
     let stopped = evaluate(
         songs().into_iter().map(Ok),
-        &mut ears,
+        &mut oracle,
         &Settings::new(Protocol::Anchor, 1),
         &norms,
         &mut |_| Err(anyhow!("stopped")),
     );
     assert_eq!(stopped.err().map(|error| error.to_string()), Some("stopped".to_string()));
-    assert_eq!(ears.analysis, 25);
+    assert_eq!(oracle.analyzed, 25);
 
     let nothing: Vec<Result<SongAudio>> = vec![Ok(song("silent", 1, [-90.0; 4]))];
     let settings = Settings::new(Protocol::Anchor, 1);
-    assert!(evaluate(nothing, &mut ears, &settings, &norms, &mut |_| Ok(())).is_err());
+    assert!(evaluate(nothing, &mut oracle, &settings, &norms, &mut |_| Ok(())).is_err());
     Ok(())
 }
 

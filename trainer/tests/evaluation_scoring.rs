@@ -1,4 +1,4 @@
-//! Scores of answers whose figures are known beforehand.
+//! Scores of answers with known figures.
 
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
 use mixing_buddy_core::stem::{Direction, Stem};
@@ -16,11 +16,11 @@ fn samples(songs: usize) -> Vec<(usize, Sample)> {
         .collect()
 }
 
-fn error(stem: Stem, direction: Direction, mending_gain_db: f64) -> BestAnswer {
+fn error(stem: Stem, direction: Direction, correction_db: f64) -> BestAnswer {
     BestAnswer {
-        verdict: Verdict::of_error(direction, mending_gain_db as f32),
+        verdict: Verdict::of_error(direction, correction_db as f32),
         stem: Some(stem),
-        gain_db: Some(mending_gain_db as f32),
+        gain_db: Some(correction_db as f32),
     }
 }
 
@@ -142,7 +142,7 @@ fn samples_of_equal_confidence_enter_together() {
 }
 
 #[test]
-fn intervals_over_songs_hold_the_figure_and_know_that_songs_are_few() {
+fn intervals_over_songs_hold_the_figure_and_are_wide_for_few_songs() {
     // Half of the songs are all right, half all wrong: 0.5, with an interval as wide as few songs make it.
     let half = |songs: usize| {
         let judged: Vec<Judged> = samples(songs)

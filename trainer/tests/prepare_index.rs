@@ -66,7 +66,7 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
     assert!(windows(&none, "A Band - One").contains(&1));
     assert_eq!(windows(&all, "A Band - One"), [0, 0]);
 
-    // Moved, it is found again; changed, it is not trusted.
+    // A moved collection is found by --root; a changed one is refused.
     let moved = dir.path("moved");
     std::fs::rename(&collection, &moved).unwrap();
     let sentence = prepare(&text("gone"), &[]).unwrap_err();
@@ -117,7 +117,7 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
     assert!(folder == index);
 }
 
-/// What a researcher does with a collection of their own, all the way to a model that advises.
+/// The whole way of a researcher with a collection of their own, to a model that gives advice.
 #[test]
 fn a_collection_becomes_a_model_that_advises() {
     let place = Place::new();
@@ -135,7 +135,7 @@ fn a_collection_becomes_a_model_that_advises() {
     let (index, cache) = (text("index.json"), text("cache"));
     run(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"]).unwrap();
 
-    // Some of the held-out songs for the advisor, the others for its calibration.
+    // Some of the held-out songs are for the advisor, the others for its calibration.
     let advisor = ADVISOR.replace("unheard = 0.0", "unheard = 0.5");
     tuned(&place, &cache, &advisor);
     let (encoder, out) = (text("run1/encoder.safetensors"), text("bundle"));
@@ -148,15 +148,15 @@ fn a_collection_becomes_a_model_that_advises() {
     run(&[&["train", "advisor", "--config", &text("advisor.toml")], &parts[..]].concat()).unwrap();
 
     let mix = text("musdb/train/Band 1 - Song/mixture.wav");
-    let said = answer(&["advise", "--bundle", &mine, "--json", &mix]);
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let lines = String::from_utf8(said.stdout).unwrap();
+    let advised = answer(&["advise", "--bundle", &mine, "--json", &mix]);
+    assert!(advised.status.success(), "{}", String::from_utf8_lossy(&advised.stderr));
+    let lines = String::from_utf8(advised.stdout).unwrap();
     let song: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert_eq!((&song["kind"], &song["file"]), (&"song".into(), &mix.into()));
     assert!(song["best"]["verdict"].is_string(), "{song}");
 }
 
-/// MUSDB18 as one file a song, its five streams taken apart and its levels kept.
+/// MUSDB18 as one file per song: its five streams are read, and their levels kept.
 #[test]
 fn stem_files_are_prepared_like_folders_of_stems() {
     if !has_ffmpeg() {
@@ -192,7 +192,7 @@ fn stem_files_are_prepared_like_folders_of_stems() {
 fn songs_come_from_a_folder_or_an_index() {
     let sentence = run(&["prepare", "--out", "x"]).unwrap_err();
     assert!(sentence.contains("give a folder of songs (--songs) or an index (--index)"), "{sentence}");
-    // What is said of an index means nothing for a folder.
+    // Options of an index cannot be used with a folder.
     for (option, value) in [("--index", "b"), ("--root", "b"), ("--calib-share", "0.2")] {
         let sentence = run(&["prepare", "--out", "x", "--songs", "a", option, value]).unwrap_err();
         assert!(
@@ -205,11 +205,11 @@ fn songs_come_from_a_folder_or_an_index() {
 }
 
 #[test]
-fn commands_that_moved_or_get_a_file_for_a_folder_say_so() {
+fn commands_that_moved_or_get_a_file_for_a_folder_are_refused_with_a_sentence() {
     let place = Place::new();
     let name = place.write("tones.wav", "no sound");
-    let said = run(&["evaluate", "--songs", &name]).unwrap_err();
-    assert!(said.contains("tones.wav"), "{said}");
-    let said = run(&["advise", "song.wav", "--json"]).unwrap_err();
-    assert!(said.contains("mixing-buddy advise"), "{said}");
+    let sentence = run(&["evaluate", "--songs", &name]).unwrap_err();
+    assert!(sentence.contains("tones.wav"), "{sentence}");
+    let sentence = run(&["advise", "song.wav", "--json"]).unwrap_err();
+    assert!(sentence.contains("mixing-buddy advise"), "{sentence}");
 }

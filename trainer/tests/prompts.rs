@@ -1,4 +1,4 @@
-//! Questions in wordings that the model was never trained on.
+//! Questions in wordings that the model was not trained on.
 
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::encoder::StemReading;

@@ -1,5 +1,5 @@
-//! Samples from an index: the same bytes for the same seed, the priors and ranges that were asked for, answers that
-//! address what was asked, and audio that is made again bit for bit.
+//! Samples from an index: the same bytes for the same seed, the priors and ranges of the settings, answers about the stem
+//! in question, and audio that is reproduced bit for bit.
 
 #![allow(clippy::unwrap_used)]
 
@@ -43,7 +43,7 @@ fn lines(
 }
 
 #[test]
-fn samples_are_as_published_and_answers_address_what_was_asked() {
+fn samples_are_as_published_and_answers_are_about_the_stem_in_question() {
     let dir = tempfile::tempdir().unwrap();
     let index = collection(dir.path());
     let samples = lines(&index, &SynthesisSettings::default(), 4000, 7, None);
@@ -83,7 +83,7 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
         assert!(!line.answer.contains(['{', '<', '|']) && !line.instruction.contains(['{', '<']), "{line:?}");
         let size = format!("{} dB", (line.gain_db.abs() * 2.0).round() / 2.0);
         let is_target = match line.asked {
-            // Asked about one stem, the answer is about that stem, whatever else is off.
+            // The answer to a question about one stem is about that stem, whatever else is off.
             Some(asked) if asked != Stem::Other => {
                 assert!(line.answer.to_lowercase().contains(asked.name()), "{line:?}");
                 asked == line.target && line.gain_db != 0.0
@@ -94,7 +94,7 @@ fn samples_are_as_published_and_answers_address_what_was_asked() {
         if is_target {
             assert!(line.answer.to_lowercase().contains(line.target.name()), "{line:?}");
         }
-        // The gain is in the level that the line states.
+        // The level that the line states includes the gain.
         let song = index.song(&line.song).unwrap();
         let plain = song.chunks[line.chunk].level_dbfs[line.target.index()];
         assert!((line.levels_dbfs.stems[line.target].unwrap() - plain - line.gain_db).abs() < 0.011);
@@ -139,7 +139,7 @@ fn settings_change_priors_ranges_and_prompts_and_bad_ones_are_named() {
 }
 
 #[test]
-fn audio_is_made_again_bit_for_bit() {
+fn audio_is_reproduced_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let index = collection(dir.path());
     let out = dir.path().join("audio");
@@ -230,7 +230,7 @@ fn the_commands_work_from_folder_to_lines() {
     );
     assert!(sentence.contains("words"), "{sentence}");
 
-    // Nothing that was there is lost by a run that fails.
+    // A run that fails keeps the old file.
     assert!(text(&bytes(&b)).contains("old hand"));
     let sentence = text(&make("5", &b, &["--split", "test"]).stderr);
     assert!(sentence.contains("no chunk") && sentence.contains("test"), "{sentence}");

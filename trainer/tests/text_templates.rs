@@ -1,4 +1,4 @@
-//! Wordings: enough of them, all of them sayable, the held-out ones never drawn, faults named.
+//! Wordings: there are enough, all can be rendered, the held-out ones are never drawn, faults are named.
 
 use mixing_buddy_core::language::{
     AdviceTokenizer, Decision, Intent, MAX_QUESTION_TOKENS, MAX_TEXT_TOKENS, Special, StemError,
@@ -17,10 +17,10 @@ const HELDOUT: &str = include_str!("../templates/heldout_questions.toml");
 /// The tokenizer that is shipped, read when the test runs.
 fn shipped_json() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tokenizer.json");
-    std::fs::read(path).expect("the shipped tokenizer is there")
+    std::fs::read(path).expect("the shipped tokenizer is in assets")
 }
 
-/// Answers drawn where every combination should have come up.
+/// Number of answers drawn where every combination should occur.
 const DRAWS: usize = 30_000;
 
 fn sampler() -> TextSampler {
@@ -34,7 +34,7 @@ fn tokenizer() -> AdviceTokenizer {
 fn decision(intent: Intent, verdict: Verdict, stem: Stem) -> Decision {
     let size_db = if matches!(verdict, Verdict::VeryLoud | Verdict::VeryQuiet) { 8.0 } else { 4.0 };
     let error = verdict.direction().map(|direction| StemError { stem, direction, size_db });
-    Decision::new(intent, error).expect("the stem may be blamed")
+    Decision::new(intent, error).expect("the stem is a target")
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn heldout_questions_are_never_drawn_and_fit() {
             heldout.insert(text);
         }
     }
-    // Straight from the wordings, before the sampler would refuse them.
+    // Directly from the wordings, before the sampler would refuse them.
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for intent in Intent::ALL {
         for _ in 0..20_000 {
@@ -170,7 +170,7 @@ fn absent_stems_and_missing_references_are_named() {
 }
 
 #[test]
-fn training_ids_mark_what_is_learnt() {
+fn training_ids_mark_the_answer_as_learnt() {
     let (sampler, tokenizer) = (sampler(), tokenizer());
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let sample = TextExample {
@@ -195,7 +195,7 @@ fn training_ids_mark_what_is_learnt() {
 }
 
 #[test]
-fn the_shipped_tokenizer_is_the_one_that_the_templates_give() {
+fn training_on_the_templates_gives_the_shipped_tokenizer() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("tokenizer.json");
     let shipped = shipped_json();

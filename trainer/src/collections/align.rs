@@ -1,19 +1,19 @@
-//! Whether a stem lies where the finished mix has it: cross-correlation over one chunk.
+//! Whether a stem is at its place in the finished mix: cross-correlation over one chunk.
 
 use anyhow::{Result, anyhow};
 use realfft::RealFftPlanner;
 
-/// Longest shift that is looked for, in seconds.
+/// Longest shift that is searched, in seconds. Chosen, not tuned, as the other limits here.
 const REACH_S: f64 = 2.0;
-/// Shifts up to this one are taken for the mixing desk's and the codec's.
+/// Shifts up to this one, in seconds, come from plugins' latencies and codecs.
 const HARMLESS_S: f64 = 0.003;
-/// A shift is believed where the mix holds so much of the stem there, as a share of the stem's power...
+/// A shift is accepted where the correlation there is at least this share of the stem's power...
 const LEAST_SHARE: f64 = 0.4;
-/// ...and so many times what it holds in place.
+/// ...and at least this many times the correlation in place.
 const LEAST_GAIN: f64 = 2.0;
 
-/// By how many frames `stem` lies after its place in `mix` (before it, where negative); none where it is in place or
-/// nothing can be told. Both are mono, of one length.
+/// By how many frames `stem` is late against `mix` (early where negative); none where it is in place, or where no shift is
+/// found. Both are mono, of one length.
 ///
 /// A stem in place correlates with the mix at 0 with its own power; a shifted one does at its shift.
 ///
@@ -59,7 +59,7 @@ mod tests {
     use rand::{Rng, SeedableRng};
 
     #[test]
-    fn finds_a_shift_and_leaves_what_is_in_place() {
+    fn shifts_are_found_and_stems_in_place_are_not_shifted() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let mut noise = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random_range(-0.3..0.3)).collect() };
         let (drums, voice) = (noise(16_000), noise(16_000));

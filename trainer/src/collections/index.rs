@@ -1,4 +1,4 @@
-//! The index of a collection: what `data import` measured, as JSON, so that nothing later needs to read audio for it.
+//! The index of a collection: what `data import` measured, as JSON, so that later steps need not read audio for it.
 
 use super::layouts::Layout;
 use super::refused::Refused;
@@ -13,10 +13,12 @@ use std::time::UNIX_EPOCH;
 
 /// Version of the index's format.
 pub const FORMAT: u32 = 1;
-/// Levels are kept down to here; what is quieter is silence.
+/// Quietest level that is kept; what is quieter is silence.
 pub const FLOOR_DBFS: f64 = -120.0;
-/// The six pairs of stems, in the order of [`ChunkEntry::correlation`].
-pub const PAIRS: [(Stem, Stem); 6] = [
+/// Number of pairs of stems.
+pub const PAIR_COUNT: usize = Stem::COUNT * (Stem::COUNT - 1) / 2;
+/// The pairs of stems, in the order of [`ChunkEntry::correlation`].
+pub const PAIRS: [(Stem, Stem); PAIR_COUNT] = [
     (Stem::Vocals, Stem::Drums),
     (Stem::Vocals, Stem::Bass),
     (Stem::Vocals, Stem::Other),
@@ -37,7 +39,7 @@ pub struct Index {
     pub root: PathBuf,
     /// The songs that can be used, sorted by name.
     pub songs: Vec<SongEntry>,
-    /// What was refused, and why.
+    /// The songs that cannot be used, and why.
     pub refused: Vec<Refused>,
 }
 
@@ -45,11 +47,11 @@ pub struct Index {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SongEntry {
-    /// Its name, of which there is one in an index.
+    /// Its name, unique in an index.
     pub name: String,
     /// The official split, where the collection has one.
     pub split: Option<Split>,
-    /// Frames a second at which its chunks are read.
+    /// Sample rate at which its chunks are read.
     pub rate_hz: u32,
     /// Length in seconds.
     pub duration_s: f64,
@@ -59,7 +61,7 @@ pub struct SongEntry {
     pub level_dbfs: PerStem<Option<f64>>,
     /// RMS level of the sum of the stems over the whole song in dBFS.
     pub mix_dbfs: f64,
-    /// What was checked.
+    /// The results of the checks.
     pub checks: Checks,
     /// Its full chunks in order.
     pub chunks: Vec<ChunkEntry>,
@@ -71,7 +73,7 @@ pub struct SongEntry {
 pub struct SongFiles {
     /// Files of each class; several are added up in this order.
     pub stems: PerStem<Vec<FileEntry>>,
-    /// The finished mix, where there is one: checked against, never used as the mix.
+    /// The finished mix, where there is one: only compared with, never used as the mix.
     pub mixture: Option<FileEntry>,
 }
 
@@ -82,7 +84,7 @@ impl SongFiles {
     }
 }
 
-/// One file, as it was when it was measured.
+/// One file, in the state in which it was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
@@ -97,17 +99,17 @@ pub struct FileEntry {
     pub modified_ms: u64,
 }
 
-/// What was checked of a song.
+/// The results of a song's checks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checks {
-    /// Power of what the stems' sum lacks of the finished mix, against that mix, in dB; none without one.
+    /// Power of the difference between the finished mix and the stems' sum, against that mix, in dB; none without one.
     pub sum_residual_db: Option<f64>,
     /// Gain of the finished mix over the stems' sum in dB; none without one.
     pub mixture_gain_db: Option<f64>,
     /// Classes that have files, but no sound.
     pub silent: Vec<Stem>,
-    /// What was mended or left out, each a sentence.
+    /// What was corrected or left out, each a sentence.
     pub warnings: Vec<String>,
 }
 
@@ -116,13 +118,13 @@ pub struct Checks {
 #[serde(deny_unknown_fields)]
 pub struct ChunkEntry {
     /// RMS level of each class over both channels in dBFS; [`FLOOR_DBFS`] where it is silent or missing.
-    pub level_dbfs: [f64; 4],
+    pub level_dbfs: [f64; Stem::COUNT],
     /// RMS level of the sum of the stems in dBFS.
     pub mix_dbfs: f64,
     /// Share of each class's 50 ms frames that are active, 0 to 1.
-    pub active_share: [f64; 4],
+    pub active_share: [f64; Stem::COUNT],
     /// Correlation of the stem [`PAIRS`] over both channels, -1 to 1.
-    pub correlation: [f64; 6],
+    pub correlation: [f64; PAIR_COUNT],
 }
 
 impl ChunkEntry {
@@ -150,7 +152,7 @@ impl FileEntry {
         let place = root.join(path);
         let about =
             std::fs::metadata(&place).with_context(|| format!("{} cannot be read", place.display()))?;
-        ensure!(about.is_file(), "{} is no file", place.display());
+        ensure!(about.is_file(), "{} is not a file", place.display());
         let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified_ms = modified.map_or(0, |age| age.as_millis() as u64);
         Ok(FileEntry { path: path.to_path_buf(), track, bytes: about.len(), modified_ms })
@@ -161,7 +163,7 @@ impl Index {
     /// Reads an index.
     ///
     /// # Errors
-    /// When the file is missing, no index, of another format, or names a song twice.
+    /// When the file is missing, not an index, of another format, or names a song twice.
     pub fn load(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -174,7 +176,7 @@ impl Index {
                 "{} has format {format}, this program reads format {FORMAT}: import the songs again",
                 path.display()
             ),
-            None => bail!("{} is no index; `data import` writes one", path.display()),
+            None => bail!("{} is not an index; `data import` writes one", path.display()),
         }
         let index: Index =
             serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
@@ -185,7 +187,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Writes the index beside and renames it.
+    /// Writes the index next to its place and renames it.
     ///
     /// # Errors
     /// When the disk is full or the folder cannot be written.
@@ -196,7 +198,7 @@ impl Index {
         })
     }
 
-    /// Whether every file is as it was when it was measured.
+    /// Whether every file is still in the state in which it was measured.
     ///
     /// # Errors
     /// When one is missing, or was changed since.
@@ -204,7 +206,7 @@ impl Index {
         for song in &self.songs {
             for file in song.files.iter() {
                 let now = FileEntry::stamp(&self.root, &file.path, file.track)
-                    .with_context(|| format!("the song '{}' of the index is not there", song.name))?;
+                    .with_context(|| format!("the song '{}' of the index is missing", song.name))?;
                 ensure!(
                     now == *file,
                     "{} was changed after the index was written: import the songs again",

@@ -1,7 +1,7 @@
 //! Levels, gate figures and checks of one song, from its audio.
 
 use super::align::shift_of;
-use super::index::{Checks, ChunkEntry, FLOOR_DBFS, FileEntry, PAIRS, SongEntry, SongFiles};
+use super::index::{Checks, ChunkEntry, FLOOR_DBFS, FileEntry, PAIR_COUNT, PAIRS, SongEntry, SongFiles};
 use super::layouts::{FoundSong, Track};
 use super::reader::{CHUNK_S, Chunk, SongReader};
 use crate::protocol::{ACTIVE_FRAME_DBFS, FRAMES_PER_SECOND};
@@ -10,18 +10,19 @@ use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::Path;
 
-/// A class that is nowhere above this RMS level (over a chunk) is silent.
+/// A class that is above this RMS level in no chunk is silent. Chosen, not tuned.
 const SILENCE_DBFS: f64 = -60.0;
-/// A gain between finished mix and stems that is worth a warning.
+/// A larger gain between finished mix and stems gets a warning. Chosen, not tuned.
 const NOTED_GAIN_DB: f64 = 0.5;
 
 /// Reads a song once and measures it.
 ///
-/// `sum_tolerance_db` is the most that the stems' sum may lack of the finished mix, as power against that mix.
+/// `sum_tolerance_db` is the largest power of the difference between the finished mix and the stems' sum, against that
+/// mix.
 ///
 /// # Errors
-/// When a file is damaged, the files differ in length, a stem lies elsewhere than in the finished mix, the stems do not
-/// sum to it, or fewer than two classes sound.
+/// When a file is damaged, the files differ in length, a stem is shifted against the finished mix, the stems do not sum
+/// to it, or fewer than two classes have sound.
 pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
     let stamp = |track: &Track| FileEntry::stamp(root, &track.path, track.track);
     let mut files = SongFiles::default();
@@ -82,12 +83,12 @@ fn round(value: f64, grain: f64) -> f64 {
     (value * grain).round() / grain
 }
 
-/// A mean power as a level, to a ten-thousandth of a dB.
+/// A mean power as a level, rounded to a ten-thousandth of a dB.
 fn dbfs(power: f64) -> f64 {
     round((10.0 * power.max(1e-30).log10()).max(FLOOR_DBFS), 1e4)
 }
 
-/// Sum of products over both channels, in double precision: differences of such sums must hold.
+/// Sum of products over both channels, in double precision, since such sums are subtracted from each other.
 fn product(a: &StereoPcm, b: &StereoPcm) -> f64 {
     const LANES: usize = 8;
     let side = |a: &[f32], b: &[f32]| -> f64 {
@@ -107,8 +108,8 @@ fn product(a: &StereoPcm, b: &StereoPcm) -> f64 {
 
 /// Sums of squares and products over one chunk.
 struct Powers {
-    stems: [f64; 4],
-    pairs: [f64; 6],
+    stems: [f64; Stem::COUNT],
+    pairs: [f64; PAIR_COUNT],
     sum: f64,
 }
 
@@ -154,13 +155,13 @@ fn active_share(pcm: &StereoPcm) -> f64 {
 #[derive(Default)]
 struct Tally {
     frames: u64,
-    stems: [f64; 4],
+    stems: [f64; Stem::COUNT],
     sum: f64,
     mixture: f64,
     mixture_times_sum: f64,
-    loudest_dbfs: [f64; 4],
+    loudest_dbfs: [f64; Stem::COUNT],
     /// Each class's loudest chunk.
-    excerpts: [Option<Excerpt>; 4],
+    excerpts: [Option<Excerpt>; Stem::COUNT],
 }
 
 /// A stem and the finished mix over one chunk, in mono.
@@ -173,7 +174,7 @@ struct Excerpt {
 impl Tally {
     fn add(&mut self, chunk: &Chunk, power: &Powers) {
         if self.frames == 0 {
-            self.loudest_dbfs = [FLOOR_DBFS; 4];
+            self.loudest_dbfs = [FLOOR_DBFS; Stem::COUNT];
         }
         self.frames += chunk.len() as u64;
         self.sum += power.sum;
@@ -209,7 +210,7 @@ impl Tally {
             if let Some(shift) = shift_of(&excerpt.stem, &excerpt.mixture, rate_hz)? {
                 let side = if shift > 0 { "after" } else { "before" };
                 let shift_ms = shift.unsigned_abs() as f64 / f64::from(rate_hz) * 1e3;
-                bail!("{stem} is not aligned: it lies {shift_ms:.0} ms {side} its place in {name}");
+                bail!("{stem} is not aligned: it is {shift_ms:.0} ms {side} its place in {name}");
             }
         }
         let gain = if self.sum > 0.0 { self.mixture_times_sum / self.sum } else { 0.0 };

@@ -2,7 +2,7 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`SongFolder`], [`find_songs`] | the one reader of folders of stems; [`FileRole`] says what a file is for |
+//! | [`SongFolder`], [`find_songs`] | the one reader of folders of stems; [`FileRole`] is what a file is for |
 //! | [`StemMap`] | name patterns, for files that are not named after the stem classes |
 //! | [`layouts`] | how known collections lie on disk, one file per layout |
 //! | [`SongReader`] | decodes all files of a song side by side, ten seconds at a time |

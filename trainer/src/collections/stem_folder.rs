@@ -90,7 +90,7 @@ impl SongFolder {
         }
     }
 
-    /// Whether no stem is there in two formats.
+    /// Whether no stem is present in two formats.
     ///
     /// # Errors
     /// [`SongError::Twice`].

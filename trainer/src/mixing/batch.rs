@@ -7,7 +7,7 @@ use mixing_buddy_core::Stem;
 use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, patch_power, readings};
 use mixing_buddy_core::features::{BandPower, FeatureSettings, encoder_input};
 
-/// What the encoder is to say of a batch.
+/// The right answers of the encoder for a batch.
 pub struct EncoderTargets {
     /// Share of each stem in each cell, `[batch, tokens, stems, cells]`, flat.
     pub shares: Vec<f32>,
@@ -15,15 +15,15 @@ pub struct EncoderTargets {
     pub weights: Vec<f32>,
     /// Level against the rest in dB, `[batch, stems]`; 0 where absent.
     pub level_db: Tensor,
-    /// 1 where the stem is there, `[batch, stems]`.
+    /// 1 where the stem is present, `[batch, stems]`.
     pub presence: Tensor,
 }
 
-/// What a training step of the encoder takes in: examples as tensors, and what it is to say of them.
+/// Input of a training step of the encoder: examples as tensors, and the right answers.
 pub struct EncoderPart {
     /// The encoder's input.
     pub batch: EncoderBatch,
-    /// What it is to say.
+    /// The right answers.
     pub targets: EncoderTargets,
 }
 
@@ -41,8 +41,10 @@ impl EncoderPart {
     }
 }
 
-/// A stem under this level against the rest is not there for anybody.
+/// A stem under this level against the rest counts as absent: nobody hears it. Chosen, not tuned.
 pub const ABSENT_REST_DB: f32 = -30.0;
+/// Share of a cell's mean power that is added to each stem, so that shares are defined where all are silent.
+const CELL_FLOOR: f32 = 1e-9;
 
 /// Mid and side maps of a mix in patch layout.
 pub fn band_power_of(mix: &[f32], features: &FeatureSettings) -> BandPower {
@@ -73,7 +75,7 @@ pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Devi
     })
 }
 
-/// What an encoder reads off an example.
+/// An encoder's reading of an example.
 ///
 /// # Errors
 /// As tensor operations.
@@ -83,7 +85,7 @@ pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Exa
     Ok(readings(&metered)?.swap_remove(0))
 }
 
-/// What the encoder is to say of examples.
+/// The right answers of the encoder for examples.
 ///
 /// # Errors
 /// As tensor operations.
@@ -103,7 +105,7 @@ pub fn encoder_targets(
             let base = shares.len();
             shares.resize(base + Stem::COUNT * cells, 0.0);
             for (i, cell) in token.enumerate() {
-                let floor = mean * 1e-9;
+                let floor = mean * CELL_FLOOR;
                 let parts: [f32; Stem::COUNT] = std::array::from_fn(|c| example.parts[c][cell] + floor);
                 let inverse = 1.0 / parts.iter().sum::<f32>();
                 for (c, part) in parts.iter().enumerate() {
@@ -112,9 +114,9 @@ pub fn encoder_targets(
             }
         }
         for level in example.rest_levels_db() {
-            let there = level.is_some_and(|level| level > ABSENT_REST_DB);
-            presence.push(f32::from(u8::from(there)));
-            levels.push(if there { level.unwrap_or(0.0) } else { 0.0 });
+            let is_present = level.is_some_and(|level| level > ABSENT_REST_DB);
+            presence.push(f32::from(u8::from(is_present)));
+            levels.push(if is_present { level.unwrap_or(0.0) } else { 0.0 });
         }
     }
     let shape = (examples.len(), Stem::COUNT);

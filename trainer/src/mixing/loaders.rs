@@ -1,7 +1,7 @@
-//! Threads that make the examples of coming steps while the present one is computed.
+//! Threads that make the examples of coming steps while the current one is computed.
 //!
-//! What is made depends on its number alone, so that a run is the same to the bit however many threads make it, and
-//! however far they are ahead.
+//! Each item depends on its number alone, so that a run is the same to the bit with any number of threads, and however
+//! far they are ahead.
 
 use anyhow::{Context, Result, anyhow};
 use std::any::Any;
@@ -10,18 +10,18 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many threads make what is numbered, and how far ahead.
+/// How many threads make the numbered items, and how far ahead.
 #[derive(Clone, Debug)]
 pub struct LoadAhead {
-    /// Threads; with none, everything is made by the thread that takes it.
+    /// Threads; with none, each item is made by the thread that takes it.
     pub threads: usize,
-    /// Most that are made and not taken yet: at least as many as are taken side by side.
+    /// Most items that are made and not taken yet: at least as many as are taken at the same time.
     pub ahead: u64,
-    /// What there is to make, in the order in which it is taken.
+    /// The items to make, in the order in which they are taken.
     pub numbers: Range<u64>,
 }
 
-/// Where a training thread gets what was made for it.
+/// Gives training threads the items that were made for them.
 pub struct Loaded<'a, T> {
     plan: LoadAhead,
     make: &'a (dyn Fn(u64) -> Result<T> + Sync),
@@ -30,9 +30,9 @@ pub struct Loaded<'a, T> {
 }
 
 struct State<T> {
-    /// The next that no thread has begun.
+    /// The next item that no thread has begun.
     next: u64,
-    /// How many were taken.
+    /// Number of items taken.
     taken: u64,
     made: BTreeMap<u64, Result<T>>,
     has_ended: bool,
@@ -41,7 +41,7 @@ struct State<T> {
 /// Runs `body` while `make(number)` runs ahead of it on threads of its own; they have ended when this returns.
 ///
 /// # Errors
-/// What `body` fails with.
+/// Those of `body`.
 pub fn load_ahead<T: Send, R>(
     plan: LoadAhead,
     make: impl Fn(u64) -> Result<T> + Sync,
@@ -53,7 +53,7 @@ pub fn load_ahead<T: Send, R>(
         for _ in 0..loaded.plan.threads {
             scope.spawn(|| loaded.work());
         }
-        // Also where the body panics: the threads would wait for room for ever, and the scope for them.
+        // Also when the body panics: otherwise the threads would wait for room for ever, and the scope for them.
         let _end = End(&loaded);
         body(&loaded)
     })
@@ -69,7 +69,7 @@ impl<T> Drop for End<'_, '_, T> {
 }
 
 impl<T> Loaded<'_, T> {
-    /// What has this number; waits for it where it is not made yet. Each can be taken once.
+    /// The item with this number; waits until it is made. Each can be taken once.
     ///
     /// # Errors
     /// When making it failed or panicked.
@@ -105,10 +105,10 @@ impl<T> Loaded<'_, T> {
         }
     }
 
-    /// A panic here must reach the training loop as an error: nobody else would ever make what it waits for.
+    /// A panic here must reach the training loop as an error: no other thread would make the item that it waits for.
     fn make(&self, number: u64) -> Result<T> {
         catch_unwind(AssertUnwindSafe(|| (self.make)(number)))
-            .unwrap_or_else(|panic| Err(anyhow!("a thread panicked: {}", words_of(&*panic))))
+            .unwrap_or_else(|panic| Err(anyhow!("a thread panicked: {}", message_of(&*panic))))
             .with_context(|| format!("the examples of part {number} cannot be made"))
     }
 
@@ -118,9 +118,9 @@ impl<T> Loaded<'_, T> {
     }
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> &str {
+fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_the_same_however_many_threads_make_it() {
+    fn the_number_of_threads_does_not_change_the_items() {
         for threads in [0, 1, 3] {
             let taken = load_ahead(
                 plan(threads, 4, 5..50),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn is_never_further_ahead_than_it_may_be() {
+    fn threads_are_never_further_ahead_than_they_may_be() {
         let (made, most) = (AtomicU64::new(0), AtomicU64::new(0));
         let make = |number: u64| {
             made.fetch_add(1, Ordering::SeqCst);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_and_panics_reach_who_takes() {
+    fn errors_and_panics_reach_the_taker() {
         for threads in [0, 2] {
             let make = |number: u64| match number {
                 2 => Err(anyhow!("the song is gone")),
@@ -185,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn threads_end_when_the_body_does_however_it_ends() {
-        // Each of these would hang if a thread waited for room that nobody makes.
+    fn threads_end_when_the_body_ends_in_any_way() {
+        // Each of these would hang if a thread still waited for room.
         let stopped = load_ahead(plan(3, 2, 0..1_000_000), Ok, |loaded| loaded.take(0));
         assert_eq!(stopped.unwrap(), 0);
         let failed = load_ahead(plan(3, 2, 0..1_000_000), Ok, |_| -> Result<()> { Err(anyhow!("no")) });

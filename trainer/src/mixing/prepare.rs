@@ -1,4 +1,4 @@
-//! Computes a corpus's feature maps once, with the same features that the plugin uses.
+//! Computes a corpus's feature maps once, with the features that the plugin uses.
 
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
 use crate::collections::songs::SongTracks;
@@ -25,7 +25,7 @@ pub struct PrepareOptions {
     pub features: FeatureSettings,
     /// Extra variants of songs of the sources `real` and `voice`, shifted in pitch and tempo by up to 3 semitones.
     pub variants: usize,
-    /// Most windows kept a song and variant.
+    /// Most windows kept per song and variant.
     pub windows: usize,
     /// Threads.
     pub threads: usize,
@@ -33,20 +33,27 @@ pub struct PrepareOptions {
     pub seed: u64,
 }
 
-/// A stem below this level (dBFS RMS) is silent in a window.
+/// A stem below this RMS level (dBFS) is silent in a window. Chosen, not tuned.
 const ACTIVE_DBFS: f32 = -50.0;
-/// A stem this far under the rest of the mix is not there for anybody.
-const PRESENT_REST_DB: f32 = -35.0;
+/// A stem this far below the loudest one counts as absent: nobody hears it. Chosen, not tuned.
+const PRESENT_LOUDEST_DB: f32 = -35.0;
+/// Largest shift of a variant in semitones, either way.
+const SHIFT_SEMITONES: f64 = 3.0;
+/// Semitones per octave.
+const OCTAVE_SEMITONES: f64 = 12.0;
+/// Fewest active stems of a window, where the song has more than one.
+const FEWEST_STEMS: usize = 2;
+/// Largest value of a map: f16 ends at 65,504.
+const LARGEST_VALUE: f32 = 65_000.0;
 
-/// Prepares songs into `out`; files that exist are kept. Each thread holds one song at a time, as it is and in one
-/// variant.
+/// Prepares songs into `out`; files that exist are kept. Each thread holds one song at a time, itself and one variant.
 ///
 /// Returns how many songs were prepared and the sentences of those that could not be.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
-    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be created", out.display()))?;
     let bar = progress("features", songs.len(), 0);
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -55,10 +62,10 @@ pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Re
                 let mut extractor = FeatureExtractor::new(&options.features);
                 while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     bar.set_message(format!("{},", song.name));
-                    // A decoder that panics on a damaged file costs that song alone.
+                    // A decoder that panics on a damaged file costs that song only.
                     let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, &mut extractor));
                     let result = catch_unwind(guarded).unwrap_or_else(|_| {
-                        Err(anyhow!("a file of it is damaged in a way that its decoder does not survive"))
+                        Err(anyhow!("one of its files is damaged so badly that the decoder crashed"))
                     });
                     match result {
                         Ok(()) => _ = done.fetch_add(1, Ordering::Relaxed),
@@ -125,11 +132,11 @@ fn prepare_song(
         let shifted: Cow<'_, [(Stem, StereoPcm)]> = if variant == 0 {
             Cow::Borrowed(&stems)
         } else {
-            let factor = 2f64.powf(rng.random_range(-3.0..3.0) / 12.0);
+            let factor = 2f64.powf(rng.random_range(-SHIFT_SEMITONES..SHIFT_SEMITONES) / OCTAVE_SEMITONES);
             let rate = (f64::from(options.features.sample_rate_hz) * factor) as u32;
             let shift = |pcm: &StereoPcm| -> Result<StereoPcm> {
-                let renamed = StereoPcm::new(pcm.left.clone(), pcm.right.clone(), rate)?;
-                Ok(resample(&renamed, options.features.sample_rate_hz)?)
+                let relabelled = StereoPcm::new(pcm.left.clone(), pcm.right.clone(), rate)?;
+                Ok(resample(&relabelled, options.features.sample_rate_hz)?)
             };
             stems.iter().map(|(stem, pcm)| Ok((*stem, shift(pcm)?))).collect::<Result<Vec<_>>>()?.into()
         };
@@ -137,7 +144,7 @@ fn prepare_song(
             if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
         windows_of(&shifted, offset, variant, options, extractor, &mut header, &mut payload);
     }
-    ensure!(!header.windows.is_empty(), "no window of ten seconds has sound enough");
+    ensure!(!header.windows.is_empty(), "no window of ten seconds has enough sound");
     write_maps(&path, &header, &payload)
 }
 
@@ -162,7 +169,7 @@ fn windows_of(
     while start + samples <= length {
         let levels: Vec<f32> = stems.iter().map(|(_, pcm)| rms_db(pcm, start)).collect();
         let active = levels.iter().filter(|level| **level > ACTIVE_DBFS).count();
-        if active >= stems.len().min(2) {
+        if active >= stems.len().min(FEWEST_STEMS) {
             starts.push((start, levels));
         }
         start += samples;
@@ -182,9 +189,11 @@ fn windows_of(
             start_s: start as f64 / f64::from(options.features.sample_rate_hz),
             variant,
             power: powers.iter().map(|p| p * scale).collect(),
-            active: levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_REST_DB).collect(),
+            active: levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_LOUDEST_DB).collect(),
         });
-        payload.extend(maps.iter().map(|value| f16::from_f32((value * scale).clamp(-65_000.0, 65_000.0))));
+        payload.extend(
+            maps.iter().map(|value| f16::from_f32((value * scale).clamp(-LARGEST_VALUE, LARGEST_VALUE))),
+        );
     }
 }
 

@@ -17,17 +17,17 @@ pub const MIXTURE_GATE_DBFS: f64 = -35.0;
 /// training, calibration) leaves quieter stems out. The value was chosen, not tuned.
 pub const QUIETEST_MEASURED_DB: f64 = -25.0;
 
-/// Length of a window.
+/// Length of a window in seconds (published protocol).
 pub const WINDOW_S: usize = 10;
-/// Frames of a stem that must be active.
+/// Share of a stem's frames that must be active (published protocol).
 pub const ACTIVE_SHARE: f64 = 0.2;
-/// Length of a frame: 50 ms, so twenty a second.
+/// Frames per second: one lasts 50 ms (published protocol).
 pub const FRAMES_PER_SECOND: u32 = 20;
-/// A frame of a stem over this RMS level is active. The preprint does not say; under -60 dBFS its table of levels
-/// counts as silence, so that is taken here.
+/// A frame of a stem over this RMS level is active. The preprint does not state it; its table of levels
+/// counts as silence what is under -60 dBFS, so that is used here.
 pub const ACTIVE_FRAME_DBFS: f64 = -60.0;
 
-/// A song to test with: one recording a stem class, all from the same start and at the same rate.
+/// A song to test with: one recording per stem class, all from the same start and at the same rate.
 #[derive(Clone, Debug)]
 pub struct SongAudio {
     /// Name of the song: seeds its gains and names it in the report.

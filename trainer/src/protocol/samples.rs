@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Gains drawn for each target and category.
+/// Gains drawn for each target and category (published protocol).
 pub const GAINS: usize = 2;
 
 /// What is named as right in the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// An anchor stem: the published protocol, 60 samples a window.
+    /// An anchor stem: the published protocol, 60 samples per window.
     Anchor,
-    /// A reference balance, measured from the song's other windows: 30 samples a window, no anchor.
+    /// A reference balance, measured from the song's other windows: 30 samples per window, no anchor.
     Reference,
 }
 
@@ -129,8 +129,8 @@ pub fn plan_window(protocol: Protocol, seed: u64, song: &str, window: usize) -> 
     (flaws, samples)
 }
 
-/// Which mix of another song's window each sample hears in the control with shuffled sound: those of the samples in
-/// a seeded random order. Mixes of the same number would carry the same flaw, and so the right answer.
+/// The mix of another song's window that each sample gets in the control with shuffled sound: those of the samples, in a
+/// seeded random order. Mixes of the same number would have the same flaw, and so the right answer.
 pub fn shuffled_mixes(seed: u64, samples: &[Sample]) -> Vec<usize> {
     let Some(first) = samples.first() else { return Vec::new() };
     let mut rng = ChaCha8Rng::seed_from_u64(seed_of(!seed, &first.song, first.window));
@@ -139,7 +139,7 @@ pub fn shuffled_mixes(seed: u64, samples: &[Sample]) -> Vec<usize> {
     mixes
 }
 
-/// One number of seed, song and window (FNV-1a, 64 bits), the same on every machine.
+/// One number from seed, song and window (FNV-1a, 64 bits), the same on every machine.
 fn seed_of(seed: u64, song: &str, window: usize) -> u64 {
     let bytes = seed.to_le_bytes().into_iter().chain(song.bytes()).chain((window as u64).to_le_bytes());
     fnv1a(bytes)

@@ -1,4 +1,4 @@
-//! The audio of samples, made again from their lines: bit for bit the same on every occasion.
+//! The audio of samples, reproduced from their lines: bit for bit the same each time.
 
 use super::line::SampleLine;
 use crate::collections::{Chunk, Index, SongEntry, SongReader};
@@ -41,7 +41,7 @@ fn read_chunk(index: &Index, song: &SongEntry, number: usize) -> Result<Chunk> {
     anyhow::bail!("the song '{}' ends before its chunk {number}: import the songs again", song.name)
 }
 
-/// One file to be written of a chunk.
+/// One file to write from a chunk.
 struct Wanted {
     file: String,
     stem: Stem,
@@ -57,16 +57,16 @@ pub struct AudioWriter<'a> {
 }
 
 impl<'a> AudioWriter<'a> {
-    /// Into this folder, which is made where it is missing.
+    /// Writes into this folder, which is created where it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn new(index: &'a Index, dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be created", dir.display()))?;
         Ok(AudioWriter { index, dir: dir.to_path_buf(), wanted: BTreeMap::new() })
     }
 
-    /// Notes what a sample needs: `ID.wav`, and `ID-reference.wav` where it has a reference.
+    /// Notes the files of a sample: `ID.wav`, and `ID-reference.wav` where it has a reference.
     pub fn want(&mut self, line: &SampleLine) {
         let chunks = self.wanted.entry(line.song.clone()).or_default();
         let (id, stem) = (line.id, line.target);
@@ -81,7 +81,7 @@ impl<'a> AudioWriter<'a> {
     /// Reads the songs and writes the files (WAV, 32-bit float, so that nothing clips and every bit is kept).
     ///
     /// # Errors
-    /// When a song cannot be read or the disk is full; each file is whole or not there.
+    /// When a song cannot be read or the disk is full; each file is complete or missing.
     pub fn write(self) -> Result<()> {
         let count = self.wanted.values().flat_map(BTreeMap::values).map(Vec::len).sum();
         let bar = progress("audio", count, 0);

@@ -12,11 +12,11 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Gains are drawn to a hundredth of a dB, so that a line states them exactly.
-const GAIN_GRAIN: f64 = 100.0;
+/// Steps per dB: gains are drawn, and levels stated, in hundredths of a dB, so that a line states them exactly.
+const STEPS_PER_DB: f64 = 100.0;
 
 /// A song and its chunks that pass the gate, with the stems that play in each.
-struct Usable<'a> {
+struct UsableSong<'a> {
     song: &'a SongEntry,
     chunks: Vec<(usize, PerStem<bool>)>,
 }
@@ -26,8 +26,8 @@ pub struct Synthesizer<'a> {
     settings: &'a SynthesisSettings,
     text: &'a TextSampler,
     instructions: &'a Instructions,
-    songs: Vec<Usable<'a>>,
-    /// Those of `songs` with a second chunk to be the reference.
+    songs: Vec<UsableSong<'a>>,
+    /// Numbers of the `songs` with a second chunk, which can be the reference.
     with_reference: Vec<usize>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Synthesizer<'a> {
     /// without a split always counts).
     ///
     /// # Errors
-    /// When no chunk is left, or none to be a reference although the settings ask for one.
+    /// When no chunk is left, or none can be a reference although the settings ask for one.
     pub fn new(
         index: &'a Index,
         settings: &'a SynthesisSettings,
@@ -48,14 +48,14 @@ impl<'a> Synthesizer<'a> {
         let in_splits = |song: &&SongEntry| {
             splits.is_empty() || song.split.as_ref().is_none_or(|split| splits.contains(split))
         };
-        let songs: Vec<Usable<'a>> = index
+        let songs: Vec<UsableSong<'a>> = index
             .songs
             .iter()
             .filter(in_splits)
             .map(|song| {
                 let chunks = song.chunks.iter().enumerate();
                 let passing = chunks.filter_map(|(at, c)| Some((at, settings.gate.stems_present(c)?)));
-                Usable { song, chunks: passing.collect() }
+                UsableSong { song, chunks: passing.collect() }
             })
             .filter(|usable| !usable.chunks.is_empty())
             .collect();
@@ -69,7 +69,7 @@ impl<'a> Synthesizer<'a> {
         let with_reference: Vec<usize> = (0..songs.len()).filter(|at| songs[*at].chunks.len() > 1).collect();
         ensure!(
             settings.prompts.reference == 0.0 || !with_reference.is_empty(),
-            "no song has two chunks that pass the gate, so that one could be the reference: set [prompts] reference to 0"
+            "no song has two chunks that pass the gate, one of them as reference: set [prompts] reference to 0"
         );
         Ok(Synthesizer { settings, text, instructions, songs, with_reference })
     }
@@ -79,7 +79,7 @@ impl<'a> Synthesizer<'a> {
         (self.songs.len(), self.songs.iter().map(|usable| usable.chunks.len()).sum())
     }
 
-    /// The sample of a seed, always the same.
+    /// The sample of a seed. The same seed gives the same sample.
     ///
     /// # Errors
     /// When a wording cannot be drawn.
@@ -102,11 +102,11 @@ impl<'a> Synthesizer<'a> {
             }
         });
         let candidates: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| present[*stem]).collect();
-        let target = *candidates.choose(&mut rng).context("no stem of the chunk may be blamed")?;
+        let target = *candidates.choose(&mut rng).context("no stem of the chunk is a target")?;
         let others: Vec<Stem> = candidates.iter().copied().filter(|stem| *stem != target).collect();
         let category = self.category(&mut rng);
         let gain_db = self.gain_db(category, &mut rng);
-        // Where no other stem could be right, none is named.
+        // Without another target there is no anchor.
         let anchor = if kind == PromptKind::Anchor { others.choose(&mut rng).copied() } else { None };
         let kind = if kind == PromptKind::Anchor && anchor.is_none() { PromptKind::Generic } else { kind };
         let asked = (kind == PromptKind::Question).then(|| {
@@ -162,7 +162,7 @@ impl<'a> Synthesizer<'a> {
                 return category;
             }
         }
-        // Rounding of the shares: the last that can be drawn at all.
+        // The shares may add up to a little less than 1: the last category that can be drawn at all.
         let drawn = |category: &&Category| self.settings.categories.get(**category).prior > 0.0;
         Category::ALL.iter().rev().find(drawn).copied().unwrap_or(Category::NoError)
     }
@@ -173,10 +173,10 @@ impl<'a> Synthesizer<'a> {
         }
         let [low, high] = self.settings.categories.get(category).range_db;
         let drawn: f64 = rng.random_range(low..high);
-        ((drawn * GAIN_GRAIN).round() / GAIN_GRAIN).clamp(low, high)
+        ((drawn * STEPS_PER_DB).round() / STEPS_PER_DB).clamp(low, high)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a line says of itself")]
+    #[expect(clippy::too_many_arguments, reason = "everything that decides the texts")]
     fn texts(
         &self,
         kind: PromptKind,
@@ -207,13 +207,13 @@ impl<'a> Synthesizer<'a> {
         });
         let decision = Decision { intent, error };
         let sentence = self.text.answer_text(&decision, kind == PromptKind::Reference, present, rng)?;
-        let mending_db = error.map(|_| -gain_db as f32);
-        Ok((instruction, render(&sentence, decision.slot_stem(), mending_db)?))
+        let correction_db = error.map(|_| -gain_db as f32);
+        Ok((instruction, render(&sentence, decision.slot_stem(), correction_db)?))
     }
 }
 
 fn levels(chunk: &ChunkEntry, present: &PerStem<bool>, target: Stem, gain_db: f64) -> LineLevels {
-    let round = |level: f64| (level * 100.0).round() / 100.0;
+    let round = |level: f64| (level * STEPS_PER_DB).round() / STEPS_PER_DB;
     LineLevels {
         stems: PerStem::from_fn(|stem| {
             let gain_db = if stem == target { gain_db } else { 0.0 };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum PromptKind {
     /// A general one.
     Generic,
-    /// It names a stem that is right.
+    /// It names an anchor.
     Anchor,
     /// It comes with another chunk of the song, unflawed.
     Reference,
@@ -40,7 +40,7 @@ pub struct SampleLine {
     pub split: Option<Split>,
     /// Number of the chunk on the song's grid of ten seconds.
     pub chunk: usize,
-    /// What everything of this line was drawn from.
+    /// Seed that everything in this line was drawn from.
     pub seed: u64,
     /// Kind of the instruction.
     pub kind: PromptKind,
@@ -54,14 +54,14 @@ pub struct SampleLine {
     pub target: Stem,
     /// How it was changed.
     pub category: Category,
-    /// Gain that was given to it in dB; 0 where nothing was changed. The answer's is the opposite.
+    /// Gain that was given to it in dB; 0 where nothing was changed. The answer's gain is the opposite.
     pub gain_db: f64,
     /// The stems that play.
     pub stems_present: Vec<Stem>,
     /// Levels in the flawed mix.
     pub levels_dbfs: LineLevels,
-    /// What the model is told.
+    /// The instruction to the model.
     pub instruction: String,
-    /// What it should say.
+    /// The right answer.
     pub answer: String,
 }

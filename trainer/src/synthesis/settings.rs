@@ -1,4 +1,4 @@
-//! What is drawn how often, as in a TOML file.
+//! How often each kind of sample is drawn, as in a TOML file.
 
 use crate::collections::ChunkEntry;
 use crate::protocol::{ACTIVE_SHARE, Category, MIXTURE_GATE_DBFS, STEM_GATE_DBFS};
@@ -7,15 +7,20 @@ use mixing_buddy_core::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Fewest stems that play in a chunk: a stem alone has no balance.
+const FEWEST_STEMS: usize = 2;
+/// Largest size of a gain in the settings, in dB. Chosen, not tuned: far beyond any mistake in a mix.
+const LARGEST_GAIN_DB: f64 = 60.0;
+
 /// Settings of the pipeline; the defaults are the published ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynthesisSettings {
     /// Which chunks are used.
     pub gate: GateSettings,
-    /// How often each category, and its gains.
+    /// How often each category is drawn, and its gains.
     pub categories: Categories,
-    /// How often each kind of instruction.
+    /// How often each kind of instruction is drawn.
     pub prompts: PromptShares,
 }
 
@@ -29,7 +34,7 @@ pub struct GateSettings {
     pub stem_dbfs: f64,
     /// ...and at least this share of its 50 ms frames is active.
     pub active_share: f64,
-    /// Whether all four stems must play; else vocals, drums or bass and one more.
+    /// Whether all stems must play; otherwise one target and one more.
     pub all_stems: bool,
 }
 
@@ -55,7 +60,7 @@ impl GateSettings {
         let is_enough = if self.all_stems {
             count == Stem::ALL.len()
         } else {
-            count >= 2 && Stem::TARGETS.into_iter().any(|stem| present[stem])
+            count >= FEWEST_STEMS && Stem::TARGETS.into_iter().any(|stem| present[stem])
         };
         (chunk.mix_dbfs > self.mixture_dbfs && is_enough).then_some(present)
     }
@@ -124,19 +129,19 @@ impl Categories {
     }
 }
 
-/// How often each kind of instruction, as shares of 1.
+/// How often each kind of instruction is drawn, as shares of 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromptShares {
     /// A general instruction.
     pub generic: f64,
-    /// One that names a stem which is right.
+    /// One that names an anchor.
     pub anchor: f64,
     /// One with another chunk of the song, unflawed, as reference.
     pub reference: f64,
     /// A free question about one stem.
     pub question: f64,
-    /// Of the free questions, the share that is about the stem that was changed.
+    /// Share of the free questions that are about the stem that was changed.
     pub about_target: f64,
 }
 
@@ -156,7 +161,7 @@ fn check_shares(name: &str, shares: &[(&str, f64)]) -> Result<()> {
 }
 
 impl SynthesisSettings {
-    /// Reads settings; what the file leaves out is as published.
+    /// Reads settings; what the file leaves out has the published value.
     ///
     /// # Errors
     /// When the file is missing, has an unknown key, or a value that makes no sense; the error names it.
@@ -184,8 +189,8 @@ impl SynthesisSettings {
                 "[categories.{name}] range_db goes from {low} to {high}; the lower one is first"
             );
             ensure!(
-                low * sign >= 0.0 && high * sign >= 0.0 && low.abs().max(high.abs()) <= 60.0,
-                "[categories.{name}] range_db is {low} to {high}; {name} is {} dB, at most 60 either way",
+                low * sign >= 0.0 && high * sign >= 0.0 && low.abs().max(high.abs()) <= LARGEST_GAIN_DB,
+                "[categories.{name}] range_db is {low} to {high}; {name} is {} dB, at most {LARGEST_GAIN_DB} in size",
                 if sign > 0.0 { "above 0" } else { "below 0" }
             );
         }
@@ -199,10 +204,13 @@ impl SynthesisSettings {
             ("question", p.question),
         ];
         check_shares("prompts", &kinds)?;
-        ensure!((0.0..=1.0).contains(&p.about_target), "[prompts] about_target is no share between 0 and 1");
+        ensure!(
+            (0.0..=1.0).contains(&p.about_target),
+            "[prompts] about_target is not a share between 0 and 1"
+        );
         ensure!(
             (0.0..=1.0).contains(&self.gate.active_share),
-            "[gate] active_share is no share between 0 and 1"
+            "[gate] active_share is not a share between 0 and 1"
         );
         Ok(())
     }

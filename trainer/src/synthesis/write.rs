@@ -1,4 +1,4 @@
-//! Writes samples, one line each, and their audio where it is wanted.
+//! Writes samples, one line each, and their audio on request.
 
 use super::audio::AudioWriter;
 use super::draw::Synthesizer;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// Lines between two moves of the progress bar.
+/// Lines between two updates of the progress bar.
 const PROGRESS_LINES: u64 = 1000;
 
 /// How many samples, from which seed, and whether their audio is written.
@@ -24,7 +24,7 @@ pub struct Synthesis<'a> {
     pub audio: Option<&'a Path>,
 }
 
-/// Seed of a line: the run's seed and the line's number, mixed (splitmix64), in the 53 bits that every reader of JSON
+/// Seed of a line: the run's seed and the line's number, mixed (splitmix64), in 53 bits, which every reader of JSON
 /// keeps.
 pub fn line_seed(seed: u64, id: u64) -> u64 {
     let mut z = seed.wrapping_add((id + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -33,7 +33,7 @@ pub fn line_seed(seed: u64, id: u64) -> u64 {
     (z ^ (z >> 31)) >> 11
 }
 
-/// Writes the lines into `out` (beside it, and renamed when all are there), then their audio.
+/// Writes the lines into `out` (next to it, and renamed when all are written), then their audio.
 ///
 /// # Errors
 /// When a wording cannot be drawn, the disk is full, or a song cannot be read.
@@ -77,13 +77,13 @@ pub fn synthesize(
 /// Reads lines back.
 ///
 /// # Errors
-/// When the file is missing, or a line is no sample; the error names it.
+/// When the file is missing, or a line is not a sample; the error names it.
 pub fn read_lines(path: &Path) -> Result<Vec<SampleLine>> {
     let file = std::fs::File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let read = |(number, text): (usize, std::io::Result<String>)| {
         let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
         serde_json::from_str(&text)
-            .with_context(|| format!("{}: line {} is no sample", path.display(), number + 1))
+            .with_context(|| format!("{}: line {} is not a sample", path.display(), number + 1))
     };
     BufReader::new(file).lines().enumerate().map(read).collect()
 }

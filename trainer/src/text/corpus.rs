@@ -1,12 +1,13 @@
-//! Draws questions and answers, lays out training sequences, trains the tokenizer.
+//! Draws questions and answers, builds training sequences, trains the tokenizer.
 
 use super::templates::Templates;
+use crate::protocol::Category;
 use anyhow::{Result, anyhow};
 use mixing_buddy_core::language::{
     AdviceTokenizer, AnswerIds, Decision, EXAMPLE_QUESTIONS, Intent, Prompt, PromptSpec, Special, StemError,
     normalise_question, stem_question,
 };
-use mixing_buddy_core::{Direction, PerStem, Stem};
+use mixing_buddy_core::{Direction, GainStep, PerStem, Stem};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,12 +18,23 @@ use tokenizers::{AddedToken, TokenizerBuilder};
 
 /// Share of unclear questions that are a jumble of letters or words.
 const JUMBLE_SHARE: f64 = 0.08;
-/// Share of questions with a slip of the finger.
+/// Share of questions with a typing error.
 const TYPO_SHARE: f64 = 0.08;
-/// Share of long questions, with something said before the question.
+/// Share of long questions, with a sentence before the question.
 const PREAMBLE_SHARE: f64 = 0.04;
-/// Tries before a question that keeps coming out held-out is given up: wordings overlap, most likely.
+/// Tries until a question that is always a held-out one is given up: the wordings overlap, most likely.
 const MAX_TRIES: usize = 100;
+/// Questions of each intent in the tokenizer's corpus. These numbers were chosen; changing them changes the tokenizer,
+/// which makes trained decoders useless.
+const QUESTIONS: usize = 2000;
+/// The same of unclear questions: off-topic words need no tokens of their own.
+const UNCLEAR_QUESTIONS: usize = 800;
+/// Answers to each intent in the tokenizer's corpus.
+const ANSWERS: usize = 1500;
+/// Share of them with a reference.
+const WITH_REFERENCE: f64 = 0.7;
+/// Share of balanced mixes among random decisions: the prior of the published protocol.
+const BALANCED: f64 = Category::PRIOR;
 /// Seed of the tokenizer's corpus.
 const TOKENIZER_SEED: u64 = 0x6d69_7862;
 
@@ -32,14 +44,14 @@ pub struct TextSampler {
     templates: Templates,
 }
 
-/// One training example, without its audio.
+/// The text side of one training example.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextExample {
     /// What the user asks.
     pub question: String,
-    /// Which stems are heard.
+    /// Which stems are present.
     pub stems_present: PerStem<bool>,
-    /// A stem that is called right.
+    /// A stem that the user calls right.
     pub anchor: Option<Stem>,
     /// Whether a reference balance is given.
     pub has_reference: bool,
@@ -47,7 +59,7 @@ pub struct TextExample {
     pub decision: Decision,
 }
 
-/// A training sequence: a prompt and the answer to be learnt.
+/// A training sequence: a prompt and the answer to learn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainingIds {
     /// The prompt, with the places of its soft slots.
@@ -72,7 +84,7 @@ impl TextSampler {
         &self.templates
     }
 
-    /// A question with this intent, never one of the held-out wordings. Some have slips of the finger or a preamble.
+    /// A question with this intent, never one of the held-out wordings. Some have a typing error or a preamble.
     pub fn question(&self, intent: Intent, rng: &mut impl Rng) -> Result<String> {
         for _ in 0..MAX_TRIES {
             let mut question = if intent == Intent::Unclear && rng.random_bool(JUMBLE_SHARE) {
@@ -90,7 +102,7 @@ impl TextSampler {
                 return Ok(question);
             }
         }
-        Err(anyhow!("questions about {} keep coming out held-out: the wordings overlap", intent.name()))
+        Err(anyhow!("questions about {} are always held-out ones: the wordings overlap", intent.name()))
     }
 
     /// The sentence (with slots) of an answer: see [`Templates::answer`].
@@ -111,7 +123,7 @@ impl TrainingIds {
         [self.prompt.ids.as_slice(), self.answer.ids.as_slice()].concat()
     }
 
-    /// For each token of [`ids`](Self::ids), whether it is to be learnt: those of the answer are.
+    /// For each token of [`ids`](Self::ids), whether it is learnt: those of the answer are.
     pub fn loss_mask(&self) -> Vec<bool> {
         let mut mask = vec![false; self.prompt.ids.len()];
         mask.resize(self.prompt.ids.len() + self.answer.ids.len(), true);
@@ -126,22 +138,22 @@ impl TrainingIds {
     }
 }
 
-/// Lays out a sample and its sentence, with `soft_tokens` audio slots.
+/// Builds the sequence of an example and its sentence, with `soft_tokens` audio slots.
 pub fn build_training_ids(
     tokenizer: &AdviceTokenizer,
-    sample: &TextExample,
+    example: &TextExample,
     sentence: &str,
     soft_tokens: usize,
 ) -> Result<TrainingIds> {
     let spec = PromptSpec {
-        question: &sample.question,
-        stems_present: sample.stems_present,
-        anchor: sample.anchor,
-        has_reference: sample.has_reference,
+        question: &example.question,
+        stems_present: example.stems_present,
+        anchor: example.anchor,
+        has_reference: example.has_reference,
         soft_tokens,
     };
     let prompt = Prompt::build(tokenizer, &spec)?;
-    let answer = AnswerIds::build(tokenizer, &sample.decision, sentence)?;
+    let answer = AnswerIds::build(tokenizer, &example.decision, sentence)?;
     Ok(TrainingIds { prompt, answer })
 }
 
@@ -185,14 +197,14 @@ fn tokenizer_corpus(sampler: &TextSampler) -> Result<Vec<String>> {
     lines.extend(Stem::ALL.map(|stem| normalise_question(stem_question(stem))));
     let everything = PerStem::from_fn(|_| true);
     for intent in Intent::ALL {
-        // Off-topic words need no tokens of their own.
-        let questions = if intent == Intent::Unclear { 800 } else { 2000 };
+        let questions = if intent == Intent::Unclear { UNCLEAR_QUESTIONS } else { QUESTIONS };
         for _ in 0..questions {
             lines.push(normalise_question(&sampler.question(intent, &mut rng)?));
         }
-        for _ in 0..1500 {
+        for _ in 0..ANSWERS {
             let decision = random_decision(intent, &mut rng)?;
-            let sentence = sampler.answer_text(&decision, rng.random_bool(0.7), &everything, &mut rng)?;
+            let sentence =
+                sampler.answer_text(&decision, rng.random_bool(WITH_REFERENCE), &everything, &mut rng)?;
             // Slots are tokens of their own; text stops before the space in front of them.
             lines.extend(sentence.split("<|").map(|part| {
                 let text = part.split_once("|>").map_or(part, |(_, text)| text);
@@ -203,19 +215,21 @@ fn tokenizer_corpus(sampler: &TextSampler) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// A decision with this intent: right, or one of the stems that may be blamed, either way, 3 to 12 dB.
+/// A decision with this intent: balanced, or one of the targets that the intent allows, in either direction, 3 to 12 dB.
 pub fn random_decision(intent: Intent, rng: &mut impl Rng) -> Result<Decision> {
     let stems: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| intent.may_target(*stem)).collect();
-    let error = match (rng.random_bool(0.2), stems.choose(rng), Direction::ALL.choose(rng)) {
-        (false, Some(stem), Some(direction)) => {
-            Some(StemError { stem: *stem, direction: *direction, size_db: rng.random_range(3.0..12.0) })
-        }
+    let error = match (rng.random_bool(BALANCED), stems.choose(rng), Direction::ALL.choose(rng)) {
+        (false, Some(stem), Some(direction)) => Some(StemError {
+            stem: *stem,
+            direction: *direction,
+            size_db: rng.random_range(GainStep::MIN_DB..GainStep::MAX_DB),
+        }),
         _ => None,
     };
     Ok(Decision::new(intent, error)?)
 }
 
-/// Said before the question by people who have been at it for hours.
+/// Sentences before the question, as people write who have worked for hours.
 const PREAMBLES: &[&str] = &[
     "i have been working on this all night and my ears are tired",
     "this is my first song and i am not sure",

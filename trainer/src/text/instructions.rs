@@ -7,6 +7,7 @@ use mixing_buddy_core::Stem;
 use rand::Rng;
 use std::path::Path;
 
+/// Name of the file of instructions.
 pub(super) const FILE: &str = "instructions.toml";
 /// Fewest wordings of a kind.
 const LEAST: usize = 10;
@@ -31,7 +32,7 @@ impl Instructions {
     /// Reads `instructions.toml` from a folder.
     ///
     /// # Errors
-    /// When it is missing, or a wording is not as it must be; the error names key and wording.
+    /// When it is missing, or a wording breaks a rule; the error names key and wording.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let text =
@@ -57,7 +58,7 @@ impl Instructions {
     /// A general instruction.
     ///
     /// # Errors
-    /// When parts of a wording run in a circle.
+    /// When parts of a wording contain each other in a circle.
     pub fn generic(&self, rng: &mut impl Rng) -> Result<String> {
         self.draw("generic", None, rng)
     }

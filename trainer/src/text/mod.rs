@@ -1,4 +1,4 @@
-//! Text for training: questions as people ask them, answers as a good ear gives them, and the tokenizer.
+//! Text for training: questions as people ask them, answers as an engineer gives them, and the tokenizer.
 //!
 //! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them.
 

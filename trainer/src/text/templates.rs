@@ -2,6 +2,7 @@
 
 use super::instructions::FILE as INSTRUCTIONS;
 use super::wordings::{Number, Rule, Scope, WordingFile, capitalised};
+use crate::protocol::Category;
 use anyhow::{Context, Result, bail};
 use mixing_buddy_core::language::{Decision, Intent, normalise_question};
 use mixing_buddy_core::{PerStem, Stem};
@@ -28,10 +29,9 @@ const LEAST_QUESTIONS: usize = 30;
 /// Fewest held-out wordings of an intent.
 const LEAST_HELDOUT: usize = 10;
 
-const VERDICT_KEYS: [&str; 5] = ["no_error", "quiet", "very_quiet", "loud", "very_loud"];
-/// Sections of `answers.toml` with one list a verdict.
+/// Sections of `answers.toml` with one list per verdict.
 const VERDICT_SECTIONS: [&str; 3] = ["balance", "asked", "compare"];
-/// Lists of `answers.toml` that a sentence of `[balance]` follows.
+/// Lists of `answers.toml` with opening sentences, which are followed by a sentence of `[balance]`.
 const OPENINGS: [(&str, &str); 3] = [("compare", "alone"), ("unclear", "opening"), ("other", "opening")];
 
 /// All wordings, checked.
@@ -105,8 +105,8 @@ impl Templates {
         self.questions.draw(section, "wordings", &Scope { fixed: &fixed, ..scope }, rng)
     }
 
-    /// Draws the sentence (with slots) of an answer. Without a reference, a comparison says so; of a stem that was
-    /// asked for and is not present, the answer says that it isn't heard.
+    /// Draws the sentence (with slots) of an answer. Without a reference, the answer to a comparison states that; for a stem
+    /// in question that is not present, the answer states that it is absent.
     pub fn answer(
         &self,
         decision: &Decision,
@@ -139,11 +139,6 @@ impl Templates {
             Intent::Unclear => Ok(format!("{} {}", draw("unclear", "opening")?, draw("balance", verdict)?)),
         }
     }
-
-    /// Number of wordings of an answer list, such as `("asked", "loud")`; parts not counted.
-    pub fn answer_count(&self, section: &str, key: &str) -> usize {
-        self.answers.list(section, key).map_or(0, <[String]>::len)
-    }
 }
 
 fn check_questions(file: &WordingFile) -> Result<()> {
@@ -174,7 +169,7 @@ fn check_questions(file: &WordingFile) -> Result<()> {
 fn check_answers(file: &WordingFile) -> Result<()> {
     let mut lists: Vec<(&str, &str, &[&str])> = vec![("asked", "absent", &["stem"])];
     for section in VERDICT_SECTIONS {
-        for key in VERDICT_KEYS {
+        for key in Category::ALL.map(Category::name) {
             let needed: &[&str] = match (section, key) {
                 ("asked", "no_error") => &["stem"],
                 (_, "no_error") => &[],
@@ -195,7 +190,7 @@ fn check_answers(file: &WordingFile) -> Result<()> {
 
 fn parse_heldout(text: &str) -> Result<Vec<(Intent, Vec<String>)>> {
     let mut lists: std::collections::BTreeMap<String, Vec<String>> =
-        toml::from_str(text).with_context(|| format!("{HELDOUT} is no list of questions"))?;
+        toml::from_str(text).with_context(|| format!("{HELDOUT} is not a list of questions"))?;
     let mut heldout = Vec::new();
     for intent in Intent::ALL {
         let list = lists.remove(intent.name()).unwrap_or_default();
@@ -209,7 +204,7 @@ fn parse_heldout(text: &str) -> Result<Vec<(Intent, Vec<String>)>> {
         heldout.push((intent, list));
     }
     if let Some(key) = lists.keys().next() {
-        bail!("{HELDOUT}: {key} is no intent");
+        bail!("{HELDOUT}: {key} is not an intent");
     }
     Ok(heldout)
 }

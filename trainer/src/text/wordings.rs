@@ -1,4 +1,4 @@
-//! A file of wordings with parts in braces: reading, checking, expanding.
+//! Reads, checks and expands a file of wordings with parts in braces.
 
 use anyhow::{Context, Result, bail, ensure};
 use rand::Rng;
@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Sections, keys, wordings: `[loud]` in `[asked]` of `answers.toml`.
 type Sections = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// Braces within parts within wordings: deeper than this is a circle.
+/// Deepest nesting of parts in parts; deeper is taken for a circle.
 const MAX_DEPTH: usize = 4;
 
-/// Which form of `{is|are}` is wanted.
+/// Which form of `{is|are}` is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
     /// The first.
@@ -31,7 +31,7 @@ impl WordingFile {
     /// Reads TOML text; `name` is for messages.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let sections: Sections =
-            toml::from_str(text).with_context(|| format!("{name} is no wordings file"))?;
+            toml::from_str(text).with_context(|| format!("{name} is not a file of wordings"))?;
         Ok(WordingFile { name: name.to_string(), sections })
     }
 
@@ -43,7 +43,7 @@ impl WordingFile {
         }
     }
 
-    /// Keys that are not in `known`, which nothing would read: a misspelling, most likely.
+    /// Refuses keys that are not in `known`: nothing would read them, and most likely they are misspelt.
     pub fn check_keys(&self, known: &[(&str, &str)], open_sections: &[&str]) -> Result<()> {
         for (section, keys) in &self.sections {
             for key in keys.keys() {
@@ -55,7 +55,7 @@ impl WordingFile {
         Ok(())
     }
 
-    /// Checks the wordings of a key: at least `least`, none empty or double, each with exactly the `needed` of the
+    /// Checks the wordings of a key: at least `least`, none empty or repeated, each with exactly the `needed` of the
     /// `special` placeholders, all other placeholders in one of the `parts` sections.
     pub fn check(&self, section: &str, key: &str, least: usize, rule: &Rule<'_>) -> Result<()> {
         let list = self.list(section, key)?;
@@ -69,7 +69,7 @@ impl WordingFile {
         for (number, wording) in list.iter().enumerate() {
             let at = || format!("{}: [{section}] {key}, wording {}, '{wording}'", self.name, number + 1);
             ensure!(!wording.trim().is_empty(), "{} is empty", at());
-            ensure!(seen.insert(wording), "{} is there twice", at());
+            ensure!(seen.insert(wording), "{} is repeated", at());
             let names = placeholders(wording).with_context(at)?;
             for name in &names {
                 let known = name.contains('|')
@@ -85,7 +85,7 @@ impl WordingFile {
             let plain_digits = rule.plain && wording.chars().any(|sign| sign.is_ascii_digit());
             ensure!(!plain_digits, "{} has a digit; figures come from {{gain}}", at());
             let foreign = rule.plain && !wording.is_ascii();
-            ensure!(!foreign, "{} has a sign that is not ASCII", at());
+            ensure!(!foreign, "{} has a character that is not ASCII", at());
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl WordingFile {
         rng: &mut impl Rng,
         depth: usize,
     ) -> Result<String> {
-        ensure!(depth < MAX_DEPTH, "{}: '{wording}' runs in a circle", self.name);
+        ensure!(depth < MAX_DEPTH, "{}: '{wording}' contains itself", self.name);
         let mut text = String::new();
         let mut rest = wording;
         while let Some((before, after)) = rest.split_once('{') {
@@ -139,7 +139,7 @@ pub(super) struct Rule<'a> {
     pub needed: &'a [&'a str],
     /// Sections whose keys are placeholders.
     pub parts: &'a [&'a str],
-    /// Whether digits and signs other than ASCII are forbidden, as in answers.
+    /// Whether digits and characters outside ASCII are forbidden, as in answers.
     pub plain: bool,
 }
 
@@ -149,7 +149,7 @@ pub(super) struct Scope<'a> {
     pub number: Number,
     /// Placeholders with one meaning.
     pub fixed: &'a [(&'a str, &'a str)],
-    /// Sections from whose keys the others are drawn.
+    /// Sections whose keys the other placeholders are drawn from.
     pub parts: &'a [&'a str],
 }
 

@@ -1,7 +1,7 @@
-//! The trainer's binary, run as a user runs it, and a place for its files.
+//! The trainer's binary, run as a user runs it, and a folder for its files.
 
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ pub fn trainer() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mixing-buddy-trainer"))
 }
 
-/// Runs to the end, and keeps all it wrote.
+/// Runs to the end; returns everything that it wrote.
 pub fn answer(args: &[impl AsRef<OsStr>]) -> Output {
     trainer().args(args).output().unwrap()
 }
 
-/// Runs to the end; what it said where it failed.
+/// Runs to the end; returns its error output where it failed.
 pub fn run(args: &[impl AsRef<OsStr>]) -> Result<(), String> {
     let done = answer(args);
     if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }

@@ -1,7 +1,7 @@
 //! Training runs so small that a step takes milliseconds.
 
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 use super::cli::{Place, run};
 

@@ -12,7 +12,7 @@ mod prerequisite;
 
 pub const RATE_HZ: u32 = 8000;
 
-/// Noise for drums, harmonics for the others: loud enough for the gate, each channel a little different.
+/// Noise for drums, tones for the others: loud enough for the gate, each channel a little different.
 pub fn stem_samples(stem: Stem, seed: u64, seconds: f64, rate_hz: u32) -> Vec<[f32; 2]> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed * 4 + stem.index() as u64);
     let pitch_hz = match stem {
@@ -26,7 +26,7 @@ pub fn stem_samples(stem: Stem, seed: u64, seconds: f64, rate_hz: u32) -> Vec<[f
     (0..frames)
         .map(|n| {
             let t = n as f64 / f64::from(rate_hz);
-            // A slow, seeded wander makes every moment different from any other.
+            // A slow random walk makes every moment different.
             for side in &mut held {
                 *side = 0.999 * *side + 0.02 * rng.random_range(-1.0f32..1.0);
             }

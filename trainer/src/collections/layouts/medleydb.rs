@@ -114,11 +114,11 @@ fn gather(root: &Path, below: &Path, depth: usize, to: &mut Vec<PathBuf>) -> Res
 
 fn song(root: &Path, name: &str, metadata: &Path) -> Result<FoundSong> {
     let about: Metadata = read_yaml(root, metadata)?;
-    let beside = metadata.parent().unwrap_or(Path::new(""));
-    let above = beside.parent().unwrap_or(Path::new(""));
+    let folder = metadata.parent().unwrap_or(Path::new(""));
+    let above = folder.parent().unwrap_or(Path::new(""));
     // Next to its metadata, or in the song's folder below a neighbour of `Metadata`.
     let mut places =
-        vec![beside.to_path_buf(), beside.join(name), above.join(name), above.join("Audio").join(name)];
+        vec![folder.to_path_buf(), folder.join(name), above.join(name), above.join("Audio").join(name)];
     places.extend(folders(root, above)?.into_iter().map(|dir| dir.join(name)));
     let dir = places
         .into_iter()
