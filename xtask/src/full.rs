@@ -54,6 +54,7 @@ const EXTRAS: [Extra; 3] = [
             "test",
             "--release",
             "--workspace",
+            "--no-fail-fast",
             "--test",
             "oracle_bound",
             "--test",

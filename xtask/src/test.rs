@@ -75,7 +75,7 @@ fn usual(report: &mut Report) -> bool {
 }
 
 fn tests(args: &[String]) -> Result<()> {
-    let mut command = cargo(&["test", "--release", "--workspace"]);
+    let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
     // A test that lacks a prerequisite fails in place of being skipped.
     command.args(args).env("CI", "true");
     finish(command, "The test run")
