@@ -16,8 +16,9 @@ use mixing_buddy_trainer::mixing::batch::EncoderPart;
 use mixing_buddy_trainer::mixing::cache::{MapCache, MapHeader, WindowHeader, pairs_of, write_maps};
 use mixing_buddy_trainer::mixing::mixer::{MixSettings, Mixer};
 use mixing_buddy_trainer::protocol::{SourceKind, Split};
+use mixing_buddy_trainer::train::encoder_loss::encoder_loss;
 use mixing_buddy_trainer::train::optimizer::AdamW;
-use mixing_buddy_trainer::train::runs::encoder::{EncoderRun, shard_loss};
+use mixing_buddy_trainer::train::runs::encoder::EncoderRun;
 use mixing_buddy_trainer::train::shards::{BatchSplit, gradients};
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +70,7 @@ fn step(criterion: &mut Criterion) {
             let split = BatchSplit::new(BATCH, 1, 1).unwrap();
             let (grads, _) = gradients(optimizer.vars(), split, |_| {
                 let part = EncoderPart::new(&examples, &features, &Device::Cpu)?;
-                shard_loss(&encoder, part, &run, Some(&DropoutStream::new(1)))
+                encoder_loss(&encoder, part, run.loss_weights(), Some(&DropoutStream::new(1)))
             })
             .unwrap();
             optimizer.step(&grads, 1e-4).unwrap()

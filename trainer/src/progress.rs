@@ -1,12 +1,32 @@
-//! Progress of long work, with the time left.
+//! Progress bars of long work, with the time left, and output that does not garble them.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::io::Write;
+use std::sync::LazyLock;
+
+/// All bars of the process: output between them has to hide them first.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// A progress bar with a message and the time left.
 pub fn progress(name: &str, steps: usize, start: usize) -> ProgressBar {
     let template = format!("{name} {{wide_bar}} {{pos}}/{{len}}, {{msg}} {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("a valid template");
-    let bar = ProgressBar::new(steps as u64).with_style(style);
+    let bar = BARS.add(ProgressBar::new(steps as u64).with_style(style));
     bar.set_position(start as u64);
     bar
+}
+
+/// Standard error, with the bars hidden while something is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StderrBetweenBars;
+
+impl Write for StderrBetweenBars {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        BARS.suspend(|| std::io::stderr().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
 }

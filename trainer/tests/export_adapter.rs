@@ -1,5 +1,5 @@
-//! Adapters in PEFT's layout: the files that others read give the logits that our decoder gives, what comes back is what
-//! went out, and what does not fit is refused by name.
+//! Adapters in PEFT's layout: the exported files give the logits of our decoder, an import gives what was exported bit for
+//! bit, and an adapter that does not fit is refused by name.
 
 #![allow(clippy::unwrap_used)]
 
@@ -32,7 +32,7 @@ fn small() -> DecoderConfig {
     }
 }
 
-/// A tuned decoder, random throughout: the adapter's B too, which would start at zero.
+/// A tuned decoder with random weights everywhere, also in the adapter's B, which would start at zero.
 fn random_run(lora: LoraConfig) -> AdvisorWeights {
     let (decoder, projector) = (small(), ProjectorConfig::new(8, 16, 32));
     let params = Params::train(11, &Device::Cpu);
@@ -42,7 +42,7 @@ fn random_run(lora: LoraConfig) -> AdvisorWeights {
         .vars()
         .iter()
         .map(|(name, var)| {
-            // Deterministic and of all sizes, biases and norms included.
+            // Deterministic, of all sizes, biases and norms included.
             let values: Vec<f32> = (0..var.elem_count())
                 .map(|n| {
                     let noise = ((n as f32 + name.len() as f32) * 12.9898).sin() * 43_758.547;
@@ -57,7 +57,7 @@ fn random_run(lora: LoraConfig) -> AdvisorWeights {
 }
 
 fn facts() -> CardFacts {
-    CardFacts { name: "A \"small\" one".into(), licence: "cc-by-sa-4.0".into() }
+    CardFacts { name: "A \"small\" one".into(), version: "1.2.3".into(), licence: "cc-by-sa-4.0".into() }
 }
 
 fn our_logits(weights: &AdvisorWeights) -> Vec<Vec<f32>> {
@@ -219,8 +219,8 @@ fn exported_files_give_the_logits_of_our_decoder() {
             largest = largest.max(b.abs());
             assert!((f64::from(*a) - b).abs() < 2e-5 * b.abs().max(1.0), "{a} instead of {b}");
         }
-        assert!(largest > 0.1, "logits that are all near zero prove nothing");
-        // The adapter matters: without it the logits are others.
+        assert!(largest > 0.1, "logits that are all near zero would prove nothing");
+        // The adapter matters: without it the logits differ.
         let mut bare = weights.clone();
         bare.lora.target_modules.clear();
         let moved =
@@ -230,7 +230,7 @@ fn exported_files_give_the_logits_of_our_decoder() {
 }
 
 #[test]
-fn the_folder_is_laid_out_as_peft_and_transformers_do() {
+fn the_folder_has_the_layout_of_peft_and_transformers() {
     let dir = tempfile::tempdir().unwrap();
     let weights = random_run(LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() });
     export_peft(&weights, None, &facts(), dir.path()).unwrap();
@@ -260,7 +260,10 @@ fn the_folder_is_laid_out_as_peft_and_transformers_do() {
         (&"cc-by-sa-4.0".into(), &"A \"small\" one".into())
     );
     assert_eq!(front["library_name"], "peft");
-    assert!(card.contains("rank 4, alpha 8") && !card.contains(['{', '}']), "{card}");
+    assert!(
+        card.contains("rank 4, alpha 8") && card.contains("Version 1.2.3.") && !card.contains(['{', '}']),
+        "{card}"
+    );
 
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("thesis.doc"), "precious").unwrap();
@@ -277,14 +280,14 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, (Vec<usize>, Vec
 }
 
 #[test]
-fn what_comes_back_is_what_went_out_bit_for_bit() {
+fn an_import_gives_what_was_exported_bit_for_bit() {
     let dir = Place::new();
     let place = |name: &str| dir.text(name);
     let weights = random_run(LoraConfig { rank: 4, alpha: 8.0, dropout: 0.05, ..LoraConfig::default() });
     std::fs::create_dir(dir.path("run")).unwrap();
     save_imported(&weights, &dir.path("run/advisor.safetensors")).unwrap();
     for args in [
-        vec!["export", &place("run"), "--format", "peft", "--out", &place("hub")],
+        vec!["export", &place("run"), "--format", "peft", "--model-version", "1.2.3", "--out", &place("hub")],
         vec!["import-adapter", &place("hub"), "--out", &place("back.safetensors")],
         vec![
             "import-adapter",
@@ -306,10 +309,23 @@ fn what_comes_back_is_what_went_out_bit_for_bit() {
             (&weights.decoder, &weights.projector, &weights.lora)
         );
     }
-    let failed = answer(&["export", &place("run"), "--format", "bundle", "--out", &place("model")]);
-    assert!(String::from_utf8_lossy(&failed.stderr).contains("--encoder"));
-    let failed = answer(&["export", &place("nowhere"), "--format", "peft", "--out", &place("model")]);
-    assert!(String::from_utf8_lossy(&failed.stderr).contains("nowhere"));
+    let failed = |args: &[&str]| {
+        let done = answer(args);
+        assert!(!done.status.success());
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    let (run, nowhere, model) = (place("run"), place("nowhere"), place("model"));
+    let version = ["--model-version", "1.2.3"];
+    let sentence = failed(&[&["export", &run, "--format", "bundle", "--out", &model], &version[..]].concat());
+    assert!(sentence.contains("--encoder"), "{sentence}");
+    let sentence =
+        failed(&[&["export", &nowhere, "--format", "peft", "--out", &model], &version[..]].concat());
+    assert!(sentence.contains("nowhere"), "{sentence}");
+    // A default version would mislabel the weights.
+    let sentence = failed(&["export", &run, "--format", "peft", "--out", &model]);
+    assert!(sentence.contains("--model-version <MODEL_VERSION>"), "{sentence}");
+    let sentence = failed(&["bundle", "--encoder", "E", "--decoder", "D", "--cache", "C", "--out", &model]);
+    assert!(sentence.contains("--model-version <MODEL_VERSION>"), "{sentence}");
 }
 
 #[test]
@@ -325,9 +341,9 @@ fn a_wrong_adapter_is_refused_by_name() {
         ("r", Value::from(8), vec!["lora_A.weight' has shape [4, 32]", "[8, 32]"]),
         ("r", Value::Null, vec!["r is missing"]),
         ("lora_alpha", Value::from("much"), vec!["lora_alpha"]),
-        ("target_modules", serde_json::json!(["q_proj", "c_attn"]), vec!["'c_attn' is no layer"]),
+        ("target_modules", serde_json::json!(["q_proj", "c_attn"]), vec!["'c_attn' is not a layer"]),
         ("target_modules", serde_json::json!(["q_proj", "q_proj"]), vec!["'q_proj' is named twice"]),
-        ("target_modules", serde_json::json!(["q_proj"]), vec!["belongs to none of its targets"]),
+        ("target_modules", serde_json::json!(["q_proj"]), vec!["does not belong to any of its targets"]),
         ("target_modules", Value::from(".*_proj"), vec!["target_modules is \".*_proj\""]),
         ("peft_type", Value::from("LOHA"), vec!["peft_type is \"LOHA\""]),
         ("use_dora", Value::from(true), vec!["use_dora is true"]),
@@ -368,7 +384,7 @@ fn a_wrong_adapter_is_refused_by_name() {
     std::fs::remove_dir_all(dir.path().join("base")).unwrap();
     assert!(refusal(dir.path()).contains("--base"), "{}", refusal(dir.path()));
 
-    // An adapter of another decoder: one layer more.
+    // An adapter for another decoder, with one layer more.
     let larger = DecoderConfig { num_hidden_layers: 3, ..small() };
     assert_eq!(adapter_shapes(&larger, &weights.lora).unwrap().len(), 3 * 14);
     let dir = fresh();

@@ -27,10 +27,10 @@ fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
 }
 
 /// Starts a run, kills it with SIGKILL at a random moment once it has a checkpoint, resumes it, kills it again, and
-/// lets it end. Returns how many kills struck.
+/// lets it end. Returns how many kills hit a running process.
 fn run_with_kills(args: &[String], out: &Path, seed: u64) -> usize {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-    let mut struck = 0;
+    let mut kills = 0;
     for attempt in 0..3 {
         let mut child = trainer();
         child.args(args).stdout(Stdio::null()).stderr(Stdio::null());
@@ -45,24 +45,24 @@ fn run_with_kills(args: &[String], out: &Path, seed: u64) -> usize {
         }
         std::thread::sleep(Duration::from_millis(rng.random_range(0..250)));
         if child.try_wait().unwrap().is_none() {
-            // SIGKILL: nothing can be tidied up.
+            // SIGKILL: the process cannot clean up.
             child.kill().unwrap();
-            struck += 1;
+            kills += 1;
         }
         child.wait().unwrap();
     }
     run(&[args, &["--resume".to_string()]].concat()).unwrap();
-    struck
+    kills
 }
 
 fn same_after_kills(args: &dyn Fn(&str) -> Vec<String>, place: &Place, weights: &str) {
     run(&args("whole")).unwrap();
-    let struck = run_with_kills(&args("killed"), &place.path("killed"), 5);
-    assert!(struck > 0, "every run ended before it could be killed: make it longer");
+    let kills = run_with_kills(&args("killed"), &place.path("killed"), 5);
+    assert!(kills > 0, "every run ended before it could be killed: make it longer");
     for file in ["last.safetensors", weights] {
         let (whole, killed) = (bits(&place.path("whole").join(file)), bits(&place.path("killed").join(file)));
         assert!(!whole.is_empty());
-        assert_eq!(whole, killed, "{file} differs after {struck} kills");
+        assert_eq!(whole, killed, "{file} differs after {kills} kills");
     }
     let steps = |run: &str| {
         let text = std::fs::read_to_string(place.path(run).join("losses.csv")).unwrap();
@@ -83,7 +83,7 @@ fn a_killed_decoder_run_resumes_to_the_same_weights() {
     same_after_kills(&args, &place, "decoder.safetensors");
 }
 
-/// Two songs of 25 s as feature maps, of this split.
+/// Feature maps of three songs of 25 s: two to train on, one for calibration.
 fn cache(place: &Place) -> String {
     for (seed, split) in [(1, "train"), (2, "train"), (3, "calib")] {
         let dir = place.path(&format!("songs/Song {seed}"));
@@ -107,7 +107,7 @@ fn a_killed_encoder_run_resumes_to_the_same_weights() {
     same_after_kills(&args, &place, "encoder.safetensors");
 }
 
-/// The state after `steps` steps of the run that this configuration describes, below `place`.
+/// The state at the end of the run that this configuration describes, in the folder `name`.
 fn encoder_state(place: &Place, cache: &str, name: &str, config: &str) -> BTreeMap<String, Vec<u32>> {
     let config = place.write(&format!("{name}.toml"), config);
     run(&["train", "encoder", "--config", &config, "--cache", cache, "--out", &place.text(name)]).unwrap();
@@ -144,7 +144,7 @@ fn micro_batches_give_the_weights_of_one_batch_of_their_size() {
 }
 
 #[test]
-fn what_is_kept_of_the_start_is_its_share_of_the_weights() {
+fn keep_of_start_is_the_share_of_the_old_weights() {
     let place = Place::new();
     let cache = cache(&place);
     let short = ENCODER.replace("steps = 24", "steps = 4");
@@ -168,6 +168,20 @@ fn what_is_kept_of_the_start_is_its_share_of_the_weights() {
     }
     assert!(moved > 1000, "{moved} weights moved");
 
+    // Weights of an encoder of another size are refused; the run does not start from fresh weights in silence.
+    let start_text = place.text("start/encoder.safetensors");
+    let wide = short.replace("hidden = 32", "hidden = 48");
+    for (config, words) in [
+        (format!("start_from = {start_text:?}\n{wide}"), "of another shape: "),
+        (format!("start_from = {start_text:?}\n{}", short.replace("layers = 1", "layers = 2")), "missing: "),
+    ] {
+        let config = place.write("misfit.toml", &config);
+        let out = place.text("misfit");
+        let args = ["train", "encoder", "--config", &config, "--cache", &cache, "--out", &out, "--resume"];
+        let sentence = run(&args).unwrap_err();
+        assert!(sentence.contains("does not fit this encoder") && sentence.contains(words), "{sentence}");
+    }
+
     let config = place.write("wrong.toml", &format!("keep_of_start = 0.25\n{short}"));
     let args = ["train", "encoder", "--config", &config, "--cache", &cache, "--out", &place.text("wrong")];
     let sentence = run(&args).unwrap_err();
@@ -175,7 +189,7 @@ fn what_is_kept_of_the_start_is_its_share_of_the_weights() {
 }
 
 #[test]
-fn loaders_change_nothing_but_the_time() {
+fn loaders_do_not_change_the_weights() {
     let place = Place::new();
     let cache = cache(&place);
     let with = |loaders: usize| {
@@ -204,7 +218,7 @@ fn a_killed_run_with_micro_batches_and_loaders_resumes_to_the_same_weights() {
 }
 
 #[test]
-fn a_run_reports_what_it_was_and_how_it_went() {
+fn a_run_writes_a_report_of_its_settings_and_figures() {
     let place = Place::new();
     let text =
         ENCODER.replace("steps = 24", "steps = 40").replace("measure_steps = 1000", "measure_steps = 20");
@@ -227,7 +241,7 @@ fn a_run_reports_what_it_was_and_how_it_went() {
 }
 
 #[test]
-fn a_device_that_this_build_does_not_know_is_said_so() {
+fn a_device_that_this_build_does_not_support_is_refused_by_name() {
     let place = Place::new();
     let config = place.write("decoder.toml", DECODER);
     let start = |device: &str| {
@@ -245,7 +259,7 @@ fn a_device_that_this_build_does_not_know_is_said_so() {
     for (device, feature) in [("cuda:1", "cuda"), ("metal", "metal")] {
         let (code, sentence) = start(device);
         assert_eq!(code, Some(1));
-        // A build with the feature finds no such device on a machine that has none.
+        // A build with the feature finds no such device on a machine without one.
         let is_missing = sentence.contains(&format!("build the trainer with `--features {feature}`"));
         assert!(is_missing || sentence.contains(&format!("'{device}' cannot be used")), "{sentence}");
     }
@@ -279,8 +293,20 @@ fn a_killed_preference_run_resumes_to_the_same_weights_and_can_be_exported() {
         assert!(!is_frozen || *values == after[name], "{name} is frozen");
     }
     let weights = place.text("whole/dpo.safetensors");
-    run(&["export", &weights, "--format", "peft", "--encoder", &e, "--out", &place.text("hub")]).unwrap();
-    // A decoder without an adapter is no advisor.
+    run(&[
+        "export",
+        &weights,
+        "--format",
+        "peft",
+        "--model-version",
+        "1",
+        "--encoder",
+        &e,
+        "--out",
+        &place.text("hub"),
+    ])
+    .unwrap();
+    // A decoder without an adapter is not an advisor.
     let decoder = place.text("run2/decoder.safetensors");
     let wrong: Vec<String> =
         args("no").iter().map(|arg| if *arg == a { decoder.clone() } else { arg.clone() }).collect();
@@ -289,7 +315,7 @@ fn a_killed_preference_run_resumes_to_the_same_weights_and_can_be_exported() {
 }
 
 #[test]
-fn qlora_tunes_and_exports_what_it_was_tuned_on() {
+fn qlora_tunes_and_exports_its_quantized_base() {
     let place = Place::new();
     tuned(
         &place,
@@ -316,14 +342,26 @@ fn qlora_tunes_and_exports_what_it_was_tuned_on() {
     assert_eq!(tuned.keys().filter(|name| name.contains(".lora_")).count(), 4);
     let csv = std::fs::read_to_string(place.path("run3/losses.csv")).unwrap();
     assert!(csv.lines().any(|line| line.starts_with("4,") && !line.ends_with(',')), "{csv}");
-    run(&["export", &text("run3"), "--format", "peft", "--encoder", &e, "--out", &text("hub")]).unwrap();
+    run(&[
+        "export",
+        &text("run3"),
+        "--format",
+        "peft",
+        "--model-version",
+        "1",
+        "--encoder",
+        &e,
+        "--out",
+        &text("hub"),
+    ])
+    .unwrap();
     run(&["import-adapter", &text("hub"), "--out", &text("back.safetensors")]).unwrap();
     assert_eq!(bits(&place.path("back.safetensors")), tuned);
     assert_eq!(bits(&place.path("hub/encoder.safetensors")), bits(&place.path("run1/encoder.safetensors")));
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_says_what_stands() {
+fn a_loss_that_is_not_a_number_stops_the_run_and_names_the_last_weights() {
     let place = Place::new();
     let fast = DECODER
         .replace("checkpoint_steps = 4", "checkpoint_steps = 1")
@@ -347,7 +385,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_says_what_stands() {
 }
 
 #[test]
-fn a_run_ends_early_when_nothing_gets_better_and_keeps_the_best() {
+fn a_run_ends_early_when_nothing_improves_and_keeps_the_best() {
     let place = Place::new();
     // Without learning no measurement is better than the first.
     let stuck = DECODER
@@ -360,7 +398,7 @@ fn a_run_ends_early_when_nothing_gets_better_and_keeps_the_best() {
     run(&args).unwrap();
     let step = |name: &str| load_tensors(&place.path("run").join(name)).unwrap().1["step"].clone();
     assert_eq!((step("last.safetensors"), step("decoder-best.safetensors")), ("12".into(), "4".into()));
-    // Resumed, it is still at its end.
+    // A resumed run that has ended takes no step.
     run(&[&args[..], &["--resume"]].concat()).unwrap();
     assert_eq!(step("last.safetensors"), "12");
     let events = std::fs::read_dir(place.path("run")).unwrap().filter_map(Result::ok);
@@ -368,7 +406,7 @@ fn a_run_ends_early_when_nothing_gets_better_and_keeps_the_best() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn configurations_and_checkpoints_that_do_not_fit_are_refused_by_name() {
     let place = Place::new();
     let out = place.text("run");
     let start = |config: &str, more: &[&str]| {
@@ -392,7 +430,7 @@ fn what_does_not_fit_is_refused_by_name() {
     run(&["train", "decoder", "--config", &wide, "--tokenizer", TOKENIZER, "--out", &other.text("run")])
         .unwrap();
     let mut bytes = std::fs::read(other.path("run/last.safetensors")).unwrap();
-    // Both texts are of one length, so that the file stays whole.
+    // Both texts have the same length, so that the file stays valid.
     let (from, to) = (b"hidden_size = 64", b"hidden_size = 32");
     let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
     bytes[at..at + to.len()].copy_from_slice(to);

@@ -30,6 +30,7 @@ pub mod engine;
 pub mod error;
 pub mod features;
 pub mod gain_grid;
+pub mod hash;
 pub mod language;
 pub mod nn;
 pub mod norms;

@@ -48,7 +48,14 @@ impl ModelSource for SharedModels {
 fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
     let from_bytes = |name: &Path, bytes: &[u8]| {
         if !key.cpu_only {
-            match Engine::from_bytes_on(best_device(), name, bytes, cancel) {
+            let loaded = Engine::from_bytes_on(best_device(), name, bytes, cancel).and_then(|engine| {
+                // A GPU loads its kernels here, or fails before the first window.
+                if engine.device_kind().is_gpu() {
+                    engine.warmup(cancel)?;
+                }
+                Ok(engine)
+            });
+            match loaded {
                 // The CPU can do what the GPU cannot.
                 Err(Error::Tensor(error)) => {
                     warn!(%error, "the model did not load on the best device, the CPU is used")

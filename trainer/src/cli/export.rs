@@ -1,25 +1,47 @@
-//! `export` and `import-adapter`: weights out to others' programs, and back.
+//! `bundle`, `export` and `import-adapter`: weights for the plugin and for other programs, and back.
 
-use crate::train::calibrate::build_bundle;
-use crate::weights::{AdvisorWeights, CardFacts, export_peft, import_adapter, run_file, save_imported};
+use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
+use crate::weights::{AdvisorWeights, CardFacts, Part, export_peft, import_adapter, save_imported};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Options of `bundle`.
+#[derive(Args)]
+#[command(after_help = "Example:
+  mixing-buddy-trainer bundle --encoder RUN1 --decoder RUN3 --cache CACHE --model-version 0.6.0 --out compact.mixbuddy")]
+pub struct BundleArgs {
+    /// Trained encoder (folder of its run, `encoder.safetensors`, or a bundle)
+    #[arg(long)]
+    encoder: PathBuf,
+    /// Trained decoder (`decoder.safetensors`, `advisor.safetensors`, `dpo.safetensors`, or a bundle)
+    #[arg(long)]
+    decoder: PathBuf,
+    /// Folder of feature maps with `calib` songs
+    #[arg(long)]
+    cache: PathBuf,
+    /// Version of the weights, such as 0.6.0; the bundle states it wherever it is used, so there is no default
+    #[arg(long)]
+    model_version: String,
+    /// The bundle
+    #[arg(long)]
+    out: PathBuf,
+}
 
 /// What `export` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// One file for the plugin: encoder, projector, decoder and adapter, matrices in 8 bits, calibrated
     Bundle,
-    /// A folder for Hugging Face: the adapter as PEFT lays it out, the decoder as transformers does, and a model card
+    /// A folder for Hugging Face: the adapter in the layout of PEFT, the decoder in that of transformers, and a model card
     Peft,
 }
 
 /// Options of `export`.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  mixing-buddy-trainer export RUN3 --format peft --encoder RUN1/encoder.safetensors --out hub
-  mixing-buddy-trainer export RUN3 --format bundle --encoder RUN1/encoder.safetensors --cache CACHE --out model
+  mixing-buddy-trainer export RUN3 --format peft --model-version 0.6.0 --encoder RUN1 --out hub
+  mixing-buddy-trainer export RUN3 --format bundle --model-version 0.6.0 --encoder RUN1 --cache CACHE --out model
 
 `hf upload NAME hub` then publishes the folder; read its README.md first.")]
 pub struct ExportArgs {
@@ -28,23 +50,22 @@ pub struct ExportArgs {
     /// What is written
     #[arg(long)]
     format: Format,
-    /// The folder; it is made where it is missing
+    /// The folder; it is created if it is missing
     #[arg(long)]
     out: PathBuf,
-    /// Trained encoder (encoder.safetensors, or another bundle's); a bundle needs it
+    /// Trained encoder (folder of its run, encoder.safetensors, or a bundle); required for a bundle
     #[arg(long)]
     encoder: Option<PathBuf>,
-    /// Folder of feature maps with `calib` songs, on which a bundle is calibrated
+    /// Folder of feature maps with `calib` songs; a bundle is calibrated on them
     #[arg(long)]
     cache: Option<PathBuf>,
     /// Name of the model
     #[arg(long, default_value = "compact")]
     name: String,
-    /// Version of a bundle's weights
-    #[arg(long, default_value = "0.1.0")]
+    /// Version of the weights, such as 0.6.0; bundle and model card state it, so there is no default
+    #[arg(long)]
     model_version: String,
-    /// Licence of the weights for the model card, as Hugging Face abbreviates it; it follows from what they were
-    /// trained on
+    /// Licence of the weights for the model card, in Hugging Face's short form; it depends on the training data
     #[arg(long, default_value = "other")]
     licence: String,
 }
@@ -57,22 +78,38 @@ pub struct ExportArgs {
 pub struct ImportAdapterArgs {
     /// Folder with adapter_config.json and adapter_model.safetensors
     dir: PathBuf,
-    /// The decoder that the adapter goes on (decoder.safetensors or advisor.safetensors of a run); the folder's own
-    /// without it
+    /// The decoder that the adapter belongs to (decoder.safetensors or advisor.safetensors of a run); by default the
+    /// one in the folder
     #[arg(long)]
     base: Option<PathBuf>,
-    /// The tuned decoder, as an advisor run writes it
+    /// The tuned decoder, in the form in which an advisor run writes it
     #[arg(long)]
     out: PathBuf,
+}
+
+pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
+    let BundleArgs { encoder, decoder, cache, model_version, out } = args;
+    write_bundle(encoder, decoder, cache, model_version, out)
+}
+
+fn write_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str, out: &Path) -> Result<()> {
+    let parts = BundleParts { encoder, decoder, cache, version, mixes: CALIBRATION_MIXES };
+    build_bundle(&parts, out)?;
+    eprintln!("wrote {}, version {version}", out.display());
+    Ok(())
 }
 
 pub(super) fn export(args: &ExportArgs) -> Result<()> {
     match args.format {
         Format::Peft => {
             let weights = AdvisorWeights::load(&args.run)?;
-            let facts = CardFacts { name: args.name.clone(), licence: args.licence.clone() };
+            let facts = CardFacts {
+                name: args.name.clone(),
+                version: args.model_version.clone(),
+                licence: args.licence.clone(),
+            };
             export_peft(&weights, args.encoder.as_deref(), &facts, &args.out)?;
-            eprintln!("{} is written", args.out.display());
+            eprintln!("wrote {}", args.out.display());
         }
         Format::Bundle => {
             let encoder =
@@ -80,13 +117,12 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
             let cache = args
                 .cache
                 .as_deref()
-                .context("a bundle is calibrated on feature maps: name them with --cache")?;
-            let decoder = run_file(&args.run, "advisor.safetensors")?;
+                .context("a bundle is calibrated on feature maps: name their folder with --cache")?;
+            let decoder = Part::Advisor.file(&args.run)?;
             std::fs::create_dir_all(&args.out)
-                .with_context(|| format!("{} cannot be made", args.out.display()))?;
+                .with_context(|| format!("{} cannot be created", args.out.display()))?;
             let out = args.out.join(format!("{}.mixbuddy", args.name));
-            let calibration = build_bundle(encoder, &decoder, cache, &args.model_version, &out)?;
-            eprintln!("{} is written\n{calibration:#?}", out.display());
+            write_bundle(encoder, &decoder, cache, &args.model_version, &out)?;
         }
     }
     Ok(())
@@ -96,7 +132,7 @@ pub(super) fn import(args: &ImportAdapterArgs) -> Result<()> {
     let weights = import_adapter(&args.dir, args.base.as_deref())?;
     save_imported(&weights, &args.out)?;
     eprintln!(
-        "{} is written: rank {} on {}",
+        "wrote {}: rank {} on {}",
         args.out.display(),
         weights.lora.rank,
         weights.lora.target_modules.join(", ")

@@ -3,15 +3,19 @@
 mod data;
 mod evaluate;
 mod export;
+mod logging;
 mod training;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Trains, evaluates and tries out MixingBuddy's models.
+/// Makes, measures and exports MixingBuddy's models.
 #[derive(Parser)]
 #[command(name = "mixing-buddy-trainer", version, about)]
 pub struct Cli {
+    /// Logs more, such as every written checkpoint; RUST_LOG=debug, RUST_LOG=off and so on choose exactly
+    #[arg(short, long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -26,21 +30,21 @@ enum Command {
     },
     /// Runs the benchmark on a folder of songs with stems
     Evaluate(evaluate::EvaluateArgs),
-    /// Imports collections of songs and makes training samples of them
+    /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Computes the feature maps of a folder of songs, once
     Prepare(training::PrepareArgs),
-    /// Trains one part of the model
+    /// Trains one part of the model, or all of them by a plan
     #[command(subcommand)]
     Train(training::TrainCommand),
-    /// Puts trained weights into one file and calibrates them on the `calib` songs
-    Bundle(training::BundleArgs),
-    /// Trains the same encoder or advisor with one thing changed at a time, and measures each on unheard songs
+    /// Puts trained weights into one bundle and calibrates it on the `calib` songs
+    Bundle(export::BundleArgs),
+    /// Trains the same encoder or advisor with one thing changed at a time, and measures each on held-out songs
     Ablate(training::AblateArgs),
     /// Writes the result of an advisor run for the plugin, or for Hugging Face's libraries
     Export(export::ExportArgs),
-    /// Reads an adapter that is laid out as PEFT does
+    /// Reads an adapter in the layout of PEFT
     ImportAdapter(export::ImportAdapterArgs),
     /// Trains the tokenizer on the templates
     Tokenizer(training::TokenizerArgs),
@@ -51,8 +55,9 @@ enum Command {
 /// Runs a command.
 ///
 /// # Errors
-/// Whatever the command fails with, as a sentence that names file and cause.
+/// The error of the command, as a sentence that names file and cause.
 pub fn run(cli: Cli) -> Result<()> {
+    logging::start(cli.verbose);
     match cli.command {
         Command::Advise { .. } => anyhow::bail!(
             "`advise` moved to the command line for engineers: run `mixing-buddy advise`, or `cargo xtask advise` here"
@@ -61,7 +66,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),
-        Command::Bundle(args) => training::bundle(&args),
+        Command::Bundle(args) => export::bundle(&args),
         Command::Ablate(args) => training::ablate(&args),
         Command::Export(args) => export::export(&args),
         Command::ImportAdapter(args) => export::import(&args),

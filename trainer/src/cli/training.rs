@@ -5,8 +5,9 @@ use crate::collections::songs::{songs_below, songs_of_index};
 use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::protocol::Split;
 use crate::text::{TextSampler, train_tokenizer};
-use crate::train::calibrate::build_bundle;
 use crate::train::device::open_device;
+use crate::train::examples::tuning::MixSource;
+use crate::train::plan::{Plan, PlanInput, PlanOptions, run_plan};
 use crate::train::run::RunStart;
 use crate::train::runs::advisor::train_advisor;
 use crate::train::runs::decoder::train_decoder;
@@ -15,26 +16,27 @@ use crate::train::runs::encoder::train_encoder;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::language::AdviceTokenizer;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  mixing-buddy-trainer prepare --songs corpus --out cache --threads 2
+  mixing-buddy-trainer prepare --songs CORPUS --out CACHE --threads 2
   mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.json
-  mixing-buddy-trainer prepare --index musdb.json --out cache
+  mixing-buddy-trainer prepare --index musdb.json --out CACHE
 
-The splits of an index are kept: `train` songs train, `test` songs are left for measuring, and `valid` songs are for
-calibration (`calib`). So is a share of the `train` songs, chosen by the artist's name, since calibration and the advisor
-need songs that the encoder never hears. Songs without a split count as `train`.")]
+The splits of an index are kept: `train` songs are for training, `test` songs for measuring, and `valid` songs for
+calibration (`calib`). A share of the `train` songs, chosen by the name of the artist, is for calibration too, since
+calibration and the advisor need songs that the encoder is not trained on. Songs without a split count as `train`.")]
 pub struct PrepareArgs {
-    /// Folder of songs, one folder a song with one file a stem, at any depth
+    /// Folder of songs, one folder per song with one file per stem, at any depth
     #[arg(long, conflicts_with_all = ["index", "calib_share", "root", "trust_index"])]
     songs: Option<PathBuf>,
-    /// Index that `data import` wrote, in place of a folder; files of one class are added up
+    /// Index that `data import` wrote, in place of a folder; files of one stem are added
     #[arg(long)]
     index: Option<PathBuf>,
-    /// Share of the index's `train` songs that are kept for calibration, 0 to 1
+    /// Share of the `train` songs of the index that are kept for calibration, 0 to 1
     #[arg(long, default_value_t = 0.1)]
     calib_share: f64,
     #[command(flatten)]
@@ -45,10 +47,10 @@ pub struct PrepareArgs {
     /// Pitch-shifted variants of real songs and voices
     #[arg(long, default_value_t = 3)]
     variants: usize,
-    /// Most windows kept a song and variant
+    /// Most windows kept per song and variant
     #[arg(long, default_value_t = 12)]
     windows: usize,
-    /// Feature settings other than the standard ones (TOML)
+    /// Feature settings (TOML) in place of the standard ones
     #[arg(long)]
     features: Option<PathBuf>,
     /// Threads
@@ -64,12 +66,12 @@ pub struct PrepareArgs {
 pub enum TrainCommand {
     /// The encoder, on the `train` songs of a cache
     #[command(after_help = "Examples:
-  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1
-  mixing-buddy-trainer train encoder --config encoder.toml --cache cache --out run1 --resume --device cuda
+  mixing-buddy-trainer train encoder --config encoder.toml --cache CACHE --out RUN1
+  mixing-buddy-trainer train encoder --config encoder.toml --cache CACHE --out RUN1 --resume --device cuda
 
-Of the configuration's keys, these fit a run to the machine:
+These keys of the configuration fit a run to the machine:
   batch = 24       # windows in memory at a time
-  accumulate = 1   # such micro-batches a step
+  accumulate = 1   # such micro-batches per step
   shards = 2       # threads that share a micro-batch
   loaders = 1      # further threads that make the examples of coming steps; the examples stay the same")]
     Encoder {
@@ -81,7 +83,7 @@ Of the configuration's keys, these fit a run to the machine:
     },
     /// The decoder and the projector, on advice text over simulated readings
     #[command(after_help = "Example:
-  mixing-buddy-trainer train decoder --config decoder.toml --tokenizer assets/tokenizer.json --out run2")]
+  mixing-buddy-trainer train decoder --config decoder.toml --tokenizer assets/tokenizer.json --out RUN2")]
     Decoder {
         #[command(flatten)]
         run: RunArgs,
@@ -89,83 +91,114 @@ Of the configuration's keys, these fit a run to the machine:
         #[arg(long)]
         tokenizer: PathBuf,
     },
-    /// The decoder's adapter and the projector, on flawed mixes as the encoder hears them
+    /// The adapter of the decoder and the projector, on flawed mixes as the encoder reads them
     #[command(after_help = "Example:
-  mixing-buddy-trainer train advisor --config advisor.toml --cache cache --encoder run1/encoder.safetensors \\
-    --decoder run2/decoder.safetensors --out run3")]
+  mixing-buddy-trainer train advisor --config advisor.toml --cache CACHE --encoder RUN1 --decoder RUN2 --out RUN3")]
     Advisor {
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
-        reader: CacheArgs,
-        /// Pretrained decoder (`decoder.safetensors`, or a bundle's)
+        source: MixSourceArgs,
+        /// Pretrained decoder (folder of its run, `decoder.safetensors`, or a bundle)
         #[arg(long)]
         decoder: PathBuf,
     },
-    /// An advisor's adapter and projector, on pairs of right and wrong advice (direct preference optimisation)
-    #[command(
-        after_help = "Example:\n  mixing-buddy-trainer train dpo --config assets/weights/dpo.toml --cache CACHE \\\n    \
-        --encoder RUN1/encoder.safetensors --advisor RUN3/advisor.safetensors --out RUN4\n\n\
-        RUN4/dpo.safetensors then takes the advisor's place in `bundle`."
-    )]
+    /// The adapter and the projector of an advisor, on pairs of right and wrong advice (direct preference optimization)
+    #[command(after_help = "Example:
+  mixing-buddy-trainer train dpo --config assets/weights/dpo.toml --cache CACHE --encoder RUN1 --advisor RUN3 --out RUN4
+
+RUN4/dpo.safetensors then takes the place of the advisor in `bundle`.")]
     Dpo {
         #[command(flatten)]
         run: RunArgs,
         #[command(flatten)]
-        reader: CacheArgs,
-        /// Tuned advisor (`advisor.safetensors`), where the run begins and what it is held against
+        source: MixSourceArgs,
+        /// Tuned advisor (folder of its run, `advisor.safetensors`, or a bundle): the start of the run and its reference
         #[arg(long)]
         advisor: PathBuf,
     },
+    /// All parts one after another, and the bundle, by a plan: a model from nothing
+    #[command(after_help = "Examples:
+  mixing-buddy-trainer train plan --plan assets/weights/plan.toml --songs CORPUS --out MODEL
+  mixing-buddy-trainer train plan --plan assets/weights/plan.toml --cache CACHE --out TRIAL --scale 0.01
+  mixing-buddy-trainer train plan --plan assets/weights/plan.toml --songs CORPUS --out MODEL --resume
+
+With --resume, finished stages are skipped and the interrupted one goes on from its last checkpoint. --scale multiplies
+steps, mixes and validation, to try a plan end to end. A plan has these tables; all but [prepare] and [dpo] are required:
+  [bundle]         version = \"0.6.0\"
+  [prepare]        variants, windows, threads, seed, as the options of `prepare`; for --songs
+  [[encoder]]      name = \"long\", and the keys of `train encoder`; start_from = NAME of an earlier stage
+  [decoder]        the keys of `train decoder`
+  [advisor]        the keys of `train advisor`
+  [dpo]            the keys of `train dpo`")]
+    Plan(PlanArgs),
 }
 
-/// What a run hears, and through what.
+/// Songs, and the encoder that reads their mixes.
 #[derive(Args)]
-pub struct CacheArgs {
+pub struct MixSourceArgs {
     /// Folder of feature maps
     #[arg(long)]
     cache: PathBuf,
-    /// Trained encoder (`encoder.safetensors`, or a bundle's)
+    /// Trained encoder (folder of its run, `encoder.safetensors`, or a bundle)
     #[arg(long)]
     encoder: PathBuf,
+}
+
+impl MixSourceArgs {
+    fn source(&self) -> MixSource<'_> {
+        MixSource { cache: &self.cache, encoder: &self.encoder }
+    }
 }
 
 /// Options of every run.
 #[derive(Args)]
 pub struct RunArgs {
-    /// The run's configuration (TOML); it is copied beside the weights
+    /// Configuration of the run (TOML); it is copied next to the weights
     #[arg(long)]
     config: PathBuf,
-    /// The run's folder
+    /// Folder of the run
     #[arg(long)]
     out: PathBuf,
-    /// Go on from the last checkpoint in the run's folder
+    /// Resumes from the last checkpoint in the folder of the run
     #[arg(long)]
     resume: bool,
-    /// Where to compute: `cpu`, `cuda` or `metal` (builds with the feature of that name), or one of several GPUs, as in
-    /// `cuda:1`
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Where a run computes.
+#[derive(Args)]
+pub struct DeviceArgs {
+    /// Where to compute: `cpu`, `cuda` or `metal` (in builds with the feature of that name), or one of several GPUs, as
+    /// in `cuda:1`
     #[arg(long, default_value = "cpu")]
     device: String,
 }
 
-/// Options of `bundle`.
+/// Options of `train plan`.
 #[derive(Args)]
-pub struct BundleArgs {
-    /// Trained encoder (`encoder.safetensors`, or a bundle's)
+pub struct PlanArgs {
+    /// The plan (TOML); it is copied into the folder
     #[arg(long)]
-    encoder: PathBuf,
-    /// Trained decoder (`decoder.safetensors`, `advisor.safetensors` or `dpo.safetensors`)
+    plan: PathBuf,
+    /// Folder of songs, one folder per song with one file per stem, at any depth; it is prepared first
+    #[arg(long, conflicts_with = "cache", required_unless_present = "cache")]
+    songs: Option<PathBuf>,
+    /// Folder of feature maps that `prepare` wrote
     #[arg(long)]
-    decoder: PathBuf,
-    /// Folder of feature maps with `calib` songs
-    #[arg(long)]
-    cache: PathBuf,
-    /// Version of the weights
-    #[arg(long, default_value = "0.1.0")]
-    model_version: String,
-    /// The bundle
+    cache: Option<PathBuf>,
+    /// Folder of the stages and the bundle
     #[arg(long)]
     out: PathBuf,
+    /// Multiplies steps, mixes and validation, each at least 1: 0.01 tries the plan in a hundredth of the length
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Skips finished stages and resumes the interrupted one
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// Options of `ablate`.
@@ -176,16 +209,16 @@ pub struct BundleArgs {
     mixing-buddy-trainer ablate --plan assets/weights/ablation-front-end.toml --out ABLATION3"
 )]
 pub struct AblateArgs {
-    /// What to compare (TOML): a cache, an encoder or an advisor run and [[variant]]s that change it, or front ends
+    /// What to compare (TOML): a cache, an encoder or an advisor run and the [[variant]]s that change it, or front ends
     #[arg(long)]
     plan: PathBuf,
-    /// Split that is measured on; no run learns from it
+    /// Split to measure on; no run is trained on it
     #[arg(long, default_value_t = Split::Test)]
     split: Split,
-    /// Folder of the runs and the table; runs that are there go on
+    /// Folder of the runs and the table; runs that exist are resumed
     #[arg(long)]
     out: PathBuf,
-    /// The table as JSON on standard output
+    /// Prints the table as JSON
     #[arg(long)]
     json: bool,
 }
@@ -193,7 +226,7 @@ pub struct AblateArgs {
 /// Options of `tokenizer`.
 #[derive(Args)]
 pub struct TokenizerArgs {
-    /// Tokens in all
+    /// Tokens in total
     #[arg(long, default_value_t = 768)]
     vocabulary: usize,
     /// The tokenizer file
@@ -218,7 +251,7 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
     let options = PrepareOptions {
         features: match &args.features {
             Some(path) => toml::from_str(&text(path)?)
-                .with_context(|| format!("{} holds no feature settings", path.display()))?,
+                .with_context(|| format!("{} does not hold feature settings", path.display()))?,
             None => FeatureSettings::default(),
         },
         variants: args.variants,
@@ -237,12 +270,12 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
     let (count, failures) = prepare(&songs, &args.out, &options)?;
     ensure!(
         count > 0,
-        "none of the {} songs can be used; the first is left out because of: {}",
+        "none of the {} songs can be used; the first was refused because of: {}",
         songs.len(),
         failures.first().map_or("", String::as_str)
     );
-    eprintln!("{count} songs are prepared in {}", args.out.display());
-    failures.iter().for_each(|failure| eprintln!("left out: {failure}"));
+    failures.iter().for_each(|failure| tracing::warn!("refused {failure}"));
+    eprintln!("prepared {count} songs in {}", args.out.display());
     Ok(())
 }
 
@@ -251,28 +284,41 @@ fn text(path: &Path) -> Result<String> {
 }
 
 pub(super) fn train(command: &TrainCommand) -> Result<()> {
-    let (TrainCommand::Encoder { run, .. }
-    | TrainCommand::Decoder { run, .. }
-    | TrainCommand::Advisor { run, .. }
-    | TrainCommand::Dpo { run, .. }) = command;
-    let (config, device) = (text(&run.config)?, open_device(&run.device)?);
-    let begin = RunStart { config: &config, out: &run.out, resume: run.resume, device: &device };
     match command {
-        TrainCommand::Encoder { cache, .. } => train_encoder(&begin, cache),
-        TrainCommand::Decoder { tokenizer, .. } => train_decoder(&begin, tokenizer),
-        TrainCommand::Advisor { reader, decoder, .. } => {
-            train_advisor(&begin, &reader.cache, &reader.encoder, decoder)
+        TrainCommand::Encoder { run, cache } => run.start(|start| train_encoder(start, cache)),
+        TrainCommand::Decoder { run, tokenizer } => run.start(|start| {
+            let json = std::fs::read(tokenizer)
+                .with_context(|| format!("{} cannot be read", tokenizer.display()))?;
+            train_decoder(start, AdviceTokenizer::from_bytes(&json)?)
+        }),
+        TrainCommand::Advisor { run, source, decoder } => {
+            run.start(|start| train_advisor(start, source.source(), decoder))
         }
-        TrainCommand::Dpo { reader, advisor, .. } => {
-            train_dpo(&begin, &reader.cache, &reader.encoder, advisor)
+        TrainCommand::Dpo { run, source, advisor } => {
+            run.start(|start| train_dpo(start, source.source(), advisor))
         }
+        TrainCommand::Plan(args) => train_plan(args),
     }
 }
 
-pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
-    let calibration =
-        build_bundle(&args.encoder, &args.decoder, &args.cache, &args.model_version, &args.out)?;
-    eprintln!("{} is written\n{calibration:#?}", args.out.display());
+impl RunArgs {
+    fn start(&self, train: impl FnOnce(&RunStart<'_>) -> Result<()>) -> Result<()> {
+        let (config, device) = (text(&self.config)?, open_device(&self.device.device)?);
+        train(&RunStart { config: &config, out: &self.out, resume: self.resume, device: &device })
+    }
+}
+
+fn train_plan(args: &PlanArgs) -> Result<()> {
+    let plan = Plan::from_toml(&text(&args.plan)?)?;
+    let input = match (&args.songs, &args.cache) {
+        (_, Some(cache)) => PlanInput::Cache(cache),
+        (Some(songs), None) => PlanInput::Songs(songs),
+        (None, None) => bail!("name a folder of songs (--songs) or of feature maps (--cache)"),
+    };
+    let device = open_device(&args.device.device)?;
+    let options = PlanOptions { scale: args.scale, resume: args.resume, device: &device };
+    let summary = run_plan(&plan, input, &args.out, options)?;
+    eprint!("{summary}");
     Ok(())
 }
 
@@ -289,12 +335,12 @@ pub(super) fn ablate(args: &AblateArgs) -> Result<()> {
 
 pub(super) fn tokenizer(args: &TokenizerArgs) -> Result<()> {
     let tokenizer = train_tokenizer(&TextSampler::shipped()?, args.vocabulary, &args.out)?;
-    eprintln!("{} has {} tokens", args.out.display(), tokenizer.vocabulary_size());
+    eprintln!("wrote {}, {} tokens", args.out.display(), tokenizer.vocabulary_size());
     Ok(())
 }
 
 pub(super) fn norms(args: &NormsArgs) -> Result<()> {
     crate::oracle::fit::fit_norms(&args.csv, &args.out, args.seed)?;
-    eprintln!("{} is written", args.out.display());
+    eprintln!("wrote {}", args.out.display());
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Checkpoints: weights, optimiser state and step in one safetensors file, written beside and renamed.
+//! Checkpoints: weights, optimizer state and step in one safetensors file. A temporary file is written and renamed, so
+//! that a crash leaves the last checkpoint whole.
 
 use super::optimizer::AdamW;
 use crate::weights::{load_tensors, save_tensors};
@@ -6,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::Duration;
 
-/// Saves a run's state.
+/// Saves the state of a run.
 ///
 /// # Errors
 /// As [`save_tensors`].
@@ -16,7 +17,7 @@ pub fn save_run(path: &Path, optimizer: &AdamW, config: &str, spent: Duration) -
     save_tensors(path, &optimizer.state()?, &metadata)
 }
 
-/// Takes up a run's state; returns the steps taken and the time that they took.
+/// Restores the state of a run; returns the steps taken and the time that they took.
 ///
 /// # Errors
 /// When the file is damaged, or of another architecture or configuration.
@@ -25,10 +26,10 @@ pub fn resume_run(path: &Path, optimizer: &mut AdamW, config: &str) -> Result<(u
     let step: usize = metadata
         .get("step")
         .and_then(|step| step.parse().ok())
-        .with_context(|| format!("{} does not say at which step it was written", path.display()))?;
+        .with_context(|| format!("{} does not state at which step it was written", path.display()))?;
     ensure!(
         metadata.get("config").is_some_and(|saved| saved == config),
-        "{} was written with another configuration; resume with the config.toml beside it, or start in a new folder",
+        "{} was written with another configuration; resume with the config.toml next to it, or start in a new folder",
         path.display()
     );
     optimizer.restore(&state, step).with_context(|| path.display().to_string())?;

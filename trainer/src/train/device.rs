@@ -1,17 +1,17 @@
 //! Where a run computes.
 //!
-//! Batches, weights and losses live on the run's device; the optimiser's state, checkpoints and data stay on the CPU.
-//! CUDA and Metal have never been run. What is tested: every fused operation of the CPU gives what its twin of plain
-//! operations does, which is the one that other devices run.
+//! Batches, weights and losses live on the device of the run; the state of the optimizer, checkpoints and data stay on the
+//! CPU. CUDA and Metal have never been run. Tests check that every fused operation of the CPU gives the same result as
+//! the plain operations that run on other devices.
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use candle_core::utils::{cuda_is_available, metal_is_available};
 
-/// The device of this name: `cpu`, `cuda`, `metal`, or one of several, as in `cuda:1`.
+/// The device of this name: `cpu`, `cuda`, `metal`, or one of several GPUs, as in `cuda:1`.
 ///
 /// # Errors
-/// When the name is none of these, this build does not know the device, or the machine has none.
+/// When the name is unknown, this build does not support the device, or the machine has none.
 pub fn open_device(name: &str) -> Result<Device> {
     let (kind, number) = match name.split_once(':') {
         Some((kind, number)) => (kind, number.parse().ok()),
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_that_is_not_known_or_not_built_in_is_said_so() {
+    fn unknown_devices_and_devices_that_are_not_built_in_are_refused_by_name() {
         assert!(open_device("cpu").unwrap().is_cpu());
         let fails = |name: &str| open_device(name).unwrap_err().to_string();
         assert!(fails("gpu").contains("the devices are cpu, cuda and metal"));

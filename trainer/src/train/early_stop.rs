@@ -1,4 +1,4 @@
-//! Ends a run when a figure on held-out examples stops getting better.
+//! Ends a run when a figure on held-out examples stops improving.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarlyStop {
-    /// Measurements in a row without a better one, after which the run ends; 0 for never.
+    /// Consecutive measurements without a better one after which the run ends; 0 for never.
     pub patience: usize,
-    /// By how much a figure must be lower than the best to be better.
+    /// How much lower than the best a figure must be to count as better.
     pub least_gain: f64,
 }
 
-/// What a measurement means.
+/// The meaning of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The best so far.
     Best,
-    /// No better than the best.
+    /// Not better than the best.
     Worse,
-    /// No better, for as long as was to be waited.
+    /// Not better, and the patience is used up.
     Stop,
 }
 
-/// Follows a figure of which lower is better.
+/// Follows a figure; lower is better.
 #[derive(Clone, Debug)]
 pub struct Watch {
     settings: EarlyStop,
@@ -32,7 +32,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Follows a figure; `past` are the steps and figures of a run that is resumed.
+    /// Follows a figure; `past` are the steps and figures of a resumed run.
     pub fn new(settings: &EarlyStop, past: &[(usize, f64)]) -> Self {
         let mut watch = Watch { settings: settings.clone(), best: None, worse: 0 };
         for (step, figure) in past {
@@ -41,7 +41,7 @@ impl Watch {
         watch
     }
 
-    /// Takes in a measurement. One that is no number is never better.
+    /// Adds a measurement. One that is not a number is never better.
     pub fn observe(&mut self, step: usize, figure: f64) -> Progress {
         let is_better = match self.best {
             None => figure.is_finite(),
@@ -56,7 +56,7 @@ impl Watch {
         if self.has_stopped() { Progress::Stop } else { Progress::Worse }
     }
 
-    /// Whether the run is to end.
+    /// Whether the run should end.
     pub fn has_stopped(&self) -> bool {
         self.settings.patience > 0 && self.worse >= self.settings.patience
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_as_long_as_it_was_told_and_resumes_where_it_was() {
+    fn waits_for_the_configured_patience_and_resumes_where_it_was() {
         let settings = EarlyStop { patience: 2, least_gain: 0.1 };
         let figures = [3.0, 2.0, 1.95, f64::NAN];
         let expected = [Progress::Best, Progress::Best, Progress::Worse, Progress::Stop];

@@ -1,4 +1,4 @@
-//! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read once.
+//! Cross-entropy of soft masks against ideal ratio masks, fused: the largest tensor of training is read only once.
 
 use candle_core::{Result, Shape, Tensor, bail};
 use mixing_buddy_core::Stem;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 /// Weighted mean over cells of `-Σ share · log softmax(logits)`, a scalar.
 ///
-/// Fused on the CPU, of plain operations on every other device. `logits` is `[batch, tokens, stems, cells]`; `shares` has the same layout, `weights` is `[batch, tokens, cells]`.
+/// One fused operation on the CPU, plain operations on every other device. `logits` is `[batch, tokens, stems, cells]`;
+/// `shares` has the same layout, `weights` is `[batch, tokens, cells]`.
 ///
 /// # Errors
-/// When sizes do not fit.
+/// When the sizes do not fit together.
 pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) -> Result<Tensor> {
     let (batch, tokens, stems, cells) = logits.dims4()?;
     if stems != Stem::COUNT || shares.len() != logits.elem_count() || weights.len() != batch * tokens * cells
@@ -27,8 +28,8 @@ pub fn mask_cross_entropy(logits: &Tensor, shares: Vec<f32>, weights: Vec<f32>) 
     apply1(MaskCrossEntropy(data), logits)
 }
 
-/// [`mask_cross_entropy`] of plain operations, for devices on which a CPU-only operation would fail; `total` is the sum of
-/// the weights.
+/// [`mask_cross_entropy`] in plain operations, for devices on which a CPU-only operation would fail; `total` is the sum
+/// of the weights.
 fn mask_cross_entropy_plain(
     logits: &Tensor,
     shares: &Tensor,

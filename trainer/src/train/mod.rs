@@ -1,22 +1,28 @@
-//! The training loops, and what they share: optimiser, schedule, checkpoints, logs.
+//! The training runs and their parts.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`runs`] | one file a run: encoder, decoder, advisor, preference tuning |
+//! | [`runs`] | one file per run: encoder, decoder, advisor, preference tuning |
 //! | [`examples`] | what the language model learns from |
+//! | [`plan`] | all runs of a model one after another, from songs to bundle |
+//! | [`calibrate`] | the bundle of trained weights, calibrated |
 //! | [`ablate`] | the same run with one thing changed at a time |
-//! | [`calibrate`] | the bundle of a run's weights, calibrated |
-//! | the rest | optimiser, shards, early stopping, checkpoints, logs |
+//! | [`encoder_loss`], [`mask_loss`], [`dpo_loss`], [`meter_error`] | losses, and the figure of the encoder |
+//! | [`optimizer`], [`shards`], [`tuning`], [`early_stop`], [`device`] | what the loops are made of |
+//! | [`run`], [`checkpoint`], [`runlog`], [`tensorboard`], [`report`] | the folder of a run: checkpoint, log, report |
 
 pub mod ablate;
-pub mod advice_loop;
 pub mod calibrate;
 pub mod checkpoint;
 pub mod device;
+pub mod dpo_loss;
 pub mod early_stop;
+pub mod encoder_loss;
 pub mod examples;
 pub mod mask_loss;
+pub mod meter_error;
 pub mod optimizer;
+pub mod plan;
 pub mod report;
 pub mod run;
 pub mod runlog;

@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Settings of the optimiser.
+/// Settings of the optimizer. The defaults were chosen, not tuned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSettings {
@@ -21,9 +21,9 @@ pub struct OptimizerSettings {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Longest gradient, as the norm over all variables.
+    /// Largest norm of the gradient over all variables; longer gradients are scaled down to it.
     pub clip_norm: f64,
-    /// Decay of the weights' running average, which is what a run exports; 0 for none.
+    /// Decay of the running average of the weights, which the run exports; 0 for none.
     pub average_decay: f64,
 }
 
@@ -76,10 +76,10 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// Starts with the variables' present values.
+    /// Starts from the present values of the variables.
     ///
     /// # Errors
-    /// When a variable is no `f32`.
+    /// When a variable is not `f32`.
     pub fn new(vars: BTreeMap<String, Var>, settings: &OptimizerSettings) -> Result<Self> {
         let slots = vars
             .iter()
@@ -105,10 +105,10 @@ impl AdamW {
         self.step
     }
 
-    /// One step; returns the gradient's norm before clipping. Variables without a gradient stay as they are.
+    /// One step; returns the norm of the gradient before clipping. Variables without a gradient stay as they are.
     ///
     /// # Errors
-    /// When the gradient is not finite (the weights are then untouched), or a tensor cannot be set.
+    /// When the gradient is not finite (the weights stay as they are), or a tensor cannot be set.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<f64> {
         let norm = gradients.values().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
         ensure!(norm.is_finite(), "the gradient of step {} is not a number", self.step + 1);
@@ -118,7 +118,7 @@ impl AdamW {
         let correct1 = (1.0 - s.beta1.powi(self.step as i32)) as f32;
         let correct2 = (1.0 - s.beta2.powi(self.step as i32)) as f32;
         let (b1, b2, rate) = (s.beta1 as f32, s.beta2 as f32, learning_rate as f32);
-        // The average follows closely at first, so that a short run's average is not its beginning.
+        // The average follows closely at first; otherwise the average of a short run would be its start.
         let average_decay = s.average_decay.min((1.0 + self.step as f64) / (10.0 + self.step as f64)) as f32;
         for (name, gradient) in gradients {
             let (Some(slot), Some(var)) = (self.slots.get_mut(name), self.vars.get(name)) else { continue };
@@ -152,7 +152,7 @@ impl AdamW {
             .collect()
     }
 
-    /// Everything that a resumed run needs, as tensors: `weights.…`, `first.…`, `second.…`, `average.…`.
+    /// All state that a resumed run needs, as tensors: `weights.…`, `first.…`, `second.…`, `average.…`.
     ///
     /// # Errors
     /// As tensor operations.
@@ -173,10 +173,10 @@ impl AdamW {
         Ok(state)
     }
 
-    /// Takes up a saved state.
+    /// Restores a saved state.
     ///
     /// # Errors
-    /// When a tensor is missing or of another shape: the checkpoint is of another architecture.
+    /// When a tensor is missing or has another shape: the checkpoint is of another architecture.
     pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, step: usize) -> Result<()> {
         for (name, slot) in &mut self.slots {
             let var = &self.vars[name];

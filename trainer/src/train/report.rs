@@ -1,4 +1,4 @@
-//! `report.md` of a run's folder: what was trained, how far it is, and how it went.
+//! `report.md` in the folder of a run: what was trained, how far, and with which figures.
 
 use super::run::RunFolder;
 use super::runlog::RunLog;
@@ -7,22 +7,22 @@ use anyhow::Result;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// What a report says of a run.
+/// The content of a report.
 pub struct RunReport<'a> {
     /// What is trained.
     pub title: &'a str,
-    /// Steps done, and steps in all.
+    /// Steps done, and steps in total.
     pub steps: (usize, usize),
-    /// Whether the run ended before its last step because nothing got better.
+    /// Whether the run ended before its last step because nothing improved.
     pub has_stopped: bool,
-    /// What is measured on held-out examples, in words with its unit.
+    /// What is measured on held-out examples, with its unit.
     pub measured: &'a str,
-    /// Step and figure of the best such measurement, if there was any.
+    /// Step and figure of the best measurement, if there is one.
     pub best: Option<(usize, f64)>,
 }
 
 impl RunReport<'_> {
-    /// Writes `report.md` into the run's folder.
+    /// Writes `report.md` into the folder of the run.
     ///
     /// # Errors
     /// When the log cannot be read or the file cannot be written.
@@ -48,7 +48,8 @@ impl RunReport<'_> {
     }
 }
 
-fn in_words(time: Duration) -> String {
+/// A duration as people write it: `7 s`, `10 min`, `2 h 5 min`.
+pub fn in_words(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_people_do() {
+    fn durations_are_written_as_people_write_them() {
         let words = |seconds| in_words(Duration::from_secs(seconds));
         assert_eq!([words(7), words(600), words(7500)], ["7 s", "10 min", "2 h 5 min"]);
     }

@@ -1,4 +1,4 @@
-//! A run's folder: configuration, checkpoint, and where to go on.
+//! The folder of a run: configuration, checkpoint, and where to resume.
 
 use super::checkpoint::{resume_run, save_run};
 use super::optimizer::AdamW;
@@ -9,18 +9,21 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What every run is started with.
+/// What a run is started with.
 #[derive(Clone, Copy)]
 pub struct RunStart<'a> {
     /// The configuration (TOML text).
     pub config: &'a str,
     /// The run's folder.
     pub out: &'a Path,
-    /// Whether to go on from the folder's checkpoint.
+    /// Whether to resume from the checkpoint in the folder.
     pub resume: bool,
     /// Where the run computes.
     pub device: &'a Device,
 }
+
+/// The file in the folder of a run that the run resumes from.
+pub const CHECKPOINT_FILE: &str = "last.safetensors";
 
 /// The folder of one run.
 pub struct RunFolder {
@@ -29,20 +32,20 @@ pub struct RunFolder {
     /// The configuration (TOML text).
     pub config: String,
     checkpoint: PathBuf,
-    began: Instant,
-    /// What was spent before this start.
+    started: Instant,
+    /// Time that was spent before this start.
     spent_before: Cell<Duration>,
 }
 
 impl RunFolder {
-    /// Makes or takes up the folder and keeps the configuration in it.
+    /// Makes or opens the folder and writes the configuration into it.
     ///
     /// # Errors
-    /// When a checkpoint is there and it is not asked to resume, or when the folder cannot be written.
+    /// When it holds a checkpoint and `resume` is not set, or when the folder cannot be written.
     pub fn open(start: &RunStart<'_>) -> Result<Self> {
         let (dir, config) = (start.out, start.config);
-        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-        let checkpoint = dir.join("last.safetensors");
+        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be created", dir.display()))?;
+        let checkpoint = dir.join(CHECKPOINT_FILE);
         ensure!(
             start.resume || !checkpoint.exists(),
             "{} exists: resume it, or choose another folder",
@@ -53,16 +56,16 @@ impl RunFolder {
             dir: dir.to_path_buf(),
             config: config.to_string(),
             checkpoint,
-            began: Instant::now(),
+            started: Instant::now(),
             spent_before: Cell::default(),
         })
     }
 
-    /// Takes up the checkpoint if there is one; returns the steps taken so far.
+    /// Restores the state of the checkpoint if there is one; returns the steps taken so far.
     ///
     /// # Errors
     /// When it is damaged, or of another architecture or configuration.
-    pub fn begin(&self, optimizer: &mut AdamW) -> Result<usize> {
+    pub fn resume(&self, optimizer: &mut AdamW) -> Result<usize> {
         if !self.checkpoint.exists() {
             return Ok(0);
         }
@@ -71,22 +74,23 @@ impl RunFolder {
         Ok(step)
     }
 
-    /// Saves the run's state.
+    /// Saves the state of the run.
     ///
     /// # Errors
-    /// When the disk is full; the last checkpoint then stands.
+    /// When the disk is full; the last checkpoint then stays as it is.
     pub fn save(&self, optimizer: &AdamW) -> Result<()> {
-        save_run(&self.checkpoint, optimizer, &self.config, self.spent())
+        save_run(&self.checkpoint, optimizer, &self.config, self.spent())?;
+        tracing::debug!("step {}: wrote {}", optimizer.steps_taken(), self.checkpoint.display());
+        Ok(())
     }
 
-    /// How long the run has taken so far, all its starts together; what was done after a checkpoint and lost is not
-    /// counted.
+    /// How long the run has taken so far, all its starts together. Work after a checkpoint that was lost does not count.
     pub fn spent(&self) -> Duration {
-        self.spent_before.get() + self.began.elapsed()
+        self.spent_before.get() + self.started.elapsed()
     }
 
-    /// Says, of a failed step, what still stands.
-    pub fn what_stands(&self) -> String {
+    /// What a message about a failed step begins with: which weights remain.
+    pub fn stop_note(&self) -> String {
         if self.checkpoint.exists() {
             format!("training stopped; {} holds the last good weights", self.checkpoint.display())
         } else {

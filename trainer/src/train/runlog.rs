@@ -1,4 +1,4 @@
-//! A run's log: figures to a CSV file and to TensorBoard, and a plot of them.
+//! The log of a run: figures in a CSV file and for TensorBoard, and a plot of them.
 
 use super::tensorboard::EventLog;
 use anyhow::{Context, Result};
@@ -7,7 +7,22 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Appends rows of figures to `losses.csv`; one row a call, one column a name.
+/// The file of the log in the folder of a run.
+const LOG_FILE: &str = "losses.csv";
+
+/// Step and value of the last figure in a column of the log in `dir`; none if there is no such log, column or figure.
+pub fn last_figure(dir: &Path, column: &str) -> Option<(usize, f64)> {
+    let text = std::fs::read_to_string(dir.join(LOG_FILE)).ok()?;
+    let at = text.lines().next()?.split(',').position(|name| name == column)?;
+    text.lines().skip(1).filter_map(|line| cells(line, at)).last()
+}
+
+/// The step of a row, and its figure in the cell number `at`, if it has one.
+fn cells(line: &str, at: usize) -> Option<(usize, f64)> {
+    Some((line.split(',').next()?.parse().ok()?, line.split(',').nth(at)?.parse().ok()?))
+}
+
+/// Appends rows of figures to `losses.csv`: one row per call, one column per name.
 pub struct RunLog {
     path: PathBuf,
     columns: Vec<String>,
@@ -15,12 +30,12 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Opens the log of a run folder. With `resume_at`, rows of later steps (of a run that was killed) are taken out.
+    /// Opens the log in the folder of a run. Rows after step `resume_at`, left by a killed run, are removed.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn open(dir: &Path, columns: &[&str], resume_at: usize) -> Result<Self> {
-        let path = dir.join("losses.csv");
+        let path = dir.join(LOG_FILE);
         let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
         let mut kept = vec![format!("step,{}", columns.join(","))];
         if resume_at > 0
@@ -33,10 +48,10 @@ impl RunLog {
         }
         std::fs::write(&path, kept.join("\n") + "\n")
             .with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(RunLog { path, columns, events: EventLog::begin(dir, resume_at)? })
+        Ok(RunLog { path, columns, events: EventLog::create(dir, resume_at)? })
     }
 
-    /// Adds a row. Names that are missing leave their column empty.
+    /// Adds a row. Columns without a figure stay empty.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -49,7 +64,7 @@ impl RunLog {
         self.events.scalars(step, figures)
     }
 
-    /// Step and figure of every row that has one in this column.
+    /// Step and figure of every row with a figure in this column.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -57,14 +72,11 @@ impl RunLog {
         let Some(at) = self.columns.iter().position(|name| name == column) else { return Ok(Vec::new()) };
         let text = std::fs::read_to_string(&self.path)
             .with_context(|| format!("{} cannot be read", self.path.display()))?;
-        let cells = |line: &str| {
-            let mut cells = line.split(',');
-            Some((cells.next()?.parse().ok()?, cells.nth(at)?.parse().ok()?))
-        };
-        Ok(text.lines().skip(1).filter_map(cells).collect())
+        // The first cell is the step.
+        Ok(text.lines().skip(1).filter_map(|line| cells(line, at + 1)).collect())
     }
 
-    /// The last figure of every column that has one: name, step and figure.
+    /// The last figure of every column: name, step and figure.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -76,10 +88,10 @@ impl RunLog {
         Ok(last)
     }
 
-    /// Draws the named columns into `plot.png` beside the log.
+    /// Draws the named columns into `plot.png` next to the log; nothing if there are no figures yet.
     ///
     /// # Errors
-    /// When there is nothing to draw or the picture cannot be written.
+    /// When the log cannot be read or the picture cannot be written.
     pub fn plot(&self, title: &str, columns: &[&str]) -> Result<()> {
         let text = std::fs::read_to_string(&self.path)?;
         let rows: Vec<Vec<Option<f64>>> =

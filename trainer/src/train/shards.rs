@@ -1,8 +1,8 @@
-//! Divides the examples of a step into parts: threads work on them side by side, round after round, and the parts'
-//! gradients are added up.
+//! Divides the examples of a step into parts: threads work on them in parallel, round after round, and the gradients of
+//! the parts are added.
 //!
-//! candle runs elementwise operations on one thread, so whole forward and backward passes side by side use the cores
-//! better than a parallel matmul does.
+//! candle runs elementwise operations on one thread, so whole forward and backward passes in parallel use the cores
+//! better than a parallel matmul.
 
 use super::optimizer::Gradients;
 use anyhow::{Result, anyhow, ensure};
@@ -10,15 +10,15 @@ use candle_core::{Tensor, Var};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// How the examples of a step are divided. A part is what one thread works on at a time; numbered through all steps,
-/// parts are what seeds are made of, so that a resumed run sees what an unbroken one would.
+/// How the examples of a step are divided. A part is what one thread works on at a time. Parts are numbered through all
+/// steps, and random draws are seeded with the number, so that a resumed run sees the examples of an uninterrupted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSplit {
     /// Threads, and so parts in memory at a time.
     shards: usize,
-    /// Rounds of such parts a step.
+    /// Rounds of such parts per step.
     rounds: usize,
-    /// Examples a part.
+    /// Examples per part.
     examples: usize,
 }
 
@@ -39,7 +39,7 @@ impl BatchSplit {
         self.shards
     }
 
-    /// Micro-batches a step, one after another.
+    /// Micro-batches per step, one after another.
     pub fn rounds(&self) -> usize {
         self.rounds
     }
@@ -71,7 +71,7 @@ impl BatchSplit {
     }
 }
 
-/// What one part of a step gives.
+/// The result of one part of a step.
 pub struct ShardOutcome {
     /// Loss to differentiate, a scalar: the mean over the part's examples.
     pub loss: Tensor,
@@ -79,21 +79,14 @@ pub struct ShardOutcome {
     pub figures: Vec<(&'static str, f64)>,
 }
 
-impl ShardOutcome {
-    /// The figure `name`; none where it has no such figure.
-    pub fn figure(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
-    }
-}
-
-/// A part's gradients and figures.
+/// Gradients and figures of a part.
 type PartResult = Result<(Gradients, Vec<(&'static str, f64)>)>;
 
 /// Runs `part(index)` for each part of a step and returns the mean of the gradients and of the figures. The parts of a
-/// round run side by side, each on its own thread; before the next round their gradients are added to the sum, so that
+/// round run in parallel, each on its own thread; before the next round their gradients are added to the sum, so that
 /// memory does not grow with the number of rounds.
 ///
-/// The sum is made in the order of the parts, so that the result does not depend on which thread is first.
+/// The sum is made in the order of the parts, so that the result does not depend on which thread ends first.
 ///
 /// # Errors
 /// When a part fails or panics, or its loss is not a number.
@@ -120,7 +113,7 @@ pub fn gradients(
     let (mut total, mut figures) = (Gradients::new(), Vec::new());
     for round in 0..split.rounds {
         let first = round * split.shards;
-        for result in side_by_side(first..first + split.shards, &run) {
+        for result in in_parallel(first..first + split.shards, &run) {
             let (gradients, of_part) = result?;
             for (name, gradient) in gradients {
                 match total.get_mut(&name) {
@@ -139,8 +132,8 @@ pub fn gradients(
     Ok((total, figures))
 }
 
-/// Each of these parts on a thread of its own; a single one on this thread.
-fn side_by_side(parts: Range<usize>, run: &(impl Fn(usize) -> PartResult + Sync)) -> Vec<PartResult> {
+/// Runs each of these parts on its own thread; a single one on this thread.
+fn in_parallel(parts: Range<usize>, run: &(impl Fn(usize) -> PartResult + Sync)) -> Vec<PartResult> {
     if parts.len() == 1 {
         return parts.map(run).collect();
     }
@@ -198,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_division_that_does_not_work_out_is_refused_by_name() {
+    fn an_impossible_division_is_refused_by_name() {
         for (batch, shards, accumulate, word) in
             [(5, 2, 1, "'shards'"), (4, 0, 1, "'shards'"), (0, 2, 1, "'batch'"), (4, 2, 0, "'accumulate'")]
         {

@@ -1,8 +1,8 @@
-//! TensorBoard event files: a run's figures in the format that TensorBoard reads, beside the CSV.
+//! TensorBoard event files: the figures of a run in the format that TensorBoard reads, in addition to the CSV.
 //!
-//! A file is a row of records: length (u64), masked CRC-32C of the length, the message, its masked CRC-32C, all
+//! A file is a sequence of records: length (u64), masked CRC-32C of the length, the message, its masked CRC-32C, all
 //! little-endian (TensorFlow's `core/lib/io/record_writer.h`). The messages are protocol buffers
-//! (`tensorflow/core/util/event.proto`), of which scalars need five fields.
+//! (`tensorflow/core/util/event.proto`); scalars need five fields of them.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes scalars of a run.
+/// Writes the scalars of a run.
 pub struct EventLog {
     file: Mutex<File>,
 }
@@ -27,16 +27,16 @@ const SESSION_LOG: u32 = 7;
 const VALUE: u32 = 1;
 const TAG: u32 = 1;
 const SIMPLE_VALUE: u32 = 2;
-/// `SessionLog.status`, and its value `START`: what was logged from this step on, by a run that was killed, is void.
+/// `SessionLog.status`, and its value `START`: entries from this step on, logged by a killed run, are void.
 const STATUS: u32 = 1;
 const START: u64 = 1;
 
 impl EventLog {
-    /// Begins a new file in the run's folder; TensorBoard reads all of a folder's files as one run.
+    /// Starts a new file in the folder of a run; TensorBoard reads all files of a folder as one run.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn begin(dir: &Path, resume_at: usize) -> Result<Self> {
+    pub fn create(dir: &Path, resume_at: usize) -> Result<Self> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("events.out.tfevents.{:010}.{:09}", since.as_secs(), since.subsec_nanos());
         let path = dir.join(name);
@@ -54,7 +54,7 @@ impl EventLog {
         Ok(log)
     }
 
-    /// Adds a step's figures.
+    /// Adds the figures of a step.
     ///
     /// # Errors
     /// When the disk is full.
@@ -83,7 +83,7 @@ impl EventLog {
     }
 }
 
-/// An `Event` of now.
+/// An `Event` with the present time.
 fn event(step: usize) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let mut message = Vec::new();
@@ -116,13 +116,13 @@ fn varint(mut value: u64, to: &mut Vec<u8>) {
     to.push(value as u8);
 }
 
-/// CRC-32C (Castagnoli; reflected polynomial 0x82f63b78). Records are short, so a bit at a time will do.
+/// CRC-32C (Castagnoli; reflected polynomial 0x82f63b78). Records are short, so one bit at a time is fast enough.
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
     !bytes.iter().fold(!0u32, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
 }
 
-/// As TensorFlow stores it, so that a checksum over a record that holds checksums still tells something.
+/// As TensorFlow stores it, so that a checksum over a record with checksums in it still works.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -183,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_can_be_read_back() {
+    fn written_records_can_be_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let log = EventLog::begin(dir.path(), 300).unwrap();
+        let log = EventLog::create(dir.path(), 300).unwrap();
         let figures = BTreeMap::from([("loss".to_string(), 0.25), ("learning_rate".to_string(), 1e-3)]);
         log.scalars(400, &figures).unwrap();
         let path = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();

@@ -1,8 +1,8 @@
-//! A decoder whose adapter is tuned, and the projector with it, over a frozen base.
+//! A decoder with an adapter that is trained, and the projector with it, over a frozen base.
 
 use super::examples::sequences::LanguageModel;
 use super::optimizer::AdamW;
-use crate::weights::save_tensors;
+use crate::weights::{Tensors, save_tensors};
 use anyhow::{Context, Result};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor, Var};
@@ -12,15 +12,42 @@ use mixing_buddy_core::nn::{LoraConfig, Params};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// How a tuned model is built.
+#[derive(Clone, Debug)]
+pub struct ModelConfigs {
+    /// Sizes of the decoder.
+    pub decoder: DecoderConfig,
+    /// Sizes of the projector.
+    pub projector: ProjectorConfig,
+    /// The adapter.
+    pub lora: LoraConfig,
+}
+
 /// A model while it is tuned.
 pub struct TunedModel {
     decoder: Decoder,
     projector: Projector,
-    configs: (DecoderConfig, ProjectorConfig, LoraConfig),
+    configs: ModelConfigs,
     params: Params,
-    /// The weights that the run began with, without those that are stored quantised.
-    base: BTreeMap<String, Tensor>,
-    quantised: Vec<String>,
+    /// The weights that the run started from, without those that are stored quantized.
+    base: Tensors,
+    /// Names of the weights that are stored quantized.
+    quantized: Vec<String>,
+}
+
+/// A model with fixed weights.
+pub struct FrozenModel {
+    /// Generates the answer.
+    pub decoder: Decoder,
+    /// Turns readings into soft tokens.
+    pub projector: Projector,
+}
+
+impl FrozenModel {
+    /// The model with its tokenizer.
+    pub fn language_model<'a>(&'a self, tokenizer: &'a AdviceTokenizer) -> LanguageModel<'a> {
+        LanguageModel { decoder: &self.decoder, projector: &self.projector, tokenizer }
+    }
 }
 
 /// Whether a variable is trained here: adapters and the projector.
@@ -28,85 +55,85 @@ fn is_trained(name: &str) -> bool {
     name.contains(".lora_") || name.starts_with("projector.")
 }
 
-/// Whether a weight of the base is kept in 8 bits: those of the blocks' linear layers, whose rows fill whole blocks.
-fn is_quantised(name: &str, tensor: &Tensor) -> bool {
+/// Whether a weight of the base is stored in 8 bits: those of the linear layers whose rows fill whole 8-bit blocks.
+fn is_quantized(name: &str, tensor: &Tensor) -> bool {
     let is_layer = name.starts_with("decoder.model.layers.") && name.ends_with("_proj.weight");
     is_layer && tensor.rank() == 2 && tensor.dims()[1].is_multiple_of(GgmlDType::Q8_0.block_size())
 }
 
 impl TunedModel {
-    /// Begins with the weights `base`; adapters that are not among them are made from `seed`. With `quantize` the base
-    /// is stored in 8 bits. All of it lives on `device`.
+    /// Starts from the weights `base`; adapters that are not among them get fresh weights from `seed`. With `quantize`
+    /// the base is stored in 8 bits. Everything lives on `device`.
     ///
     /// # Errors
-    /// When a weight is missing or of another shape.
-    pub fn begin(
+    /// When a weight is missing or has another shape.
+    pub fn new(
         seed: u64,
-        mut base: BTreeMap<String, Tensor>,
-        configs: (DecoderConfig, ProjectorConfig, LoraConfig),
+        mut base: Tensors,
+        configs: ModelConfigs,
         quantize: bool,
         device: &Device,
     ) -> Result<Self> {
         let params = Params::train(seed, device);
-        let mut quantised = Vec::new();
+        let mut quantized = Vec::new();
         for (name, tensor) in &base {
-            if quantize && is_quantised(name, tensor) {
+            if quantize && is_quantized(name, tensor) {
                 params.set_quantized(name, QTensor::quantize(tensor, GgmlDType::Q8_0)?)?;
-                quantised.push(name.clone());
+                quantized.push(name.clone());
             } else {
                 params.set(name, tensor)?;
             }
         }
-        // What is stored quantised is not kept beside it.
-        base.retain(|name, _| !quantised.contains(name));
-        let decoder = Decoder::new(&params.pp("decoder").frozen(), &configs.0, Some(&configs.2))?;
-        let projector = Projector::new(&params.pp("projector"), &configs.1)?;
-        Ok(TunedModel { decoder, projector, configs, params, base, quantised })
+        // Quantized weights are not kept twice.
+        base.retain(|name, _| !quantized.contains(name));
+        let decoder = Decoder::new(&params.pp("decoder").frozen(), &configs.decoder, Some(&configs.lora))?;
+        let projector = Projector::new(&params.pp("projector"), &configs.projector)?;
+        Ok(TunedModel { decoder, projector, configs, params, base, quantized })
     }
 
-    /// The model as it speaks while it learns.
+    /// The model with its present weights.
     pub fn language_model<'a>(&'a self, tokenizer: &'a AdviceTokenizer) -> LanguageModel<'a> {
-        (&self.decoder, &self.projector, tokenizer)
+        LanguageModel { decoder: &self.decoder, projector: &self.projector, tokenizer }
     }
 
     /// The variables that are trained, by name.
-    pub fn trained(&self) -> BTreeMap<String, Var> {
+    pub fn trained_vars(&self) -> BTreeMap<String, Var> {
         self.params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect()
     }
 
-    /// Decoder and projector with these weights, of which none learns.
+    /// The same model with these weights, fixed.
     ///
     /// # Errors
-    /// When a weight is missing or of another shape.
-    pub fn still(&self, weights: BTreeMap<String, Tensor>) -> Result<(Decoder, Projector)> {
+    /// When a weight is missing or has another shape.
+    pub fn frozen_with(&self, weights: Tensors) -> Result<FrozenModel> {
         let params = Params::load(weights, BTreeMap::new(), self.params.device()).frozen();
-        let (decoder, projector, lora) = &self.configs;
-        Ok((
-            Decoder::new(&params.pp("decoder"), decoder, Some(lora))?,
-            Projector::new(&params.pp("projector"), projector)?,
-        ))
+        let ModelConfigs { decoder, projector, lora } = &self.configs;
+        Ok(FrozenModel {
+            decoder: Decoder::new(&params.pp("decoder"), decoder, Some(lora))?,
+            projector: Projector::new(&params.pp("projector"), projector)?,
+        })
     }
 
-    /// All weights, those that are trained as the optimiser averages them.
+    /// All weights; trained ones as the optimizer averages them.
     ///
     /// # Errors
     /// As tensor operations.
-    pub fn weights(&self, optimizer: &AdamW) -> Result<BTreeMap<String, Tensor>> {
+    pub fn weights(&self, optimizer: &AdamW) -> Result<Tensors> {
         let mut weights = self.base.clone();
         weights.extend(optimizer.averaged()?);
-        for name in &self.quantised {
-            let stored = self.params.get_quantized(name).context("a quantised weight is gone")?;
+        for name in &self.quantized {
+            let stored = self.params.get_quantized(name).context("a quantized weight is missing")?;
             weights.insert(name.clone(), stored.dequantize(&Device::Cpu)?);
         }
         Ok(weights)
     }
 
-    /// Writes all weights, with what a bundle needs to know of them.
+    /// Writes all weights, with the metadata that a bundle needs.
     ///
     /// # Errors
     /// When the disk is full.
     pub fn save(&self, optimizer: &AdamW, step: usize, path: &Path) -> Result<()> {
-        let (decoder, projector, lora) = &self.configs;
+        let ModelConfigs { decoder, projector, lora } = &self.configs;
         let metadata = [
             ("decoder", serde_json::to_string(decoder)?),
             ("projector", serde_json::to_string(projector)?),

@@ -1,23 +1,21 @@
-//! Reads an adapter in the layout of PEFT, and refuses what this decoder cannot apply.
+//! Reads an adapter in the layout of PEFT, and refuses one that this decoder cannot apply.
 
-use super::export::adapter::layer_names;
-use super::export::{AdapterShape, AdvisorWeights, DECODER, PEFT_PREFIX, PROJECTOR, adapter_shapes};
-use crate::weights::field;
-use crate::weights::{load_tensors, save_tensors};
+use super::advisor::{AdvisorWeights, DECODER, PEFT_PREFIX, PROJECTOR};
+use super::files::{Tensors, field, load_tensors, save_tensors};
+use super::shapes::{AdapterShape, adapter_shapes, layer_names};
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use mixing_buddy_core::decoder::{DecoderConfig, ProjectorConfig};
 use mixing_buddy_core::nn::LoraConfig;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads the adapter in `dir`. The decoder below it and the projector are those of `base` (a `decoder.safetensors` or
-/// `advisor.safetensors` of a run), or else of `dir` itself, as `export` writes them.
+/// Reads the adapter in `dir`. The decoder that it adapts and the projector come from `base` (a `decoder.safetensors` or
+/// `advisor.safetensors` of a run), or from `dir` itself, as `export` writes them.
 ///
 /// # Errors
-/// When a file is missing or damaged, or the adapter does not fit: a sentence that names key or weight.
+/// When a file is missing or damaged, or the adapter does not fit: a sentence that names the key or the weight.
 pub fn import_adapter(dir: &Path, base: Option<&Path>) -> Result<AdvisorWeights> {
     let lora = read_config(&dir.join("adapter_config.json"))?;
     let (decoder, projector, mut tensors) = match base {
@@ -41,12 +39,16 @@ pub fn import_adapter(dir: &Path, base: Option<&Path>) -> Result<AdvisorWeights>
         tensors.insert(format!("{DECODER}{name}"), tensor.to_dtype(DType::F32)?);
     }
     if let Some(key) = adapter.keys().next() {
-        bail!("{}: '{key}' belongs to none of its targets ({})", place(), lora.target_modules.join(", "));
+        bail!(
+            "{}: '{key}' does not belong to any of its targets ({})",
+            place(),
+            lora.target_modules.join(", ")
+        );
     }
     Ok(AdvisorWeights { decoder, projector, lora, tensors })
 }
 
-/// Writes an imported adapter as an advisor run ends with it.
+/// Writes an imported adapter in the form in which an advisor run writes it.
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written.
@@ -60,11 +62,11 @@ pub fn save_imported(weights: &AdvisorWeights, out: &Path) -> Result<()> {
     save_tensors(out, &weights.tensors, &metadata)
 }
 
-type Base = (DecoderConfig, ProjectorConfig, BTreeMap<String, Tensor>);
+type Base = (DecoderConfig, ProjectorConfig, Tensors);
 
 fn base_of_run(file: &Path) -> Result<Base> {
     let (mut tensors, metadata) = load_tensors(file)?;
-    // Of a tuned run, only what is below its adapter.
+    // Of a tuned model, only the decoder without its adapter.
     tensors.retain(|name, _| !name.contains(".lora_"));
     Ok((field(&metadata, "decoder", file)?, field(&metadata, "projector", file)?, tensors))
 }
@@ -73,10 +75,10 @@ fn base_of_folder(dir: &Path) -> Result<Base> {
     let config = dir.join("base").join("config.json");
     ensure!(
         config.is_file(),
-        "{} is missing: name the decoder below the adapter with --base",
+        "{} is missing: name the decoder that the adapter belongs to with --base",
         config.display()
     );
-    let mut tensors = BTreeMap::new();
+    let mut tensors = Tensors::new();
     for (file, prefix) in [("base/model.safetensors", DECODER), ("projector.safetensors", PROJECTOR)] {
         let (part, _) = load_tensors(&dir.join(file))?;
         tensors.extend(part.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
@@ -86,11 +88,11 @@ fn base_of_folder(dir: &Path) -> Result<Base> {
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} cannot be parsed", path.display()))
 }
 
-/// Keys of `adapter_config.json` that change what an adapter does in a way that this decoder does not know, and the
-/// values that leave it as it is.
+/// Keys of `adapter_config.json` that select a variant of LoRA which this decoder does not implement, and the values
+/// that select plain LoRA.
 const PLAIN: [(&str, &[&str]); 12] = [
     ("peft_type", &["\"LORA\""]),
     ("bias", &["\"none\""]),
@@ -122,12 +124,12 @@ fn read_config(path: &Path) -> Result<LoraConfig> {
         config
             .get(key)
             .and_then(Value::as_f64)
-            .with_context(|| format!("{place}: {key} is missing or no number"))
+            .with_context(|| format!("{place}: {key} is missing or not a number"))
     };
     let rank = config
         .get("r")
         .and_then(Value::as_u64)
-        .with_context(|| format!("{place}: r is missing or no rank"))?;
+        .with_context(|| format!("{place}: r is missing or not a rank"))?;
     let target_modules = match config.get("target_modules") {
         Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
             list.iter().filter_map(Value::as_str).map(String::from).collect()

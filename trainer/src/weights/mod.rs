@@ -1,18 +1,30 @@
-//! Weights: in files, as parts of runs and bundles, and as others lay them out.
+//! Weights: in files, as parts of runs and bundles, and in the layouts of other programs.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | [`files`] | named tensors on disk; the encoder or decoder of a run or bundle |
-//! | [`export`] | the adapter as PEFT lays it out, the base as Hugging Face's Qwen2 |
+//! | [`files`] | named tensors on disk |
+//! | [`parts`] | the encoder, decoder or advisor of a run or bundle; what a run starts from |
+//! | [`advisor`] | a tuned language model |
+//! | [`shapes`] | the weights of an adapter |
+//! | [`average`] | means of weights |
+//! | [`export`] | the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2 |
 //! | [`import`] | such an adapter back again |
+//! | [`tokenizer`] | the shipped tokenizer |
 
+pub mod advisor;
+pub mod average;
 pub mod export;
 pub mod files;
 pub mod import;
+pub mod parts;
+pub mod shapes;
+pub mod tokenizer;
 
-pub use export::{AdapterShape, AdvisorWeights, CardFacts, adapter_shapes, export_peft, run_file};
-pub use files::{Part, field, load_encoder, load_part, load_tensors, save_tensors, start_from};
+pub use advisor::AdvisorWeights;
+pub use average::weighted_mean;
+pub use export::{CardFacts, export_peft};
+pub use files::{Metadata, Tensors, field, load_tensors, save_tensors};
 pub use import::{import_adapter, save_imported};
-
-/// The shipped tokenizer, which goes into every bundle.
-pub(crate) const TOKENIZER: &[u8] = include_bytes!("../../../assets/tokenizer.json");
+pub use parts::{Part, load_encoder, load_part, start_from};
+pub use shapes::{AdapterShape, adapter_shapes};
+pub use tokenizer::TOKENIZER;

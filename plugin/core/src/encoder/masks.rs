@@ -1,4 +1,4 @@
-//! From mask logits to stem energies, fused: the masks themselves are the largest tensor of the model.
+//! From mask logits to stem energies, fused: the masks themselves would be the largest tensor of the model.
 
 use crate::nn::fused::{Argument, Fused, apply2, evaluate3};
 use crate::nn::ops::{fast_exp, softmax_plain};
@@ -141,6 +141,6 @@ mod tests {
         assert!(worst(&y1, &y2) < 1e-5 && worst(&g1, &g2) < 1e-5);
         let totals = y1.sum(2).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let powers = power.sum(2).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert!(totals.iter().zip(&powers).all(|(a, b)| (a - b).abs() < 1e-4), "masks share out all power");
+        assert!(totals.iter().zip(&powers).all(|(a, b)| (a - b).abs() < 1e-4), "masks share all power");
     }
 }

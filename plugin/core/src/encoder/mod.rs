@@ -1,9 +1,9 @@
-//! Hears stems in a mix: soft masks over patches, and from them each stem's level against the rest.
+//! Measures stems in a mix: soft masks over patches, and from them each stem's level against the rest.
 //!
-//! A bidirectional transformer reads one token a patch ([`FeatureSettings::patch_frames`] frames of mid and side
-//! mel bands) and predicts, for every cell of the patch, how its power is shared among vocals, drums, bass and other.
-//! Masks times power, summed, are stem powers: the level is read off the sound, not guessed from it. A small head then
-//! corrects the level for what masks miss, and says how sure it is and whether the stem is there at all.
+//! A bidirectional transformer reads one token per patch ([`FeatureSettings::patch_frames`] frames of mid and side
+//! bands) and predicts, for every cell of the patch, how its power is shared among the stems. Masks times power,
+//! summed, are stem powers: the level is measured, not guessed. A small head then corrects what the masks miss, and
+//! predicts the expected error and whether the stem is present at all.
 
 mod masks;
 mod reading;
@@ -20,7 +20,8 @@ use crate::stem::Stem;
 use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Added to both sides of a level's ratio, relative to the window's power: levels end at about ±50 dB.
+/// Added to both sides of a level's ratio, relative to the window's power, so that levels stay within ±50 dB. Chosen,
+/// not tuned: far beyond the range in which a stem matters.
 const RATIO_FLOOR: f64 = 1e-5;
 
 /// Sizes of the encoder.
@@ -35,7 +36,7 @@ pub struct EncoderConfig {
     pub layers: usize,
     /// Attention heads.
     pub heads: usize,
-    /// Width of the summary kept of each stem.
+    /// Width of each stem's summary.
     pub summary: usize,
     /// Share of the residual branches dropped in training.
     pub dropout: f32,
@@ -60,7 +61,7 @@ pub struct Encoder {
     summary_width: usize,
 }
 
-/// What the encoder makes of a batch of windows, before any sums over time.
+/// Outputs of the encoder for a batch of windows, before any sums over time.
 pub struct Encoded {
     /// Residual stream, `[batch, tokens, hidden]`.
     pub hidden: Tensor,
@@ -70,15 +71,15 @@ pub struct Encoded {
 
 /// Levels and summaries of a batch of windows.
 pub struct Metered {
-    /// Stem against the rest in dB, unweighted power, straight from the masks, `[batch, stems]`.
+    /// Stem against the rest in dB, unweighted power, from the masks alone, `[batch, stems]`.
     pub mask_level_db: Tensor,
     /// The same after the head's correction, `[batch, stems]`.
     pub level_db: Tensor,
     /// Natural logarithm of the level's expected absolute error in dB, `[batch, stems]`.
     pub log_error: Tensor,
-    /// Logit of the stem being there, `[batch, stems]`.
+    /// Logit of the stem's presence, `[batch, stems]`.
     pub presence_logit: Tensor,
-    /// What each stem sounds like, `[batch, stems, summary]`.
+    /// How each stem sounds, `[batch, stems, summary]`.
     pub summary: Tensor,
 }
 
@@ -86,11 +87,11 @@ pub struct Metered {
 pub struct EncoderBatch {
     /// [`encoder_input`](crate::features::encoder_input) of each window, `[batch, tokens, patch_values]`.
     pub input: Tensor,
-    /// Mel power in the same layout, each window scaled to a mean of one a cell.
+    /// Band power in the same layout, each window scaled to a mean of one per cell.
     pub power: Tensor,
 }
 
-/// Longest input in tokens: a rotary table for a minute of sound.
+/// Longest input in tokens: a minute of sound, six times the longest window. It sizes the rotary table.
 const LONGEST_TOKENS: usize = 600;
 
 impl Encoder {
@@ -132,7 +133,7 @@ impl Encoder {
         self.encode_until(input, dropout, &CancelFlag::new())
     }
 
-    /// As [`Encoder::encode`]; the flag is looked at before every block.
+    /// As [`Encoder::encode`]; the flag is checked before every block.
     ///
     /// # Errors
     /// As [`Encoder::encode`], and when cancelled.
@@ -157,7 +158,7 @@ impl Encoder {
 
     /// Levels, their uncertainty, presence and summaries.
     ///
-    /// The head's gradient reaches the residual stream but not the masks, which have a better teacher of their own.
+    /// The head's gradient reaches the residual stream but not the masks, which have a better loss of their own.
     ///
     /// # Errors
     /// As tensor operations.
@@ -200,7 +201,7 @@ impl Encoder {
         })
     }
 
-    /// Where the weights live, and so where inputs belong.
+    /// The device of the weights, on which inputs must be.
     pub fn device(&self) -> &Device {
         self.norm.device()
     }
@@ -223,7 +224,7 @@ pub fn levels_against_rest_db(energies: &Tensor) -> candle_core::Result<Tensor> 
     ratio? * (10.0 / std::f64::consts::LN_10)
 }
 
-/// Mel power in the encoder's patch layout, scaled to a mean of one a cell (mid plus side).
+/// Band power in the encoder's patch layout, scaled to a mean of one per cell (mid plus side).
 pub fn patch_power(power: &BandPower) -> Vec<f32> {
     let (frames, bands) = (power.frames, power.bands);
     let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();

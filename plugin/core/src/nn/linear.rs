@@ -2,7 +2,8 @@
 
 use super::frozen::{FrozenWeight, frozen_matmul};
 use super::fused::{Argument, Fused, evaluate2};
-use super::params::{Init, Params, mix_bits};
+use super::params::{Init, Params};
+use crate::hash::mix_bits;
 use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{Module, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};

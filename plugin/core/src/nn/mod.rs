@@ -13,5 +13,4 @@ pub mod params;
 
 pub use block::{Block, BlockConfig, KeyValueCache, RotaryTable};
 pub use linear::{DropoutStream, Linear, LoraConfig};
-pub(crate) use params::mix_bits;
 pub use params::{Init, Params};

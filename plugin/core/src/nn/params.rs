@@ -3,7 +3,6 @@
 use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 use normal::SeededNormal;
-pub(crate) use normal::mix_bits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -1,10 +1,11 @@
-//! How well an encoder measures songs that it has not heard.
+//! How well an encoder measures held-out songs.
 
-use super::Cell;
+use super::cell::{Cell, MIX_SEED, MIXES_PER_SONG};
 use crate::evaluation::{SongResamples, median_absolute};
 use crate::mixing::cache::MapCache;
 use crate::protocol::QUIETEST_MEASURED_DB;
-use crate::train::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
+use crate::train::examples::held_out::{WindowChoice, general_questions, read_held_out};
+use crate::train::examples::mix_reading::MixReading;
 use crate::weights::load_encoder;
 use anyhow::Result;
 use candle_core::Device;
@@ -12,27 +13,27 @@ use mixing_buddy_core::Stem;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Mixes of unheard songs through the encoder of a file.
+/// Reads mixes of held-out songs with the encoder of a file. Half of them name an anchor; the levels do not depend on it.
 ///
 /// # Errors
-/// When the file cannot be used, or as [`read_flaws`].
-pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<Vec<FlawReading>> {
+/// When the file cannot be used, or as [`read_held_out`].
+pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<Vec<MixReading>> {
     let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
-    let windows = Windows::OfEach(super::MIXES_A_SONG);
-    read_flaws(&encoder, &features, songs, &general_questions(0.5, 0.0), windows, 20)
+    let choice = WindowChoice::PerSong(MIXES_PER_SONG);
+    read_held_out(&encoder, &features, songs, &general_questions(0.5, 0.0), choice, MIX_SEED)
 }
 
-/// Median absolute error of stem against rest in dB, by stem.
-pub fn errors(readings: &[FlawReading], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
+/// Median absolute error of the level against the rest in dB, per stem.
+pub fn errors(readings: &[MixReading], resamples: &SongResamples) -> BTreeMap<Stem, Cell> {
     medians(resamples, |stem| {
-        let readings = readings.iter().filter(|flaw| flaw.true_db[stem] > QUIETEST_MEASURED_DB);
+        let readings = readings.iter().filter(|mix| mix.truth.rest_db[stem] > QUIETEST_MEASURED_DB);
         readings
-            .map(|flaw| (flaw.song, (f64::from(flaw.reading[stem].level_db) - flaw.true_db[stem]).abs()))
+            .map(|mix| (mix.song, (f64::from(mix.reading[stem].level_db) - mix.truth.rest_db[stem]).abs()))
             .collect()
     })
 }
 
-/// The median of each stem's errors, given as song and size, and its interval over songs; none of a stem without errors.
+/// The median of the errors per stem, given as song and size, and its interval over songs; none for a stem without errors.
 pub fn medians(
     resamples: &SongResamples,
     errors: impl Fn(Stem) -> Vec<(usize, f64)>,

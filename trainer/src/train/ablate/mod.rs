@@ -1,45 +1,49 @@
-//! Ablations: the same short run of an encoder or an advisor again and again, one thing changed each time, measured on
-//! songs and instruments that no run has heard. Or frozen front ends side by side, each with the same small network.
+//! Ablations: the same short run of an encoder or an advisor several times, one thing changed each time, measured on
+//! songs and instruments that no run is trained on. Or frozen front ends compared, each with the same small network.
 
+mod answers;
+mod cell;
 mod front_end;
 mod meter;
-mod right;
+mod table;
 
+pub use answers::Named;
+pub use cell::Cell;
 pub use front_end::{FrontEndPlan, ProbePlan};
-pub use right::Named;
+pub use table::{Measured, VariantFigures};
 
-use super::examples::flaws::FlawReading;
-use super::run::RunStart;
+use super::examples::mix_reading::MixReading;
+use super::examples::tuning::MixSource;
+use super::run::{CHECKPOINT_FILE, RunStart};
 use super::runs::advisor::{AdvisorRun, train_advisor};
 use super::runs::encoder::{EncoderRun, train_encoder};
-use crate::evaluation::{Interval, SongResamples};
-use crate::files;
+use crate::evaluation::SongResamples;
 use crate::mixing::cache::MapCache;
 use crate::protocol::{SourceKind, Split};
+use crate::weights::Part;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
-use mixing_buddy_core::Stem;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What to compare, as in its TOML file: one base run, `[encoder]`, `[advisor]` or `[probe]`, and what is changed in it.
+/// What to compare, as in its TOML file: one base run, `[encoder]`, `[advisor]` or `[probe]`, and its variants.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AblationPlan {
-    /// Feature maps of every run that names no others; front ends hear songs, not maps.
+    /// Feature maps of the runs, unless a variant names others; front ends analyze songs, not maps.
     #[serde(default)]
     pub cache: PathBuf,
-    /// The run that the variants change, as in an encoder's configuration.
+    /// The run that the variants change: the configuration of an encoder run.
     #[serde(default)]
     pub encoder: Option<toml::Table>,
-    /// The run that the variants change, as in an advisor's configuration.
+    /// The run that the variants change: the configuration of an advisor run.
     #[serde(default)]
     pub advisor: Option<toml::Table>,
-    /// What the variants' front ends are compared with.
+    /// How front ends are compared.
     #[serde(default)]
     pub probe: Option<ProbePlan>,
-    /// The encoder that all advisors hear with (`encoder.safetensors`).
+    /// The encoder that reads the mixes for all advisors (`encoder.safetensors`).
     #[serde(default)]
     pub encoder_file: Option<PathBuf>,
     /// The decoder that all advisors are tuned from (`decoder.safetensors`).
@@ -54,52 +58,21 @@ pub struct AblationPlan {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// For the table.
+    /// Its name in the table.
     pub name: String,
     /// Other feature maps to train on.
     #[serde(default)]
     pub cache: Option<PathBuf>,
-    /// Keys of an encoder run's configuration that are changed.
+    /// Keys of the encoder run that are changed.
     #[serde(default)]
     pub encoder: toml::Table,
-    /// Keys of an advisor run's configuration that are changed.
+    /// Keys of the advisor run that are changed.
     #[serde(default)]
     pub advisor: toml::Table,
     /// The front end that is compared.
     #[serde(default)]
     pub probe: Option<FrontEndPlan>,
 }
-
-/// A figure and its 95 % interval over songs.
-pub type Cell = (f64, Option<Interval>);
-
-/// What is measured of a variant on unheard songs.
-#[derive(Clone, Debug, Serialize)]
-pub enum Measured {
-    /// Of an encoder or a probe: median absolute error of stem against rest in dB, by stem.
-    #[serde(rename = "meter_mad_db")]
-    Meter(BTreeMap<Stem, Cell>),
-    /// Of an advisor: share of right answers (stem and direction), by what the question names.
-    #[serde(rename = "right")]
-    Right(BTreeMap<Named, Cell>),
-}
-
-/// The figures of one variant.
-#[derive(Clone, Debug, Serialize)]
-pub struct VariantFigures {
-    /// Its name.
-    pub name: String,
-    /// What was measured.
-    #[serde(flatten)]
-    pub measured: Measured,
-    /// Songs measured on.
-    pub songs: usize,
-    /// Mixes measured on.
-    pub mixes: usize,
-}
-
-/// Mixes measured a song, four flaws a window at the most.
-const MIXES_A_SONG: usize = 8;
 
 /// What the variants of a plan change.
 enum Base<'a> {
@@ -109,7 +82,7 @@ enum Base<'a> {
 }
 
 fn named<'a>(file: &'a Option<PathBuf>, key: &str) -> Result<&'a Path> {
-    file.as_deref().with_context(|| format!("a plan that compares advisors names a file as '{key}'"))
+    file.as_deref().with_context(|| format!("a plan that compares advisors must name a file as '{key}'"))
 }
 
 impl AblationPlan {
@@ -122,7 +95,7 @@ impl AblationPlan {
                 encoder_file: named(&self.encoder_file, "encoder_file")?,
                 decoder_file: named(&self.decoder_file, "decoder_file")?,
             }),
-            _ => bail!("the plan has one base: [encoder], [advisor] or [probe]"),
+            _ => bail!("the plan must have exactly one base: [encoder], [advisor] or [probe]"),
         }
     }
 
@@ -143,18 +116,18 @@ impl AblationPlan {
             merge(&mut config, changes);
             let text = toml::to_string(&config)?;
             let known = match base {
-                Base::Encoder(_) => toml::from_str::<EncoderRun>(&text).map(drop),
-                _ => toml::from_str::<AdvisorRun>(&text).map(drop),
+                Base::Encoder(_) => EncoderRun::from_toml(&text).map(drop),
+                _ => AdvisorRun::from_toml(&text).map(drop),
             };
-            known.with_context(|| format!("the configuration of \"{}\" cannot be used", variant.name))?;
+            known.with_context(|| format!("variant \"{}\"", variant.name))?;
             Ok(text)
         };
         self.variants.iter().map(config).collect()
     }
 }
 
-/// Runs every variant that has not been run yet into a folder of its own below `out`, and measures all on the songs of
-/// the split `split`. Writes `ablation.json` and `ablation.md`.
+/// Runs every variant that has not been run yet, each into its own folder in `out`, and measures all on the songs of the
+/// split `split`. Writes `ablation.json` and `ablation.md`.
 ///
 /// # Errors
 /// When the plan, a configuration or a cache cannot be used, or as [`train_encoder`].
@@ -168,43 +141,39 @@ pub fn ablate(plan_text: &str, split: &Split, out: &Path) -> Result<Vec<VariantF
     let configs = plan.configs(&base)?;
     let songs_of = |cache: &Path| {
         MapCache::open(cache, |song| song.split == *split && song.source != SourceKind::Voice)
-            .with_context(|| format!("nothing of the split '{split}' can be measured with"))
+            .with_context(|| format!("the cache has no songs of the split '{split}' to measure with"))
     };
-    // Advisors share their encoder, so that the songs are heard once for all.
+    // Advisors share their encoder, so that the songs are read once for all.
     let readings = match &base {
         Base::Encoder(_) | Base::Probe(_) => None,
-        Base::Advisor { encoder_file, .. } => Some(right::read(encoder_file, &songs_of(&plan.cache)?)?),
+        Base::Advisor { encoder_file, .. } => Some(answers::read(encoder_file, &songs_of(&plan.cache)?)?),
     };
     let mut table = Vec::new();
     for (variant, config) in plan.variants.iter().zip(&configs) {
         let folder = out.join(folder_name(&variant.name));
         let cache = variant.cache.as_ref().unwrap_or(&plan.cache);
-        let resume = folder.join("last.safetensors").exists();
-        let begin = RunStart { config, out: &folder, resume, device: &Device::Cpu };
-        eprintln!("{}", variant.name);
+        let resume = folder.join(CHECKPOINT_FILE).exists();
+        let start = RunStart { config, out: &folder, resume, device: &Device::Cpu };
+        tracing::info!("variant \"{}\"", variant.name);
         let (measured, songs, mixes) = match (&base, &readings) {
             (Base::Advisor { encoder_file, decoder_file, .. }, Some(readings)) => {
-                train_advisor(&begin, cache, encoder_file, decoder_file)?;
-                let (resamples, songs, mixes) = of_songs(readings.iter().flat_map(|(_, flaws)| flaws));
-                let shares = right::shares(&folder.join("advisor.safetensors"), readings, &resamples)?;
+                let source = MixSource { cache, encoder: encoder_file };
+                train_advisor(&start, source, decoder_file)?;
+                let (resamples, songs, mixes) = of_songs(readings.iter().flat_map(|(_, mixes)| mixes));
+                let shares = answers::shares(&folder.join(Part::Advisor.file_name()), readings, &resamples)?;
                 (Measured::Right(shares), songs, mixes)
             }
             _ => {
-                train_encoder(&begin, cache)?;
-                let readings = meter::read(&folder.join("encoder.safetensors"), &songs_of(cache)?)?;
+                train_encoder(&start, cache)?;
+                let readings = meter::read(&folder.join(Part::Encoder.file_name()), &songs_of(cache)?)?;
                 let (resamples, songs, mixes) = of_songs(readings.iter());
                 (Measured::Meter(meter::errors(&readings, &resamples)), songs, mixes)
             }
         };
         table.push(VariantFigures { name: variant.name.clone(), measured, songs, mixes });
-        write(&table, out)?;
+        table::write(&table, out)?;
     }
     Ok(table)
-}
-
-fn write(table: &[VariantFigures], out: &Path) -> Result<()> {
-    files::replace(&out.join("ablation.json"), serde_json::to_string_pretty(table)? + "\n")?;
-    files::replace(&out.join("ablation.md"), markdown(table))
 }
 
 fn compare_front_ends(
@@ -231,19 +200,19 @@ fn compare_front_ends(
         mixes,
     };
     let table: Vec<VariantFigures> = variants.iter().zip(compared.errors).map(figures).collect();
-    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    write(&table, out)?;
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be created", out.display()))?;
+    table::write(&table, out)?;
     Ok(table)
 }
 
-/// Resamples of the songs that were heard; how many songs and mixes there are.
-fn of_songs<'a>(readings: impl Iterator<Item = &'a FlawReading>) -> (SongResamples, usize, usize) {
-    let songs: Vec<usize> = readings.map(|flaw| flaw.song).collect();
+/// Resamples of the songs in `readings`, and the numbers of songs and mixes.
+fn of_songs<'a>(readings: impl Iterator<Item = &'a MixReading>) -> (SongResamples, usize, usize) {
+    let songs: Vec<usize> = readings.map(|mix| mix.song).collect();
     let (mixes, known) = (songs.len(), songs.into_iter().collect::<BTreeSet<_>>());
-    (SongResamples::among(&known, 1000, 1), known.len(), mixes)
+    (SongResamples::among(&known, cell::RESAMPLES, cell::RESAMPLE_SEED), known.len(), mixes)
 }
 
-/// Lays `changes` over `base`, table by table.
+/// Merges `changes` into `base`, table by table.
 fn merge(base: &mut toml::Table, changes: &toml::Table) {
     for (key, value) in changes {
         match (base.get_mut(key), value) {
@@ -257,47 +226,19 @@ fn folder_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
-fn markdown(table: &[VariantFigures]) -> String {
-    let titles: Vec<String> = match table.first().map(|row| &row.measured) {
-        Some(Measured::Right(_)) => Named::ALL.iter().map(|named| named.title().into()).collect(),
-        _ => Stem::ALL.iter().map(Stem::to_string).collect(),
-    };
-    let mut text =
-        format!("| variant | {} |\n| --- |{}\n", titles.join(" | "), " --- |".repeat(titles.len()));
-    for row in table {
-        let cells: Vec<String> = match &row.measured {
-            Measured::Meter(errors) => Stem::ALL.map(|stem| cell(errors.get(&stem), 1.0, 2)).to_vec(),
-            Measured::Right(shares) => Named::ALL.map(|named| cell(shares.get(&named), 100.0, 1)).to_vec(),
-        };
-        text += &format!("| {} |{} |\n", row.name, cells.join(" |"));
-    }
-    text
-}
-
-fn cell(cell: Option<&Cell>, scale: f64, places: usize) -> String {
-    let number = |value: f64| format!("{:.places$}", value * scale);
-    match cell {
-        Some((value, Some([low, high]))) => {
-            format!(" {} ({} to {})", number(*value), number(*low), number(*high))
-        }
-        Some((value, None)) => format!(" {}", number(*value)),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_laid_over_table_by_table() {
+    fn changes_are_merged_table_by_table() {
         let mut base: toml::Table = toml::from_str("steps = 5\n[mix]\ncoherent = 0.5\nabsent = 0.1").unwrap();
         merge(&mut base, &toml::from_str("steps = 6\n[mix]\nabsent = 0.2").unwrap());
         assert_eq!(base, toml::from_str("steps = 6\n[mix]\ncoherent = 0.5\nabsent = 0.2").unwrap());
     }
 
     #[test]
-    fn a_plan_compares_encoders_or_advisors_and_names_what_it_needs() {
+    fn a_plan_compares_encoders_or_advisors_and_must_name_what_it_needs() {
         let out = Path::new("/nowhere");
         let refused = |plan: &str| format!("{:#}", ablate(plan, &Split::Test, out).unwrap_err());
         let variant = "[[variant]]\nname = \"as it is\"\n";
@@ -318,19 +259,5 @@ mod tests {
         assert!(sentence.contains("\"as it is\" names no front_end"), "{sentence}");
         let sentence = refused(&format!("{probe}{variant}probe = {{ front_end = \"vgg\" }}\n"));
         assert!(sentence.contains("vgg"), "{sentence}");
-    }
-
-    #[test]
-    fn tables_say_decibels_of_encoders_and_percent_of_advisors() {
-        let row = |measured: Measured| VariantFigures { name: "x".into(), measured, songs: 3, mixes: 9 };
-        let meter = Measured::Meter([(Stem::Bass, (1.234, Some([1.0, 2.0])))].into());
-        let text = markdown(&[row(meter)]);
-        assert!(text.contains("| variant | vocals | drums | bass | other |"), "{text}");
-        assert!(text.ends_with("| x | | | 1.23 (1.00 to 2.00) | |\n"), "{text}");
-        let right = Measured::Right([(Named::Reference, (0.701, Some([0.6512, 0.75])))].into());
-        let text = markdown(&[row(right.clone())]);
-        assert!(text.ends_with("| x | | 70.1 (65.1 to 75.0) | |\n"), "{text}");
-        let json = serde_json::to_value(row(right)).unwrap();
-        assert_eq!(json["right"]["reference"][0], 0.701);
     }
 }

@@ -1,4 +1,4 @@
-//! Advice examples as the language model trains on them: a reading, a question, and what perfect ears would say.
+//! Advice examples that the language model trains on: a reading, a question, and the oracle's answer; and their loss.
 
 use super::sequences::{LanguageModel, Sequence, answer_log_probabilities};
 use crate::oracle::{AllowedStems, Posterior};
@@ -16,25 +16,25 @@ use rand::rngs::SmallRng;
 
 /// One example.
 pub struct AdviceExample {
-    /// What the model is told of the sound.
+    /// What the model gets to know about the sound.
     pub reading: Reading,
-    /// The balance to aim at, as measured.
+    /// The balance to aim at, as measured; none without a reference.
     pub reference: Option<ReferenceBalance>,
     /// Question, stems, anchor, and a decision drawn from `posterior`.
     pub sample: TextExample,
-    /// Probability of every outcome for one who knows the true levels: the target of the decision tokens.
+    /// The oracle's probability of every outcome: the target of the decision tokens.
     pub posterior: Posterior,
 }
 
-/// Chances of the questions.
+/// Chances of the kinds of questions. The defaults were chosen, not tuned.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct QuestionMix {
-    /// Questions about one of the blamed stems.
+pub struct QuestionShares {
+    /// Questions about one of the targets.
     pub about: f64,
-    /// Questions about the rest.
+    /// Questions about the stem `other`, which is not a target.
     pub other: f64,
-    /// Questions to compare with the reference, of examples that have one.
+    /// Questions to compare with the reference, among examples that have one.
     pub compare: f64,
     /// Questions that cannot be answered.
     pub unclear: f64,
@@ -44,14 +44,14 @@ pub struct QuestionMix {
     pub reference: f64,
 }
 
-impl Default for QuestionMix {
+impl Default for QuestionShares {
     fn default() -> Self {
-        QuestionMix { about: 0.12, other: 0.02, compare: 0.15, unclear: 0.08, anchor: 0.5, reference: 0.4 }
+        QuestionShares { about: 0.12, other: 0.02, compare: 0.15, unclear: 0.08, anchor: 0.5, reference: 0.4 }
     }
 }
 
-impl QuestionMix {
-    /// Draws what is asked, of a mix with or without a reference.
+impl QuestionShares {
+    /// Draws what is asked about a mix with or without a reference.
     pub fn intent(&self, has_reference: bool, present: &PerStem<bool>, rng: &mut SmallRng) -> Intent {
         let at: f64 = rng.random();
         if at < self.about {
@@ -68,7 +68,7 @@ impl QuestionMix {
     }
 }
 
-/// Stems that an answer may blame.
+/// Stems that an answer may name as target.
 pub fn allowed_stems(intent: Intent, anchor: Option<Stem>, present: &PerStem<bool>) -> AllowedStems {
     match intent.asked_stem() {
         Some(stem) => AllowedStems::only(stem).and_present(present),
@@ -76,7 +76,7 @@ pub fn allowed_stems(intent: Intent, anchor: Option<Stem>, present: &PerStem<boo
     }
 }
 
-/// Draws an outcome.
+/// Draws an outcome: the error, or none in a balanced mix.
 pub fn draw_error(posterior: &Posterior, rng: &mut SmallRng) -> Option<StemError> {
     let mut left: f64 = rng.random::<f64>() - posterior.none;
     if left < 0.0 {
@@ -95,14 +95,35 @@ pub fn draw_error(posterior: &Posterior, rng: &mut SmallRng) -> Option<StemError
     None
 }
 
-/// Figures of [`advice_loss`] beside the loss: mean cross-entropy of the decisions and of the sentences, nats a token.
-pub const ADVICE_FIGURES: [&str; 2] = [DECISION, "text"];
-
-/// The figure that held-out examples are measured by.
-pub const DECISION: &str = "decision";
-
-/// Weight of a sentence's token beside a decision's.
+/// Weight of a token of the sentence against a token of the decision: the decision is what the model is measured by, and
+/// sentences from templates are easy to learn. Chosen, not tuned.
 const TEXT_WEIGHT: f64 = 0.15;
+
+/// The loss of advice examples.
+pub struct AdviceLoss {
+    /// The loss to differentiate, a scalar.
+    pub loss: Tensor,
+    /// Mean cross-entropy of the decisions in nats per token; held-out examples are measured by it.
+    pub decision: f64,
+    /// Mean cross-entropy of the sentences in nats per token.
+    pub text: f64,
+}
+
+impl AdviceLoss {
+    /// Names of the logged figures, without the loss.
+    pub const FIGURES: [&'static str; 2] = ["decision", "text"];
+
+    /// The loss with its figures for the log.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn into_outcome(self) -> Result<ShardOutcome> {
+        let [decision, text] = Self::FIGURES;
+        let loss = f64::from(self.loss.to_scalar::<f32>()?);
+        let figures = vec![("loss", loss), (decision, self.decision), (text, self.text)];
+        Ok(ShardOutcome { loss: self.loss, figures })
+    }
+}
 
 /// Forward pass and loss of examples, on the decoder's device.
 ///
@@ -114,8 +135,8 @@ pub fn advice_loss(
     examples: &[AdviceExample],
     dropout: Option<&DropoutStream>,
     rng: &mut SmallRng,
-) -> Result<ShardOutcome> {
-    let (decoder, projector, tokenizer) = model;
+) -> Result<AdviceLoss> {
+    let LanguageModel { decoder, projector, tokenizer } = model;
     let laid_out: Vec<TrainingIds> = examples
         .iter()
         .map(|e| {
@@ -135,7 +156,7 @@ pub fn advice_loss(
         .collect();
     let log = answer_log_probabilities(model, &sequences, dropout)?;
 
-    // What each token of an answer should have been.
+    // The target of each token of an answer.
     let (mut targets, mut decisions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let vocabulary = decoder.vocabulary();
     for (ids, example) in laid_out.iter().zip(examples) {
@@ -159,11 +180,11 @@ pub fn advice_loss(
     let (decision, text) = (mean(decisions)?, mean(texts)?);
     let loss = (&decision + (&text * TEXT_WEIGHT)?)?;
     let value = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
-    let figures = vec![("loss", value(&loss)?), (DECISION, value(&decision)?), ("text", value(&text)?)];
-    Ok(ShardOutcome { loss, figures })
+    Ok(AdviceLoss { loss, decision: value(&decision)?, text: value(&text)? })
 }
 
-/// The distribution that token `at` of an answer should have: the posterior's at the decisions, else the token itself.
+/// The target distribution of token `at` of an answer: the posterior's for the tokens of the decision, otherwise the token
+/// itself.
 fn token_target(
     tokenizer: &AdviceTokenizer,
     ids: &TrainingIds,

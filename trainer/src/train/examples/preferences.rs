@@ -1,4 +1,4 @@
-//! Pairs of answers to one question: what perfect ears would say, and the same with something wrong in it.
+//! Pairs of answers to one question: the oracle's, and the same with one thing wrong in it.
 
 use super::advice::{AdviceExample, allowed_stems};
 use crate::oracle::AllowedStems;
@@ -10,21 +10,22 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
 
-/// A wrong magnitude is off by at least this much in dB: less is within what ears disagree about.
-const LEAST_MISS_DB: f32 = 3.0;
+/// A wrong size is off by at least this much in dB. Listeners disagree about smaller differences.
+const MIN_SIZE_ERROR_DB: f32 = 3.0;
 
-/// How often what is wrong in a rejected answer, as shares among what can be wrong: where a question allows one stem,
-/// no other can be blamed. Where nothing is off, the rejected answer always finds fault.
+/// How often each kind of error is in a rejected answer, as shares of the kinds that are possible: if a question allows
+/// one stem only, no other can be named. In a balanced mix, the rejected answer always names an error. The defaults were
+/// chosen, not tuned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RejectedShares {
     /// Too loud for too quiet, or the reverse.
     pub direction: f64,
-    /// Another stem is blamed.
+    /// Another stem is named as target.
     pub stem: f64,
-    /// The change is off by 3 dB or more.
+    /// The size is off by [`MIN_SIZE_ERROR_DB`] or more.
     pub magnitude: f64,
-    /// Nothing is said to be off.
+    /// The error is missed: the answer calls the mix balanced.
     pub missed: f64,
 }
 
@@ -35,10 +36,10 @@ impl Default for RejectedShares {
 }
 
 impl RejectedShares {
-    /// Whether pairs can be drawn by these shares.
+    /// Checks that pairs can be drawn with these shares.
     ///
     /// # Errors
-    /// When one is negative or no number, or there are only such that do not apply to every question.
+    /// When a share is negative or not a number, or no kind of error with a share is possible for every question.
     pub fn check(&self) -> Result<()> {
         let shares = [self.direction, self.stem, self.magnitude, self.missed];
         ensure!(
@@ -47,18 +48,18 @@ impl RejectedShares {
         );
         ensure!(
             self.direction + self.magnitude + self.missed > 0.0,
-            "[rejected]: a wrong stem cannot be had where only one may be blamed; give another kind a share too"
+            "[rejected]: a wrong stem is not possible if a question allows one stem only; give another kind a share too"
         );
         Ok(())
     }
 
-    /// The decision `right` with something wrong in it, that an answer to the same question may say.
+    /// The decision `right` with one thing wrong in it, as an answer to the same question may state it.
     ///
     /// # Errors
     /// When `allowed` holds no stem.
     pub fn spoil(&self, right: &Decision, allowed: AllowedStems, rng: &mut SmallRng) -> Result<Decision> {
         let stems: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| allowed.contains(*stem)).collect();
-        ensure!(!stems.is_empty(), "there is no stem that an answer may blame");
+        ensure!(!stems.is_empty(), "there is no stem that an answer may name");
         let Some(error) = right.error else {
             let false_alarm = StemError {
                 stem: stems[rng.random_range(0..stems.len())],
@@ -87,17 +88,17 @@ impl RejectedShares {
     }
 }
 
-/// A size of the gain tokens that is [`LEAST_MISS_DB`] or more from `size_db`.
+/// A size of the gain tokens that differs from `size_db` by [`MIN_SIZE_ERROR_DB`] or more.
 fn wrong_size_db(size_db: f32, rng: &mut SmallRng) -> f32 {
     let far: Vec<f32> = GainStep::all()
         .map(GainStep::size_db)
-        .filter(|other| (other - size_db).abs() >= LEAST_MISS_DB)
+        .filter(|other| (other - size_db).abs() >= MIN_SIZE_ERROR_DB)
         .collect();
-    // The range of sizes is three times as wide, so that there is always one.
+    // The range of sizes is three times as wide, so there is always one.
     far[rng.random_range(0..far.len())]
 }
 
-/// What is preferred to what, in answer to the question of `example`.
+/// Two answers to the question of `example`, one preferred to the other.
 pub struct Pair {
     /// Question, reading and reference.
     pub example: AdviceExample,
@@ -107,14 +108,25 @@ pub struct Pair {
     pub rejected: TrainingIds,
 }
 
-/// Makes a pair: the right answer is the most probable one for perfect ears, each answer is said in words drawn from the
-/// templates, and `audio_tokens` are the prompt's slots.
+/// What the text of a pair is made with.
+#[derive(Clone, Copy)]
+pub struct PairText<'a> {
+    /// Turns text into tokens.
+    pub tokenizer: &'a AdviceTokenizer,
+    /// Draws sentences.
+    pub sampler: &'a TextSampler,
+    /// Slots for soft tokens in a prompt.
+    pub audio_tokens: usize,
+}
+
+/// Makes a pair: the right answer is the oracle's most probable one, the sentence of each answer is drawn from the
+/// templates, and `text.audio_tokens` is the number of slots for soft tokens in the prompt.
 ///
 /// # Errors
 /// When the text cannot be drawn or is too long.
 pub fn make_pair(
     example: AdviceExample,
-    (tokenizer, sampler, audio_tokens): (&AdviceTokenizer, &TextSampler, usize),
+    text: PairText<'_>,
     shares: &RejectedShares,
     rng: &mut SmallRng,
 ) -> Result<Pair> {
@@ -128,12 +140,13 @@ pub fn make_pair(
     let right = Decision::new(sample.decision.intent, error)?;
     let allowed = allowed_stems(right.intent, sample.anchor, &sample.stems_present);
     let wrong = shares.spoil(&right, allowed, rng)?;
-    let mut say = |decision: Decision| {
-        let sentence = sampler.answer_text(&decision, sample.has_reference, &sample.stems_present, rng)?;
+    let mut answer = |decision: Decision| {
+        let sentence =
+            text.sampler.answer_text(&decision, sample.has_reference, &sample.stems_present, rng)?;
         let sample = TextExample { decision, ..sample.clone() };
-        build_training_ids(tokenizer, &sample, &sentence, audio_tokens)
+        build_training_ids(text.tokenizer, &sample, &sentence, text.audio_tokens)
     };
-    let (chosen, rejected) = (say(right)?, say(wrong)?);
+    let (chosen, rejected) = (answer(right)?, answer(wrong)?);
     Ok(Pair { example, chosen, rejected })
 }
 
@@ -149,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_answer_has_one_thing_wrong_as_often_as_its_share_says() {
+    fn a_rejected_answer_has_one_thing_wrong_as_often_as_configured() {
         let shares = RejectedShares { direction: 0.4, stem: 0.3, magnitude: 0.2, missed: 0.1 };
         let mut rng = SmallRng::seed_from_u64(3);
         let right = decision(Stem::Vocals, 7.5);
@@ -165,11 +178,11 @@ mod tests {
                     0
                 }
                 Some(e) if e.stem != Stem::Vocals => {
-                    assert_eq!((e.stem, e.size_db), (Stem::Drums, 7.5), "the anchor is never blamed");
+                    assert_eq!((e.stem, e.size_db), (Stem::Drums, 7.5), "the anchor is never named");
                     1
                 }
                 Some(e) => {
-                    assert!((e.size_db - 7.5).abs() >= LEAST_MISS_DB, "{}", e.size_db);
+                    assert!((e.size_db - 7.5).abs() >= MIN_SIZE_ERROR_DB, "{}", e.size_db);
                     2
                 }
             };

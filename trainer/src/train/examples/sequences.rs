@@ -1,4 +1,4 @@
-//! Prompts and answers laid out in one batch, soft tokens in their slots, and what the model makes of each answer.
+//! Prompts and answers laid out in one batch, soft tokens in their slots, and the probabilities of the answers.
 
 use crate::text::TrainingIds;
 use anyhow::Result;
@@ -9,14 +9,22 @@ use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::{AdviceTokenizer, Special};
 use mixing_buddy_core::nn::DropoutStream;
 
-/// The language model with its parts.
-pub type LanguageModel<'a> = (&'a Decoder, &'a Projector, &'a AdviceTokenizer);
+/// A language model with its parts.
+#[derive(Clone, Copy)]
+pub struct LanguageModel<'a> {
+    /// Generates the answer.
+    pub decoder: &'a Decoder,
+    /// Turns readings into soft tokens.
+    pub projector: &'a Projector,
+    /// Turns text into tokens.
+    pub tokenizer: &'a AdviceTokenizer,
+}
 
-/// A prompt with its answer, and what its soft slots stand for.
+/// A prompt with its answer, and the content of its slots for soft tokens.
 pub struct Sequence<'a> {
-    /// What the encoder read.
+    /// The encoder's reading.
     pub reading: &'a Reading,
-    /// The balance to aim at; there exactly where the prompt has slots for it.
+    /// The balance to aim at; present exactly if the prompt has slots for it.
     pub reference: Option<&'a ReferenceBalance>,
     /// The tokens.
     pub ids: &'a TrainingIds,
@@ -28,7 +36,7 @@ pub struct Sequence<'a> {
 /// # Errors
 /// When there is no sequence, or a tensor operation fails.
 pub fn answer_log_probabilities(
-    (decoder, projector, tokenizer): LanguageModel<'_>,
+    LanguageModel { decoder, projector, tokenizer }: LanguageModel<'_>,
     sequences: &[Sequence<'_>],
     dropout: Option<&DropoutStream>,
 ) -> Result<Tensor> {
@@ -73,7 +81,7 @@ pub fn answer_log_probabilities(
 
     let mut places = Vec::new();
     for (row, sequence) in sequences.iter().enumerate() {
-        // A token is foretold where the one before it is read.
+        // The prediction of a token is at the position of the token before it.
         let start = row * longest + sequence.ids.prompt.ids.len() - 1;
         places.extend((start..start + sequence.ids.answer.ids.len()).map(|place| place as u32));
     }
@@ -83,7 +91,7 @@ pub fn answer_log_probabilities(
     Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
 }
 
-/// Audio tokens of all sequences, and reference tokens of those that have a reference.
+/// Audio tokens of all sequences, and reference tokens of the sequences with a reference.
 fn soft_tokens(
     projector: &Projector,
     sequences: &[Sequence<'_>],

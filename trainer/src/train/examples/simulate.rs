@@ -1,10 +1,9 @@
-//! Simulated meter readings: balances drawn from the norms, flawed, and read with a meter's errors.
+//! Simulated readings: balances drawn from the norms, flawed, and measured by a meter with errors.
 //!
-//! The target is what one who knows the true levels would believe (the norms' kernel density and the protocol's
-//! priors); the input is what the meter says. The average over many readings then teaches what to believe of a meter
-//! that errs, and no song is needed for it.
+//! The target is the oracle's posterior (from the norms' kernel density and the protocol's priors); the input is the
+//! meter's reading. Over many readings the model learns how far to trust a meter with errors, and no song is needed.
 
-use super::advice::{AdviceExample, QuestionMix, allowed_stems, draw_sample};
+use super::advice::{AdviceExample, QuestionShares, allowed_stems, draw_sample};
 use crate::oracle::density::UNKNOWN_SD_DB;
 use crate::oracle::{AllowedStems, BalanceDensity, Posterior, Rule};
 use crate::protocol::Category;
@@ -21,6 +20,7 @@ use mixing_buddy_core::{Direction, PerStem, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, StandardNormal};
+use std::ops::Range;
 
 /// The simulated meter and songs.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -28,7 +28,7 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct SimulationSettings {
     /// Typical standard deviation of the meter's error in dB, in the order of [`Stem::ALL`].
     pub meter_sd_db: [f32; Stem::COUNT],
-    /// Spread of that, as the standard deviation of its natural logarithm.
+    /// Spread of that standard deviation from example to example, as the standard deviation of its natural logarithm.
     pub meter_sd_spread: f32,
     /// Share of the error's variance that all windows of a song have in common.
     pub song_share: f32,
@@ -36,12 +36,12 @@ pub struct SimulationSettings {
     pub window_sd_db: f64,
     /// Chance that one of the stems is absent.
     pub absent: f64,
-    /// Share of mixes that are balanced. The protocol has 0.2; more makes a model that is slower to find fault.
+    /// Share of mixes that are balanced. The protocol has 0.2; with more, the model names an error less often.
     pub balanced: f64,
-    /// The same where the question comes with a reference; `balanced` where none is given.
+    /// The same for questions with a reference; `balanced` if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balanced_with_reference: Option<f64>,
-    /// Width of the summaries, which are zero here.
+    /// Width of the summaries, which are all zero here.
     pub summary: usize,
 }
 
@@ -66,25 +66,40 @@ impl SimulationSettings {
     }
 }
 
-/// The categories in which something is wrong.
+/// The categories with an error.
 const FLAWS: [Category; 4] = [Category::VeryQuiet, Category::Quiet, Category::Loud, Category::VeryLoud];
+
+/// Level of an absent stem in dB, far below every other.
+const ABSENT_DB: f64 = -90.0;
+/// Readings of an absent stem in dB against the rest, and its presence: what trained encoders give, roughly.
+const ABSENT_READING_DB: Range<f32> = -45.0..-18.0;
+const ABSENT_PRESENCE: Range<f32> = 0.0..0.4;
+/// Presence of a stem that is present.
+const PRESENT_PRESENCE: Range<f32> = 0.7..1.0;
+/// Mean size of a normal error as a share of its standard deviation, sqrt(2 / pi) rounded.
+const MEAN_ERROR_SHARE: f32 = 0.8;
+/// Spread of the encoder's own estimate of its error, as the standard deviation of its natural logarithm. Chosen, not
+/// tuned.
+const ERROR_ESTIMATE_SPREAD: f32 = 0.25;
+/// Windows that a reference is measured over. Chosen, not tuned.
+const REFERENCE_WINDOWS: Range<f32> = 1.0..8.0;
 
 /// Draws simulated examples.
 pub struct Simulator<'a> {
     settings: &'a SimulationSettings,
-    questions: &'a QuestionMix,
+    questions: &'a QuestionShares,
     norms: &'a NormsSummary,
     rule: Rule,
     sampler: &'a TextSampler,
 }
 
-/// A balance, flawed, and what perfect ears would believe.
+/// A flawed balance, and the oracle's posterior.
 pub struct Flawed {
     /// True relative levels of the four stems in dB, flaw included.
     pub levels_db: PerStem<f64>,
     /// True levels of the stems in the song's unflawed mean balance (or in the window's own without a reference).
     pub song_db: PerStem<f64>,
-    /// Stems that are there.
+    /// Stems that are present.
     pub present: PerStem<bool>,
     /// A stem that is named as right.
     pub anchor: Option<Stem>,
@@ -92,17 +107,17 @@ pub struct Flawed {
     pub intent: Intent,
     /// Whether a reference is given.
     pub has_reference: bool,
-    /// What was injected: stem and direction.
+    /// The injected error: stem and direction; none in a balanced mix.
     pub injected: Option<(Stem, Direction)>,
-    /// What one who knows the levels would believe.
-    pub posterior: crate::oracle::Posterior,
+    /// The oracle's probability of every outcome.
+    pub posterior: Posterior,
 }
 
 impl<'a> Simulator<'a> {
     /// Prepares the norms' density.
     pub fn new(
         settings: &'a SimulationSettings,
-        questions: &'a QuestionMix,
+        questions: &'a QuestionShares,
         norms: &'a NormsSummary,
         sampler: &'a TextSampler,
     ) -> Self {
@@ -115,7 +130,7 @@ impl<'a> Simulator<'a> {
         }
     }
 
-    /// Draws a balance and a flaw. With `absent`, that stem is not there.
+    /// Draws a balance and a flaw. The stem `absent`, if given, is not present.
     pub fn flawed(&self, absent: Option<Stem>, rng: &mut SmallRng) -> Flawed {
         let has_reference = rng.random_bool(self.questions.reference);
         let (song, window) = loop {
@@ -130,7 +145,8 @@ impl<'a> Simulator<'a> {
             }
         };
         let present = PerStem::from_fn(|stem| absent != Some(stem));
-        let hide = |levels: PerStem<f64>| PerStem::from_fn(|s| if present[s] { levels[s] } else { -90.0 });
+        let hide =
+            |levels: PerStem<f64>| PerStem::from_fn(|s| if present[s] { levels[s] } else { ABSENT_DB });
         let (song, window) = (hide(song), hide(window));
         let intent = self.questions.intent(has_reference, &present, rng);
         let anchor = rng
@@ -154,7 +170,7 @@ impl<'a> Simulator<'a> {
         Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, injected, posterior }
     }
 
-    /// What one who knows the true levels would believe, by the norms or by the song's own balance.
+    /// The oracle's posterior, by the norms or, with `song_db`, by the song's own balance.
     pub fn believe(
         &self,
         levels_db: &PerStem<f64>,
@@ -187,7 +203,7 @@ impl<'a> Simulator<'a> {
         let normal = |rng: &mut SmallRng| -> f32 { StandardNormal.sample(rng) };
         let truth = all_rest_levels_from_levels(&flawed.levels_db);
         let song = all_rest_levels_from_levels(&flawed.song_db);
-        let windows: f32 = rng.random_range(1.0..8.0);
+        let windows = rng.random_range(REFERENCE_WINDOWS);
         let mut reading = Reading::default();
         let mut reference = ReferenceBalance::default();
         for stem in Stem::ALL {
@@ -200,11 +216,10 @@ impl<'a> Simulator<'a> {
                 level_db: if present {
                     truth[stem] as f32 + common + own * normal(rng)
                 } else {
-                    rng.random_range(-45.0..-18.0)
+                    rng.random_range(ABSENT_READING_DB)
                 },
-                // A normal error's mean size is 0.8 of its standard deviation; the head's guess of it errs too.
-                error_db: 0.8 * sd * (0.25 * normal(rng)).exp(),
-                presence: if present { rng.random_range(0.7f32..1.0) } else { rng.random_range(0.0..0.4) },
+                error_db: MEAN_ERROR_SHARE * sd * (ERROR_ESTIMATE_SPREAD * normal(rng)).exp(),
+                presence: rng.random_range(if present { PRESENT_PRESENCE } else { ABSENT_PRESENCE }),
                 summary: vec![0.0; self.settings.summary],
             };
             let measured = song[stem] as f32 + common + own / windows.sqrt() * normal(rng);

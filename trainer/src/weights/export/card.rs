@@ -1,13 +1,15 @@
-//! The model card: what a folder of weights says of itself on Hugging Face.
+//! The model card: the description of a folder of weights on Hugging Face.
 
-use super::{AdvisorWeights, DECODER, PROJECTOR};
+use crate::weights::advisor::{AdvisorWeights, DECODER, PROJECTOR};
 use anyhow::Result;
 
-/// What only the user knows.
+/// Facts about the weights that the files do not state.
 #[derive(Clone, Debug)]
 pub struct CardFacts {
     /// Name of the model.
     pub name: String,
+    /// Version of the weights.
+    pub version: String,
     /// Licence of the weights, as Hugging Face abbreviates it.
     pub licence: String,
 }
@@ -25,10 +27,11 @@ pub(super) fn model_card(weights: &AdvisorWeights, has_encoder: bool, facts: &Ca
     let encoder = "| encoder | `encoder_config.json`, `encoder.safetensors` | |\n";
     Ok(format!(
         include_str!("card.md"),
-        // In quotes as JSON writes them, which YAML reads.
+        // JSON strings are valid YAML.
         name_quoted = serde_json::to_string(&facts.name)?,
         licence_quoted = serde_json::to_string(&facts.licence)?,
         name = facts.name,
+        version = facts.version,
         encoder = if has_encoder { encoder } else { "" },
         blocks = weights.decoder.num_hidden_layers,
         width = weights.decoder.hidden_size,

@@ -1,12 +1,13 @@
 //! Writes an advisor run in the layouts of PEFT and transformers.
 
 use super::card::{CardFacts, model_card};
-use super::{AdvisorWeights, DECODER, PEFT_PREFIX, PROJECTOR, adapter_shapes};
 use crate::files;
-use crate::weights::{TOKENIZER, field};
-use crate::weights::{load_tensors, save_tensors};
+use crate::weights::advisor::{AdvisorWeights, DECODER, PEFT_PREFIX, PROJECTOR};
+use crate::weights::files::{Tensors, field, save_tensors};
+use crate::weights::parts::{Part, load_part};
+use crate::weights::shapes::adapter_shapes;
+use crate::weights::tokenizer::TOKENIZER;
 use anyhow::{Context, Result, ensure};
-use candle_core::Tensor;
 use mixing_buddy_core::decoder::DecoderConfig;
 use mixing_buddy_core::encoder::EncoderConfig;
 use mixing_buddy_core::features::FeatureSettings;
@@ -16,22 +17,22 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What transformers asks of a file's metadata.
+/// The metadata that transformers requires in a file.
 const PYTORCH: [(&str, &str); 1] = [("format", "pt")];
 
-/// Writes `weights` into `dir`, with the encoder of `encoder_file` where one is given.
+/// Writes `weights` into `dir`, and the encoder of `encoder_file` if one is given.
 ///
 /// # Errors
-/// When `dir` holds something else already, a file is missing or damaged, or the disk is full.
+/// When `dir` holds other files, a file is missing or damaged, or the disk is full.
 pub fn export_peft(
     weights: &AdvisorWeights,
     encoder_file: Option<&Path>,
     facts: &CardFacts,
     dir: &Path,
 ) -> Result<()> {
-    let is_ours = dir.join("adapter_config.json").exists();
+    let is_export = dir.join("adapter_config.json").exists();
     let is_empty = std::fs::read_dir(dir).map(|mut entries| entries.next().is_none()).unwrap_or(true);
-    ensure!(is_ours || is_empty, "{} holds other files; choose another folder", dir.display());
+    ensure!(is_export || is_empty, "{} holds other files; choose another folder", dir.display());
     let base_dir = dir.join("base");
     std::fs::create_dir_all(&base_dir).with_context(|| format!("{} cannot be made", base_dir.display()))?;
 
@@ -65,7 +66,7 @@ pub fn export_peft(
     });
     write_json(&base_dir.join("tokenizer_config.json"), &tokenizer_config)?;
     if let Some(file) = encoder_file {
-        let (tensors, metadata) = load_tensors(file)?;
+        let (tensors, metadata) = load_part(file, Part::Encoder)?;
         let features: FeatureSettings = field(&metadata, "features", file)?;
         let encoder: EncoderConfig = field(&metadata, "encoder", file)?;
         save(&dir.join("encoder.safetensors"), &tensors)?;
@@ -75,7 +76,7 @@ pub fn export_peft(
     files::replace(&dir.join("README.md"), model_card(weights, encoder_file.is_some(), facts)?)
 }
 
-fn save(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+fn save(path: &Path, tensors: &Tensors) -> Result<()> {
     save_tensors(path, tensors, &PYTORCH.map(|(key, value)| (key, value.to_string())))
 }
 
@@ -83,7 +84,7 @@ fn write_json(path: &Path, value: &Value) -> Result<()> {
     files::replace(path, serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// A number as people write it: 16 rather than 16.0, 0.05 rather than 0.05000000074505806.
+/// A number in its shortest form: 16 rather than 16.0, 0.05 rather than 0.05000000074505806.
 fn plain(value: impl ToString) -> Value {
     let text = value.to_string();
     text.parse::<u64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).unwrap_or_default()
@@ -114,7 +115,7 @@ fn adapter_config(lora: &LoraConfig) -> Value {
     })
 }
 
-/// `config.json` of `Qwen2ForCausalLM`: our own fields have its names, these are those that it needs besides.
+/// `config.json` of `Qwen2ForCausalLM`: our own fields, which have its names, and further ones that it needs.
 fn base_config(decoder: &DecoderConfig, tokenizer: &AdviceTokenizer) -> Result<Value> {
     let mut config = serde_json::to_value(decoder)?;
     let more = json!({

@@ -1,10 +1,10 @@
-//! A general music encoder in place of ours: frozen front ends hear the same mixes, and a small network of the same size
-//! learns to read the stems' levels from what each says.
+//! A general music encoder in place of ours: frozen front ends analyze the same mixes, and a small network of the same
+//! size learns the levels of the stems from the features of each.
 
 mod musicnn;
 mod probe;
 
-use super::Cell;
+use super::cell::{Cell, RESAMPLE_SEED, RESAMPLES};
 use super::meter::medians;
 use crate::collections::songs::songs_below;
 use crate::collections::{SongFolder, load_song};
@@ -12,7 +12,7 @@ use crate::evaluation::SongResamples;
 use crate::progress::progress;
 use crate::protocol::Split;
 use crate::text::TextSampler;
-use crate::train::examples::flaws::general_questions;
+use crate::train::examples::held_out::general_questions;
 use crate::train::examples::simulate::{SimulationSettings, Simulator};
 use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 pub struct ProbePlan {
     /// Folder of songs, each a folder of stems with a `song.json` that names its split.
     pub songs: PathBuf,
-    /// What everything is drawn from.
+    /// Seed of everything random.
     #[serde(default)]
     pub seed: u64,
     /// Mixes drawn of each song, from windows in which all four stems play.
@@ -47,22 +47,22 @@ pub struct ProbePlan {
     pub hidden: usize,
     /// Steps that it is trained for.
     pub steps: usize,
-    /// Mixes a step.
+    /// Mixes per step.
     pub batch: usize,
 }
 
-/// What hears.
+/// A front end.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "front_end", deny_unknown_fields)]
 pub enum FrontEndPlan {
-    /// Mean and spread of each band's level over the window: what can be had without any learning.
+    /// Mean and spread of the level of each band over the window: features without any learning.
     Bands,
     /// musicnn, see `trainer/frontends/convert_musicnn.py`.
     Musicnn {
         /// Converted weights.
         weights: PathBuf,
     },
-    /// Our encoder: what its last layer says, mean and maximum over the window, without masks and meter.
+    /// Our encoder: the output of its last layer, mean and maximum over the window, without masks and meter.
     Ours {
         /// `encoder.safetensors` of a run.
         weights: PathBuf,
@@ -112,12 +112,12 @@ impl FrontEnd {
     }
 }
 
-/// What all front ends heard of one split: for each front end, its mixes.
+/// The features of all mixes by split: for each front end, its mixes.
 type WindowsBySplit = BTreeMap<Split, Vec<Vec<ProbeWindow>>>;
 
-/// The figures of each front end: median absolute error of stem against rest in dB, by stem; songs and mixes measured on.
+/// The figures of each front end: median absolute error of the level against the rest in dB; songs and mixes measured on.
 pub struct Compared {
-    /// By stem, for each front end.
+    /// Per stem, for each front end.
     pub errors: Vec<BTreeMap<Stem, Cell>>,
     /// Songs measured on.
     pub songs: usize,
@@ -145,7 +145,7 @@ pub fn compare(plan: &ProbePlan, front_ends: &[FrontEndPlan], split: &Split) -> 
     };
     let (known, unknown) = (of(&Split::Train)?, of(split)?);
     let songs: BTreeSet<usize> = unknown[0].iter().map(|mix| mix.song).collect();
-    let resamples = SongResamples::among(&songs, 1000, 1);
+    let resamples = SongResamples::among(&songs, RESAMPLES, RESAMPLE_SEED);
     let errors = known.iter().zip(unknown).map(|(known, unknown)| {
         let probe = Probe::train(known, plan.hidden, (plan.steps, plan.batch), plan.seed)?;
         errors(&probe, unknown, &resamples)
@@ -163,7 +163,8 @@ fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Re
     }))
 }
 
-/// Mixes every song of the two splits after the norms, flawed as in the protocol, and lets all front ends hear.
+/// Mixes every song of the two splits after the norms, flawed as in the protocol, and analyzes the mixes with all front
+/// ends.
 fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &Split) -> Result<WindowsBySplit> {
     let songs = songs_below(&plan.songs)?;
     let (questions, sampler, simulation) =
@@ -227,8 +228,8 @@ impl FullWindow {
     }
 }
 
-/// A stem sounds in a window at this level or above (-50 dBFS).
-const LEAST_RMS: f64 = 0.003_16;
+/// A stem plays in a window at this level or above (-50 dBFS, as in `prepare`).
+const MIN_RMS: f64 = 0.003_16;
 
 /// The windows in which all four stems play.
 fn full_windows(dir: &Path) -> Result<Vec<FullWindow>> {
@@ -246,7 +247,7 @@ fn full_windows(dir: &Path) -> Result<Vec<FullWindow>> {
             ((square(&pcm.left) + square(&pcm.right)) / (2 * frames) as f64).sqrt()
         };
         let levels: Vec<f64> = parts.iter().flatten().map(rms).collect();
-        if levels.len() < Stem::COUNT || levels.iter().any(|level| *level < LEAST_RMS) {
+        if levels.len() < Stem::COUNT || levels.iter().any(|level| *level < MIN_RMS) {
             return None;
         }
         let mut parts = parts.into_iter().flatten();

@@ -1,4 +1,4 @@
-//! musicnn (Pons and Serra 2019), a general music encoder: what its layers say before they are made into tags.
+//! musicnn (Pons and Serra 2019), a general music encoder: the outputs of its layers before they become tags.
 //!
 //! Its input is a log-mel spectrogram of 96 bands at 16 kHz (512 samples, hop 256), cut to patches of three seconds. The
 //! weights are converted by `trainer/frontends/convert_musicnn.py`.
@@ -16,12 +16,12 @@ const HOP_SAMPLES: usize = 256;
 const MELS: usize = 96;
 /// Frames of a patch: three seconds, the length that it was trained with.
 const PATCH_FRAMES: usize = 187;
-/// Level at which sound is brought in, about that of a mastered song: the logarithm of the input is not relative.
+/// Level that the sound is scaled to, about that of a mastered song: the logarithm of the input depends on the level.
 const RMS: f32 = 0.15;
 /// Layers of the front end that look along frequency, then those that look along time only.
 const TIMBRAL: std::ops::Range<usize> = 0..2;
 const TEMPORAL: std::ops::Range<usize> = 2..5;
-/// Layers behind them.
+/// Layers after them.
 const MIDDLE: std::ops::Range<usize> = 5..8;
 
 /// The network, up to where its features are pooled over time.
@@ -58,7 +58,7 @@ impl MusicNn {
         self.weights.get(name).with_context(|| format!("musicnn's weight '{name}' is missing"))
     }
 
-    /// The features of a window: of each, the largest and the mean over a patch, averaged over patches.
+    /// The features of a window: the maximum and the mean of each over a patch, averaged over patches.
     ///
     /// # Errors
     /// As resampling and tensor operations.
@@ -112,12 +112,12 @@ impl MusicNn {
         Ok(scaled.broadcast_add(&self.of_channels(&format!("norm{number}.offset"))?)?)
     }
 
-    /// A weight with one value a channel, in a shape that lies over `[1, channels, frames, width]`.
+    /// A weight with one value per channel, in a shape that broadcasts over `[1, channels, frames, width]`.
     fn of_channels(&self, name: &str) -> Result<Tensor> {
         Ok(self.weight(name)?.reshape((1, (), 1, 1))?)
     }
 
-    /// All that is pooled, `[frames, features]`: five layers of the front end and three behind it.
+    /// Everything that is pooled, `[frames, features]`: five layers of the front end and the three after it.
     fn layers(&self, input: &Tensor) -> Result<Tensor> {
         let x = self.normed(&input.unsqueeze(0)?.unsqueeze(0)?, 0)?;
         let padded = x.pad_with_zeros(2, 3, 3)?;

@@ -10,19 +10,20 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-/// What a probe learns from, and is measured with: a mix's features and the level of each stem against the rest in dB.
+/// What a probe learns from and is measured with: the features of a mix and the level of each stem against the rest.
 pub struct ProbeWindow {
     /// Number of the song.
     pub song: usize,
-    /// What the front end says.
+    /// The features of the front end.
     pub features: Vec<f32>,
     /// True levels in dB.
     pub true_db: [f32; Stem::COUNT],
 }
 
-/// Share of the features that is left out in a step, so that a probe does not learn its few mixes by heart.
-const LEFT_OUT: f64 = 0.2;
-/// Errors in dB beyond which the loss grows in proportion, not as the square: some windows cannot be told.
+/// Share of the features that is dropped in a step, so that a probe does not memorize its few mixes. Chosen, not tuned.
+const DROPPED_SHARE: f64 = 0.2;
+/// Errors in dB beyond which the loss grows linearly, not as the square: some windows cannot be measured. Chosen, not
+/// tuned.
 const HUBER_DB: f32 = 3.0;
 /// The network learns levels divided by this.
 const SCALE_DB: f32 = 6.0;
@@ -70,9 +71,9 @@ impl Probe {
                     order.shuffle(&mut rng);
                 }
                 let mix = &mixes[order.pop().unwrap_or(0)];
-                let keep = 1.0 / (1.0 - LEFT_OUT) as f32;
+                let keep = 1.0 / (1.0 - DROPPED_SHARE) as f32;
                 let standard = probe.standardised(&mix.features);
-                input.extend(standard.map(|x| if rng.random_bool(LEFT_OUT) { 0.0 } else { keep * x }));
+                input.extend(standard.map(|x| if rng.random_bool(DROPPED_SHARE) { 0.0 } else { keep * x }));
                 target.extend(mix.true_db.map(|level| level / SCALE_DB));
             }
             let input = Tensor::from_vec(input, (batch, width), &device)?;
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_probe_learns_what_is_in_the_features_and_nothing_else() {
+    fn a_probe_learns_what_the_features_contain_and_nothing_else() {
         let mut rng = SmallRng::seed_from_u64(1);
         let mut mixes = |count: usize| -> Vec<ProbeWindow> {
             (0..count)

@@ -1,12 +1,11 @@
-//! How often an advisor is right about songs that it has not heard.
+//! How often an advisor is right about held-out songs.
 
-use super::Cell;
+use super::cell::{Cell, MIX_SEED, MIXES_PER_SONG};
 use crate::evaluation::SongResamples;
 use crate::mixing::cache::MapCache;
-use crate::train::examples::flaws::{FlawReading, Windows, general_questions, read_flaws};
-use crate::weights::AdvisorWeights;
-use crate::weights::TOKENIZER;
-use crate::weights::load_encoder;
+use crate::train::examples::held_out::{WindowChoice, general_questions, read_held_out};
+use crate::train::examples::mix_reading::MixReading;
+use crate::weights::{AdvisorWeights, TOKENIZER, load_encoder};
 use anyhow::Result;
 use candle_core::Device;
 use mixing_buddy_core::CancelFlag;
@@ -17,7 +16,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a question names beside the mix.
+/// What a question names in addition to the mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Named {
@@ -30,10 +29,10 @@ pub enum Named {
 }
 
 impl Named {
-    /// All, as they stand in the table.
+    /// All, in the order of the table.
     pub const ALL: [Named; 3] = [Named::Anchor, Named::Reference, Named::Neither];
 
-    /// For the table's head.
+    /// The title of the column.
     pub const fn title(self) -> &'static str {
         match self {
             Named::Anchor => "with an anchor",
@@ -43,31 +42,31 @@ impl Named {
     }
 }
 
-/// Mixes of unheard songs as every variant gets them.
-pub type NamedFlaws = Vec<(Named, Vec<FlawReading>)>;
+/// Mixes of held-out songs, the same for every variant.
+pub type NamedMixes = Vec<(Named, Vec<MixReading>)>;
 
-/// Hears the mixes once, with the encoder of a file.
+/// Reads the mixes with the encoder of a file.
 ///
 /// # Errors
-/// When the file cannot be used, or as [`read_flaws`].
-pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<NamedFlaws> {
+/// When the file cannot be used, or as [`read_held_out`].
+pub fn read(encoder_file: &Path, songs: &MapCache) -> Result<NamedMixes> {
     let (encoder, features) = load_encoder(encoder_file, &Device::Cpu)?;
-    let windows = Windows::OfEach(super::MIXES_A_SONG);
+    let choice = WindowChoice::PerSong(MIXES_PER_SONG);
     let read = |named: Named| {
         let questions =
             general_questions(f64::from(named == Named::Anchor), f64::from(named == Named::Reference));
-        Ok((named, read_flaws(&encoder, &features, songs, &questions, windows, 20)?))
+        Ok((named, read_held_out(&encoder, &features, songs, &questions, choice, MIX_SEED)?))
     };
     Named::ALL.into_iter().map(read).collect()
 }
 
-/// Share of answers with the right stem and direction, or that rightly say nothing is off.
+/// Share of answers with the right stem and direction, or that rightly call a mix balanced.
 ///
 /// # Errors
 /// When the weights cannot be used, or as tensor operations.
 pub fn shares(
     advisor_file: &Path,
-    readings: &NamedFlaws,
+    readings: &NamedMixes,
     resamples: &SongResamples,
 ) -> Result<BTreeMap<Named, Cell>> {
     let weights = AdvisorWeights::load(advisor_file)?;
@@ -80,17 +79,17 @@ pub fn shares(
         device: &device,
     };
     let mut shares = BTreeMap::new();
-    for (named, flaws) in readings {
-        let mut answers: Vec<(usize, bool)> = Vec::with_capacity(flaws.len());
-        for flaw in flaws {
+    for (named, mixes) in readings {
+        let mut answers: Vec<(usize, bool)> = Vec::with_capacity(mixes.len());
+        for mix in mixes {
             let request = GenerationRequest {
                 question: DEFAULT_QUESTION,
                 stems: None,
-                anchor: flaw.anchor,
-                reference: flaw.reference,
+                anchor: mix.anchor,
+                reference: mix.reference.map(|reference| reference.balance),
             };
-            let outcomes = generator.outcomes(&flaw.reading, &request, &CancelFlag::new())?;
-            answers.push((flaw.song, outcomes.best().0 == flaw.error));
+            let outcomes = generator.outcomes(&mix.reading, &request, &CancelFlag::new())?;
+            answers.push((mix.song, outcomes.best().0 == mix.error));
         }
         let share = |weights: &[f64]| {
             let total: f64 = answers.iter().map(|(song, _)| weights[*song]).sum();

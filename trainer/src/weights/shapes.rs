@@ -1,4 +1,4 @@
-//! Which weights an adapter has, by its configuration.
+//! The names and shapes of an adapter's weights, from its configuration.
 
 use anyhow::{Result, bail, ensure};
 use mixing_buddy_core::decoder::DecoderConfig;
@@ -13,7 +13,7 @@ pub struct AdapterShape {
     pub shape: [usize; 2],
 }
 
-/// Layers that may have an adapter, the part of the block that they are in.
+/// Layers that may have an adapter, each with the part of the block that it belongs to.
 const LAYERS: [(&str, &str); 7] = [
     ("q_proj", "self_attn"),
     ("k_proj", "self_attn"),
@@ -32,7 +32,7 @@ pub(crate) fn layer_names() -> impl Iterator<Item = &'static str> {
 /// All weights of the adapter that `lora` describes on a decoder of these sizes.
 ///
 /// # Errors
-/// When the rank is 0, or a target is no layer of the decoder, or is named twice.
+/// When the rank is 0, or a target is not a layer of the decoder or is named twice.
 pub fn adapter_shapes(decoder: &DecoderConfig, lora: &LoraConfig) -> Result<Vec<AdapterShape>> {
     ensure!(lora.rank > 0, "the adapter's rank is 0");
     ensure!(!lora.target_modules.is_empty(), "the adapter has no target modules");
@@ -42,7 +42,7 @@ pub fn adapter_shapes(decoder: &DecoderConfig, lora: &LoraConfig) -> Result<Vec<
     for (at, target) in lora.target_modules.iter().enumerate() {
         let Some((name, part)) = LAYERS.iter().find(|(name, _)| name == target) else {
             let known = layer_names().collect::<Vec<_>>().join(", ");
-            bail!("the adapter's target '{target}' is no layer here; the layers are {known}");
+            bail!("the adapter's target '{target}' is not a layer of the decoder; the layers are {known}");
         };
         ensure!(
             !lora.target_modules[..at].contains(target),
