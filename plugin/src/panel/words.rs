@@ -90,7 +90,7 @@ fn advice(view: &View, mark: &Mark) -> Headline {
         evidence.push(agreement);
     }
     if !silent && let Some(reference) = &view.reference {
-        evidence.push(format!("compared with {}", reference.name));
+        evidence.push(format!("reference: {}", reference.name));
     }
     Headline {
         tone,

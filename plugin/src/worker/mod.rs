@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`session`] | what one instance knows and does, step by step |
-//! | [`advisor`] | what the worker needs from a model; [`models`] shares one copy among all instances |
+//! | [`advice_model`] | what the worker needs from a model; [`models`] shares one copy among all instances |
 //! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
 //! | [`history`] | advice by position in the song |
 //! | [`reference`](mod@reference) | measures a file in small steps |

@@ -36,8 +36,10 @@ fn the_log_tells_what_the_worker_did_and_what_went_wrong() {
         bench.play_and_step(21, LOUD);
         bench.change_flow(Flow::Paused);
         bench.settle();
+        // Ten seconds fit into the ring. The loss is announced with the audio that follows.
         bench.play(13.0, LOUD);
         bench.settle();
+        bench.play_and_step(1, LOUD);
         bench.params.project.load_text("{");
         bench.settle();
     });
