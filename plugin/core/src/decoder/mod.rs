@@ -1,7 +1,7 @@
 //! The language model: a projector that turns readings into soft tokens, and a Qwen2 decoder with LoRA.
 //!
-//! One implementation serves training (differentiable, LoRA) and inference (key-value cache, quantised weights):
-//! the operations come from [`crate::nn`], which chooses by what the weights are.
+//! One implementation serves training (differentiable, LoRA) and inference (key-value cache, quantised weights): the
+//! layers of [`crate::nn`] choose the operation by the kind of weight.
 
 mod config;
 mod generate;
@@ -18,7 +18,7 @@ use crate::nn::block::{Block, KeyValueCache, RotaryTable, causal_mask};
 use crate::nn::{DropoutStream, Init, Linear, LoraConfig, Params, ops};
 use candle_core::{Device, Tensor};
 
-/// A Qwen2 decoder that takes embeddings, so that soft tokens can stand among words.
+/// A Qwen2 decoder that takes embeddings, so that soft tokens can stand among text tokens.
 pub struct Decoder {
     embed: Tensor,
     blocks: Vec<Block>,
@@ -81,7 +81,7 @@ impl Decoder {
         Ok(ops::rms_norm(&x, &self.norm, self.epsilon)?)
     }
 
-    /// As [`Decoder::forward`], going on where `cache` is.
+    /// As [`Decoder::forward`], continuing after the tokens in `cache`.
     ///
     /// # Errors
     /// When shapes do not fit or the sequence is too long.
@@ -96,12 +96,12 @@ impl Decoder {
         Ok(ops::rms_norm(&x, &self.norm, self.epsilon)?)
     }
 
-    /// Where the weights live, and so where inputs belong.
+    /// The device of the weights, on which inputs must be.
     pub fn device(&self) -> &Device {
         self.embed.device()
     }
 
-    /// Tokens known.
+    /// Number of tokens.
     pub fn vocabulary(&self) -> usize {
         self.embed.dims()[0]
     }

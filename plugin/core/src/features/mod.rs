@@ -1,9 +1,9 @@
-//! Mid/side log-mel features: what the encoder hears.
+//! Mid/side features: the encoder's input.
 //!
-//! A window of stereo sound at [`MODEL_RATE_HZ`](crate::audio::MODEL_RATE_HZ) becomes two maps of mel-band power,
-//! mid `(L + R) / 2` and side `(L - R) / 2`, `[frames, bands]` each. The bands share out every bin's power
-//! completely (see [`BandBank`]), so sums over a map are powers of the sound itself. [`encoder_input`] takes the
-//! logarithm relative to the window's own mean power: the model's input does not depend on absolute level.
+//! A window of stereo sound at [`MODEL_RATE_HZ`](crate::audio::MODEL_RATE_HZ) becomes two maps of band power, mid
+//! `(L + R) / 2` and side `(L - R) / 2`, `[frames, bands]` each. The bands divide every bin's power completely (see
+//! [`BandBank`]), so sums over a map are powers of the sound itself. [`encoder_input`] takes the logarithm relative to
+//! the window's own mean power: the model's input does not depend on absolute level.
 
 mod bands;
 mod kweight;
@@ -18,7 +18,8 @@ pub use stream::FeatureStream;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Everything that fixes the features. Travels in the model bundle, so that a model always hears what it was trained on.
+/// All settings of the features. Part of the model bundle, so that a model always gets the features that it was trained
+/// with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSettings {
@@ -38,7 +39,7 @@ pub struct FeatureSettings {
     pub lowest_hz: f32,
     /// Centre of the highest band in Hz.
     pub highest_hz: f32,
-    /// Frames that make one patch, which is one token of the encoder.
+    /// Frames per patch; a patch is one token of the encoder.
     pub patch_frames: usize,
 }
 
@@ -59,7 +60,7 @@ impl BandScale {
         BandScale::Mel
     }
 
-    /// Place on the scale of a frequency in Hz.
+    /// Position on the scale of a frequency in Hz.
     pub fn of_hz(self, hz: f64) -> f64 {
         match self {
             BandScale::Mel => 2595.0 * (1.0 + hz / 700.0).log10(),
@@ -67,7 +68,7 @@ impl BandScale {
         }
     }
 
-    /// Frequency in Hz of a place on the scale.
+    /// Frequency in Hz of a position on the scale.
     pub fn to_hz(self, place: f64) -> f64 {
         match self {
             BandScale::Mel => 700.0 * (10f64.powf(place / 2595.0) - 1.0),
@@ -92,12 +93,12 @@ impl Default for FeatureSettings {
 }
 
 impl FeatureSettings {
-    /// Length of the window that advice is given on, in seconds.
+    /// Length of a window in seconds.
     pub const WINDOW_S: f32 = 10.0;
-    /// The shortest window that is judged, in seconds.
+    /// Length of the shortest window that is judged, in seconds. Chosen, not tuned.
     pub const SHORTEST_S: f32 = 3.0;
 
-    /// Values of one patch: frames × mels × (mid, side).
+    /// Values of one patch: frames × bands × (mid, side).
     pub fn patch_values(&self) -> usize {
         self.patch_frames * self.bands * 2
     }
@@ -126,7 +127,7 @@ pub struct BandPower {
     pub side: Vec<f32>,
 }
 
-/// Turns sound into [`BandPower`]. Holds the planned transform: make one and keep it.
+/// Turns sound into [`BandPower`]. It holds the planned transform, so make one and reuse it.
 pub struct FeatureExtractor {
     settings: FeatureSettings,
     bank: BandBank,
@@ -143,7 +144,7 @@ impl FeatureExtractor {
         }
     }
 
-    /// The mel bands in use.
+    /// The bands in use.
     pub fn bank(&self) -> &BandBank {
         &self.bank
     }
@@ -153,7 +154,7 @@ impl FeatureExtractor {
         &mut self.stft
     }
 
-    /// Mel power of a window.
+    /// Band power of a window.
     ///
     /// # Errors
     /// When the channels differ in length, when a sample is not finite, or when the window is shorter than a patch.
@@ -183,7 +184,7 @@ impl FeatureExtractor {
         })
     }
 
-    /// Band power of the one frame that begins at `start` of one channel's `samples`; outside of them is silence.
+    /// Band power of the one frame that begins at `start` of one channel's `samples`; outside them is silence.
     pub(crate) fn frame_power(&mut self, samples: &[f32], start: isize, out: &mut [f32]) {
         out.fill(0.0);
         let bank = &self.bank;
@@ -203,10 +204,11 @@ impl FeatureExtractor {
     }
 }
 
-/// Floor of the logarithm, relative to the window's mean power per cell (-70 dB): below it nothing is heard.
+/// Floor of the logarithm, relative to the window's mean power per cell (-70 dB): below it sound is inaudible in the mix.
+/// Chosen, not tuned.
 const RELATIVE_FLOOR: f32 = 1e-7;
 
-/// The encoder's input: `[tokens, patch_values]`, row-major, patches of frames × (mid, side) × mels.
+/// The encoder's input: `[tokens, patch_values]`, row-major, patches of frames × (mid, side) × bands.
 ///
 /// Each cell is `log10(power / mean + floor)`, shifted and scaled to about unit size. The mean is that of mid plus
 /// side over the window, so any gain on the sound cancels.
