@@ -41,11 +41,11 @@ use std::path::Path;
 /// above dither.
 const SILENCE_DBFS: f32 = -70.0;
 
-/// Level against the rest in dB of a reading that knows nothing: about that of a stem in an even mix of four.
+/// Level against the rest in dB of a reading without information: about that of a stem in a mix of equal stems.
 const UNKNOWN_LEVEL_DB: f32 = -5.0;
-/// Expected error in dB of a reading that knows nothing: the largest that the projector codes.
+/// Expected error in dB of a reading without information: the largest that the projector codes.
 const UNKNOWN_ERROR_DB: f32 = 20.0;
-/// Expected error in dB of levels that are known exactly: the projector codes the inverse of smaller ones alike.
+/// Expected error in dB of exact levels: the projector's code of the inverse does not distinguish smaller ones.
 const EXACT_ERROR_DB: f32 = 0.5;
 
 /// A question to the engine.

@@ -305,7 +305,7 @@ impl FileStream {
             let time = packet.pts.get().saturating_sub(self.first_time);
             let gap = time.saturating_sub_unsigned(self.decoded).max(0) as u64;
             let usual = self.largest_packet.max(packet.dur.get()).max(1);
-            // Only as much as some lost packets can explain.
+            // No more than some lost packets can explain.
             if gap > 0 && gap <= usual * u64::from(BARREN_PACKETS) {
                 let lost = gap.div_ceil(usual);
                 self.packets += lost;
@@ -322,7 +322,7 @@ impl FileStream {
             Ok(buffer) => buffer,
             Err(cause)
                 if matches!(cause, SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_))
-                    // Further on, damage can look like a feature that the decoder does not know.
+                    // Later in a file, damage can look like a feature that the decoder does not support.
                     || (self.decoded > 0 && matches!(cause, SymphoniaError::Unsupported(_))) =>
             {
                 self.bad_packets += 1;

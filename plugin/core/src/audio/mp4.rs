@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A `moov` box is mostly tables of packet sizes: 64 MiB of them would be a song of days.
+/// Largest `moov` box that is read. It is mostly tables of packet sizes; 64 MiB of them belong to days of sound.
 const MOOV_LIMIT_BYTES: u64 = 64 << 20;
 /// Encoder delays are one to three AAC frames (1,024 or 2,048 samples each); a longer one is not plausible.
 const SMPB_DELAY_LIMIT: u64 = 16_384;

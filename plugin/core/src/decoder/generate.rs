@@ -3,7 +3,8 @@
 //! The decision has one outcome per target and direction, and one for "no error". Every branch is run from the shared
 //! prompt, so the probabilities are exactly the model's own, not those of one greedy path.
 
-use super::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use super::model::Decoder;
+use super::projector::{Projector, ReferenceBalance, audio_features, reference_features};
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! What the encoder measures in one window, as plain numbers: all that the language model knows of the sound.
 
-use super::Metered;
+use super::model::Metered;
 use crate::error::Result;
 use crate::nn::ops::sigmoid;
 use crate::stem::{PerStem, Stem};
@@ -18,7 +18,7 @@ const LEAST_ERROR_DB: f32 = 0.3;
 const COMMON_ERROR_SHARE: f32 = 0.6;
 /// Share of the error that each window makes by itself.
 const OWN_ERROR_SHARE: f32 = 0.4;
-/// A song has a stem that is present in one of so many windows: a song with one sung verse has vocals. Chosen, not
+/// A song has a stem if at least one of so many windows has it: a song with one sung verse has vocals. Chosen, not
 /// tuned.
 const PRESENT_IN_ONE_OF: usize = 4;
 /// Bounds of the logarithm of the error that the encoder predicts: 0.14 dB to 20 dB.

@@ -1,6 +1,7 @@
 //! Band power of sound that arrives piece by piece: each frame as soon as it is complete.
 
-use super::{FeatureExtractor, FeatureSettings};
+use super::extract::FeatureExtractor;
+use super::settings::FeatureSettings;
 
 /// Turns a stream of sound at the model's rate into the frames that [`FeatureExtractor::band_power`] gives for the whole
 /// sound: same transform, same bands, in memory that does not grow.

@@ -1,4 +1,4 @@
-//! What goes into the language model and what comes out of it: tokens, prompt, answer, sentence.
+//! Input and output of the language model: tokens, prompt, answer, sentence.
 //!
 //! # The grammar of a sequence
 //!
