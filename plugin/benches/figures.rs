@@ -1,5 +1,5 @@
-//! What the plugin costs, with the shipped model. Times are CPU time where the system has a clock for it, so that a busy
-//! computer changes them little.
+//! What the plugin costs, with the shipped model. Times are CPU time where the system has a clock for it, so that a
+//! busy computer changes them little.
 //!
 //! `cargo bench --workspace --bench figures`; add names to run only some figures: `-- process window song load memory`.
 //! Without `--bench`, as under `cargo test`, nothing runs.

@@ -10,8 +10,8 @@
 //! | [`settings`], [`view`] | all | plain values that the modules above share |
 //! | [`log`] | main | the log, for debugging |
 //!
-//! Dependencies point one way: panel → view, settings ← worker, state, params. The panel and the worker do not know each
-//! other.
+//! Dependencies point one way: panel → view, settings ← worker, state, params. The panel and the worker do not know
+//! each other.
 
 pub mod capture;
 pub mod editor;

@@ -15,7 +15,8 @@ pub struct MixParams {
     /// Audio passes through and is not analyzed.
     #[id = "bypass"]
     pub bypass: BoolParam,
-    /// Confidence from which the model gives advice, 0 to 1: the higher, the less advice. The id is older than the name.
+    /// Confidence from which the model gives advice, 0 to 1: the higher, the less advice. The id is older than the
+    /// name.
     #[id = "sensitivity"]
     pub confidence_threshold: FloatParam,
     /// Time from one analyzed window to the next.

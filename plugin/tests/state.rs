@@ -126,8 +126,8 @@ fn an_impossible_panel_size_is_corrected() {
     assert_eq!(project.panel().look.scale(), 2.0);
 }
 
-/// The state of a project that version 0.5.0 saved through CLAP, without the length in front. It has two windows, a song,
-/// a reference, an anchor, stems, and a light panel.
+/// The state of a project that version 0.5.0 saved through CLAP, without the length in front. It has two windows, a
+/// song, a reference, an anchor, stems, and a light panel.
 const STATE_0_5_0: &str = include_str!("fixtures/state_0_5_0.json");
 
 #[test]

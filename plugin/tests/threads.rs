@@ -1,5 +1,5 @@
-//! No thread outlives its instance, whatever the instance does. With the shipped model. One test, because another test's
-//! threads would be counted.
+//! No thread outlives its instance, whatever the instance does. With the shipped model. One test, because another
+//! test's threads would be counted.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 

@@ -319,8 +319,8 @@ impl Audio {
         self.changes.push(ParamValueEvent::new(0, id, Pckn::match_all(), value));
     }
 
-    /// Plays one block, one slice per channel, and returns the output, as long as the block. `transport` is none for a host
-    /// without one.
+    /// Plays one block, one slice per channel, and returns the output, as long as the block. `transport` is none for a
+    /// host without one.
     ///
     /// # Errors
     /// When channels or lengths differ from those that the plugin was activated for, or it reports an error.

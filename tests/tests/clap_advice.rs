@@ -66,8 +66,8 @@ fn the_plugin_gives_the_same_advice_as_the_engine() -> Result<()> {
         )?;
         let analysis = engine.analyze(&pcm, &cancel)?;
         let direct = engine.answer(&analysis, &Request::default(), &cancel)?;
-        // The plugin keeps features in half precision, and audio around a window reaches into its first and last frames.
-        // The level of a quiet stem differs by a few tenths of a dB.
+        // The plugin keeps features in half precision, and audio around a window reaches into its first and last
+        // frames. The level of a quiet stem differs by a few tenths of a dB.
         let (ours, theirs) = (&window.advice, &direct);
         assert_eq!(ours.best.stem, theirs.best.stem, "at {} s", window.start_s);
         assert_eq!(ours.best.verdict.direction(), theirs.best.verdict.direction(), "at {} s", window.start_s);

@@ -16,7 +16,8 @@ use ringbuf::{HeapProd, HeapRb};
 const LIVE_RING_S: u32 = 10;
 /// Length of the ring in seconds when the host renders, which is much faster than real time and never waits for us.
 const OFFLINE_RING_S: u32 = 60;
-/// A stretch is announced once it is a hundredth of a second long, so that blocks of one sample cost no more than others.
+/// A stretch is announced once it is a hundredth of a second long, so that blocks of one sample cost no more than
+/// others.
 const ANNOUNCE_PER_S: u32 = 100;
 /// A position within this many seconds of the expected one counts as continuous: hosts round positions, and some derive
 /// them from beats. Not tuned.

@@ -1,11 +1,11 @@
-//! The platform's own file dialog, run as a child process. The panel polls it for an answer and can end it. Nothing here
-//! waits, so the host's thread never blocks.
+//! The platform's own file dialog, run as a child process. The panel polls it for an answer and can end it. Nothing
+//! here waits, so the host's thread never blocks.
 //!
-//! Why not the crate `rfd`: it works inside the host's process. On Linux its default backend asks the desktop portal over
-//! D-Bus. Up to version 0.16 that starts threads of an async runtime which never end, and a thread that still runs when
-//! the host unloads this library crashes the host. Version 0.17 needs the C library libdbus instead. The GTK backend needs
-//! a GTK main loop, which most hosts do not have. A child process leaves nothing behind, and dropping [`FileDialog`] ends
-//! it.
+//! Why not the crate `rfd`: it works inside the host's process. On Linux its default backend asks the desktop portal
+//! over D-Bus. Up to version 0.16 that starts threads of an async runtime which never end, and a thread that still runs
+//! when the host unloads this library crashes the host. Version 0.17 needs the C library libdbus instead. The GTK
+//! backend needs a GTK main loop, which most hosts do not have. A child process leaves nothing behind, and dropping
+//! [`FileDialog`] ends it.
 
 use std::ffi::OsString;
 use std::io::Read;

@@ -1,8 +1,8 @@
 //! Which keys the panel uses and which go to the host.
 //!
 //! A DAW plays and stops with Space, so Space belongs to the host unless a text field has focus: the panel removes it
-//! from its own input before any widget sees it, and only Enter presses a focused button. Every other key that the panel
-//! does not use goes to the host too. [`KeyUse`] tells the editor which keys to keep.
+//! from its own input before any widget sees it, and only Enter presses a focused button. Every other key that the
+//! panel does not use goes to the host too. [`KeyUse`] tells the editor which keys to keep.
 
 use egui::{Context, Event, Key};
 

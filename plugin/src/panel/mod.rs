@@ -4,8 +4,8 @@
 //! bottom: header, notices and the path box, the advice, then two columns, or one in a narrow window. The footer stays
 //! at the bottom.
 //!
-//! Within the panel, dependencies point one way: the parts (`advice`, `levels`, …) use [`PanelState`], [`words`] and the
-//! widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`].
+//! Within the panel, dependencies point one way: the parts (`advice`, `levels`, …) use [`PanelState`], [`words`] and
+//! the widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`].
 
 mod advice;
 mod ask;
@@ -45,7 +45,8 @@ const PINNED_FROM_PT: f32 = 360.0;
 
 /// Draws the panel into the whole of `ui` and passes what the user does to `controls`.
 ///
-/// Call [`install`] once for the context before, and [`key_use`] after each frame to know which keys the host must not get.
+/// Call [`install`] once for the context before, and [`key_use`] after each frame: it tells which keys the panel keeps
+/// from the host.
 pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     keys::leave_space_to_host(ui.ctx());
     apply_look(ui, state);

@@ -84,8 +84,8 @@ impl Framer {
         self.bad_frames
     }
 
-    /// Takes a stretch and its samples, and sets samples that are not finite to zero. Calls `windows` with each complete
-    /// window, one every `hop_slabs` slabs.
+    /// Takes a stretch and its samples, and sets samples that are not finite to zero. Calls `windows` with each
+    /// complete window, one every `hop_slabs` slabs.
     ///
     /// # Errors
     /// When resampling fails.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// While the host renders, the analysis waits until no audio has come for this long, so that the ring does not overflow.
-/// Not tuned.
+/// While the host renders, the analysis waits until no audio has come for this long, so that the ring does not
+/// overflow. Not tuned.
 const RENDER_PAUSE: Duration = Duration::from_millis(250);
 
 impl Session {
@@ -83,7 +83,7 @@ impl Session {
                 let window_ms = started.elapsed().as_secs_f32() * 1000.0;
                 debug!(
                     start_s = window.start_s,
-                    ms = window_ms,
+                    ms = window_ms.round() as u32,
                     verdict = advice.verdict.name(),
                     best = ?(advice.best.stem, advice.best.gain_db),
                     confidence = advice.confidence,

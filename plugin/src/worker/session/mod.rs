@@ -1,5 +1,5 @@
-//! What one instance knows and does, step by step: reads audio, analyzes windows, answers questions. Worker thread. It has
-//! no thread of its own, so tests drive it with a fake model in milliseconds.
+//! What one instance knows and does, step by step: reads audio, analyzes windows, answers questions. Worker thread. It
+//! has no thread of its own, so tests drive it with a fake model in milliseconds.
 
 mod advising;
 mod intake;
