@@ -1,8 +1,8 @@
 //! The trainer's allocator.
 //!
-//! A training step allocates and frees hundreds of tensors of megabytes. The system's allocator returns such pages to the
-//! system each time, which clears them again; so does mimalloc after ten milliseconds, unless it is told to keep them
-//! (`trainer/RUNS.md` states what each costs).
+//! A training step allocates and frees hundreds of tensors of megabytes. The system's allocator returns such pages to
+//! the system each time, which clears them again; so does mimalloc after ten milliseconds, unless it is told to keep
+//! them (`trainer/RUNS.md` states what each costs).
 
 use libmimalloc_sys::{mi_option_large_os_pages, mi_option_set, mi_option_t};
 

@@ -2,9 +2,9 @@
 
 /// Does `work` with numbers under 1.2e-38 treated as zero, where the processor can.
 ///
-/// Gradients and attention fade into such numbers, and some processors multiply a hundred times slower with them: a step
-/// of the shipped advisor took 3.2 s instead of 0.4 s (`trainer/RUNS.md`). On Linux, threads inherit this from the one
-/// that starts them.
+/// Gradients and attention fade into such numbers, and some processors multiply a hundred times slower with them: a
+/// step of the shipped advisor took 3.2 s instead of 0.4 s (`trainer/RUNS.md`). On Linux, threads inherit this from the
+/// one that starts them.
 pub fn without_denormals<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the compiler assumes the processor's usual settings, so that results which it computes itself may differ
     // from those of the running program by such a number; nothing here depends on one.

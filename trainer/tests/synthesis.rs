@@ -1,5 +1,5 @@
-//! Samples from an index: the same bytes for the same seed, the priors and ranges of the settings, answers about the stem
-//! in question, and audio that is reproduced bit for bit.
+//! Samples from an index: the same bytes for the same seed, the priors and ranges of the settings, answers about the
+//! stem in question, and audio that is reproduced bit for bit.
 
 #![allow(clippy::unwrap_used)]
 

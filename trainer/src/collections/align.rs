@@ -12,8 +12,8 @@ const LEAST_SHARE: f64 = 0.4;
 /// ...and at least this many times the correlation in place.
 const LEAST_GAIN: f64 = 2.0;
 
-/// By how many frames `stem` is late against `mix` (early where negative); none where it is in place, or where no shift is
-/// found. Both are mono, of one length.
+/// By how many frames `stem` is late against `mix` (early where negative); none where it is in place, or where no shift
+/// is found. Both are mono, of one length.
 ///
 /// A stem in place correlates with the mix at 0 with its own power; a shifted one does at its shift.
 ///

@@ -51,9 +51,9 @@ pub fn songs_below(root: &Path) -> Result<Vec<SongTracks>> {
 /// The songs of an index. What was refused when it was written is not among them.
 ///
 /// Its splits are kept, with two exceptions: `valid` songs are for `calib`, and so is a share of the `train` songs
-/// (`calib_share`, 0 to 1), since calibration and the advisor need songs that the encoder does not learn from. Which ones
-/// follows from the artist's name alone (what stands before ` - `, or the whole name), so that it does not depend on what
-/// else is in the index, and no artist is on both sides. Songs without a split count as `train`.
+/// (`calib_share`, 0 to 1), since calibration and the advisor need songs that the encoder does not learn from. Which
+/// ones follows from the artist's name alone (what stands before ` - `, or the whole name), so that it does not depend
+/// on what else is in the index, and no artist is on both sides. Songs without a split count as `train`.
 ///
 /// Songs count as `real`, those of Slakh2100, which are rendered, as `slakh`.
 pub fn songs_of_index(index: &Index, calib_share: f64) -> Vec<SongTracks> {

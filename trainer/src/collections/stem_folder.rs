@@ -134,8 +134,8 @@ pub fn find_songs(dir: &Path) -> Result<Vec<SongFolder>, SongError> {
     Err(if is_song { SongError::IsASong { dir } } else { SongError::NoSongs { dir } })
 }
 
-/// All folders with stems at any depth below `dir`, `dir` itself included, sorted by path. One that holds only speech is
-/// among them, so that its user learns that it is not a song.
+/// All folders with stems at any depth below `dir`, `dir` itself included, sorted by path. One that holds only speech
+/// is among them, so that its user learns that it is not a song.
 ///
 /// # Errors
 /// [`SongError::Io`] if a folder cannot be read.

@@ -42,8 +42,8 @@ pub trait Advisor {
     /// Answers from the prompt alone: the control that shows what the prompt gives away.
     fn answer_without_audio(&mut self, question: &Question) -> Result<Answered>;
 
-    /// Answers a question about a mix of given stem-minus-rest levels (RMS, dB): the control that separates the errors of
-    /// the language model from those of the meter.
+    /// Answers a question about a mix of given stem-minus-rest levels (RMS, dB): the control that separates the errors
+    /// of the language model from those of the meter.
     fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered>;
 
     /// Standard deviation in dB of the meter's error per target, as known from held-out songs. The control "rule behind

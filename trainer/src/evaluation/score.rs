@@ -159,8 +159,8 @@ figures! {
     balanced_left_alone,
     /// Flawed samples whose right stem is named in the opposite direction.
     wrong_direction,
-    /// Mean distance in dB between the gain of the answer and the one that corrects the mix, where stem and direction are
-    /// right.
+    /// Mean distance in dB between the gain of the answer and the one that corrects the mix, where stem and direction
+    /// are right.
     gain_mae_db,
     /// Largest share of samples, most confident first, whose running accuracy is at least 0.90.
     coverage_at_90,

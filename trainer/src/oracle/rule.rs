@@ -215,7 +215,8 @@ impl Posterior {
             .sum()
     }
 
-    /// Mean and standard deviation of the gain in dB that corrects the mix, given that this stem is off in this direction.
+    /// Mean and standard deviation of the gain in dB that corrects the mix, given that this stem is off in this
+    /// direction.
     pub fn correction_db(&self, stem: Stem, direction: Direction) -> (f64, f64) {
         let steps = self.steps(stem, direction);
         let total: f64 = steps.iter().sum();

@@ -129,8 +129,8 @@ pub fn plan_window(protocol: Protocol, seed: u64, song: &str, window: usize) -> 
     (flaws, samples)
 }
 
-/// The mix of another song's window that each sample gets in the control with shuffled sound: those of the samples, in a
-/// seeded random order. Mixes of the same number would have the same flaw, and so the right answer.
+/// The mix of another song's window that each sample gets in the control with shuffled sound: those of the samples, in
+/// a seeded random order. Mixes of the same number would have the same flaw, and so the right answer.
 pub fn shuffled_mixes(seed: u64, samples: &[Sample]) -> Vec<usize> {
     let Some(first) = samples.first() else { return Vec::new() };
     let mut rng = ChaCha8Rng::seed_from_u64(seed_of(!seed, &first.song, first.window));

@@ -215,7 +215,8 @@ fn tokenizer_corpus(sampler: &TextSampler) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// A decision with this intent: balanced, or one of the targets that the intent allows, in either direction, 3 to 12 dB.
+/// A decision with this intent: balanced, or one of the targets that the intent allows, in either direction, 3 to 12
+/// dB.
 pub fn random_decision(intent: Intent, rng: &mut impl Rng) -> Result<Decision> {
     let stems: Vec<Stem> = Stem::TARGETS.into_iter().filter(|stem| intent.may_target(*stem)).collect();
     let error = match (rng.random_bool(BALANCED), stems.choose(rng), Direction::ALL.choose(rng)) {

@@ -105,8 +105,8 @@ impl Templates {
         self.questions.draw(section, "wordings", &Scope { fixed: &fixed, ..scope }, rng)
     }
 
-    /// Draws the sentence (with slots) of an answer. Without a reference, the answer to a comparison states that; for a stem
-    /// in question that is not present, the answer states that it is absent.
+    /// Draws the sentence (with slots) of an answer. Without a reference, the answer to a comparison states that; for a
+    /// stem in question that is not present, the answer states that it is absent.
     pub fn answer(
         &self,
         decision: &Decision,

@@ -1,5 +1,5 @@
-//! MedleyDB: `SONG_METADATA.yaml`, `SONG_MIX.wav` and the folder `SONG_STEMS` (Bittner et al. 2014). Later releases keep
-//! the metadata in a folder of its own, `Metadata`, next to the songs.
+//! MedleyDB: `SONG_METADATA.yaml`, `SONG_MIX.wav` and the folder `SONG_STEMS` (Bittner et al. 2014). Later releases
+//! keep the metadata in a folder of its own, `Metadata`, next to the songs.
 
 use super::found::{Found, FoundSong, Track};
 use crate::collections::files::{entries, folders, name_of, read_yaml, sound_files};

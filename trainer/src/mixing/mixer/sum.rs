@@ -14,8 +14,8 @@ const LEAST_CELL_POWER: f32 = 1e-9;
 const LARGEST_CROSS: f32 = 1.9;
 
 impl Mixer<'_> {
-    /// The example with this number of a run. It depends on the seed and the number alone, so that a resumed run goes on
-    /// with the examples that an unbroken one would have had.
+    /// The example with this number of a run. It depends on the seed and the number alone, so that a resumed run goes
+    /// on with the examples that an unbroken one would have had.
     pub fn example(&self, seed: u64, number: u64) -> Example {
         // 0x9e37_79b9 is 2^32 over the golden ratio: it spreads consecutive seeds.
         let mut rng = SmallRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
