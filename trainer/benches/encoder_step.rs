@@ -1,6 +1,6 @@
 //! What a training step of the encoder costs on one thread, and the making of its examples: `RAYON_NUM_THREADS=1 cargo
-//! bench --workspace --bench encoder_step`. `trainer/benches/encoder_step_jax.py` runs it beside the same network in JAX.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
+//! bench --workspace --bench encoder_step`. `trainer/benches/encoder_step_jax.py` runs the same network in JAX for comparison.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot continue panics with the reason")]
 
 use candle_core::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -26,7 +26,7 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Windows a step, as one of two shards of a run of 24 has them.
+/// Windows per step: those of one of two shards in a run with batches of 24.
 const BATCH: usize = 12;
 
 /// Numbers between 0.01 and 1.01.
@@ -40,7 +40,7 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
     }
 }
 
-/// A mix of four noises, each loudest in its own quarter of the bands.
+/// A mix of noise per stem, each stem loudest in its own share of the bands.
 fn example(features: &FeatureSettings, seed: u64) -> Example {
     let cells = features.frames(features.window_samples()) * 2 * features.bands;
     let mut noise = noise(seed);
@@ -102,7 +102,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
         let mut payload: Vec<f16> = Vec::new();
         for _ in &header.windows {
             for (i, j) in pairs_of(Stem::COUNT) {
-                // What two stems do to each other is of either sign, and less than either.
+                // Cross terms have either sign and are smaller than the power of either stem.
                 let (scale, shift) = if i == j { (0.5, 0.0) } else { (0.2, 0.5) };
                 payload.extend((0..header.cells()).map(|_| f16::from_f32(scale * (noise() - shift))));
             }
@@ -111,7 +111,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
     }
 }
 
-/// The examples of a step and their tensors, as a loader makes them: to be held against the step itself.
+/// The examples of a step and their tensors, as a loader makes them: to be compared with the step itself.
 fn data(criterion: &mut Criterion) {
     let features = FeatureSettings::default();
     let dir = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn data(criterion: &mut Criterion) {
     let mixer = Mixer::new(&cache, &settings, NormsSummary::shipped());
     let mut group = criterion.benchmark_group("encoder");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
-    // The same examples each time: they differ in what they cost.
+    // The same examples each time, since some take longer than others.
     let examples = || (0..BATCH as u64).map(|number| mixer.example(1, number)).collect::<Vec<_>>();
     group.bench_function("mixing the examples of a step", |b| b.iter(examples));
     group.bench_function("data of a step", |b| {

@@ -1,4 +1,4 @@
-//! Step time of QLoRA against LoRA, on two blocks of the sizes of Qwen2 0.5B and 96 tokens (at most 1.15 is allowed).
+//! Step time of QLoRA against LoRA, on two blocks of the size of Qwen2 0.5B and 96 tokens (the goal is at most 1.15).
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -8,7 +8,7 @@ use mixing_buddy_core::nn::{LoraConfig, Params};
 
 const TOKENS: usize = 96;
 
-/// Sizes of Qwen2 0.5B; two of its 24 blocks, and few words, so that blocks are what is measured.
+/// Sizes of Qwen2 0.5B; two of its 24 blocks and a small vocabulary, so that the blocks take most of the time.
 fn config() -> DecoderConfig {
     DecoderConfig {
         vocab_size: 256,
@@ -21,22 +21,22 @@ fn config() -> DecoderConfig {
     }
 }
 
-#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run should say so loudly")]
+#[expect(clippy::unwrap_used, reason = "a benchmark that cannot run should panic")]
 fn step_time(criterion: &mut Criterion) {
     let lora = LoraConfig::default();
     let dense = Params::train(1, &Device::Cpu);
     let on_dense = Decoder::new(&dense.frozen(), &config(), Some(&lora)).unwrap();
-    let quantised = Params::train(1, &Device::Cpu);
+    let quantized = Params::train(1, &Device::Cpu);
     for (name, var) in dense.vars() {
         if name.ends_with("_proj.weight") {
-            quantised
+            quantized
                 .set_quantized(&name, QTensor::quantize(var.as_tensor(), GgmlDType::Q8_0).unwrap())
                 .unwrap();
         } else {
-            quantised.set(&name, var.as_tensor()).unwrap();
+            quantized.set(&name, var.as_tensor()).unwrap();
         }
     }
-    let on_quantised = Decoder::new(&quantised.frozen(), &config(), Some(&lora)).unwrap();
+    let on_quantized = Decoder::new(&quantized.frozen(), &config(), Some(&lora)).unwrap();
     let ids: Vec<u32> = (0..TOKENS as u32).collect();
     let step = |decoder: &Decoder| {
         let embeds: Tensor = decoder.embed(&ids).unwrap().unsqueeze(0).unwrap();
@@ -46,7 +46,7 @@ fn step_time(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.sample_size(10);
     group.bench_function("LoRA", |bench| bench.iter(|| step(&on_dense)));
-    group.bench_function("QLoRA", |bench| bench.iter(|| step(&on_quantised)));
+    group.bench_function("QLoRA", |bench| bench.iter(|| step(&on_quantized)));
     group.finish();
 }
 

@@ -1,10 +1,10 @@
-//! A training step of a whole Qwen2 0.5B with an adapter of rank 8, 96 tokens: on the quantised base as it is stored
-//! (QLoRA), and on the same dequantised (LoRA). Each is measured in a process of its own, so that the highest memory use
+//! A training step of a whole Qwen2 0.5B with an adapter of rank 8, 96 tokens: on the base as it is stored, quantized
+//! (QLoRA), and on the same base dequantized (LoRA). Each is measured in its own process, so that the highest memory use
 //! is its own. Needs Linux for that figure, and the model as a GGUF file:
 //!
 //!     MIXING_BUDDY_QWEN_GGUF=qwen2-0.5b.gguf cargo bench --workspace --bench qlora_model
 //!
-//! Without it nothing is measured.
+//! Without the model nothing is measured.
 
 use anyhow::{Context, Result, bail};
 use candle_core::quantized::gguf_file::{Content, Value};
@@ -22,16 +22,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// As the trainer itself: what is freed is used again, not given back and cleared anew.
+/// The allocator of the trainer: freed pages are used again, not given back and cleared.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const MODEL: &str = "MIXING_BUDDY_QWEN_GGUF";
 const MODE: &str = "MIXING_BUDDY_QLORA_MODE";
 const TOKENS: usize = 96;
-/// Tokens of the answer, of which logits are computed.
+/// Tokens of the answer; logits are computed for these.
 const ANSWER_TOKENS: usize = 40;
-/// Steps after the first, which also gets its memory.
+/// Steps after the first, which also allocates the memory.
 const STEPS: usize = 5;
 
 fn main() -> Result<()> {
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Sizes as the file states them.
+/// The sizes that the file states.
 fn config(content: &Content) -> Result<DecoderConfig> {
     let value = |key: &str| {
         content.metadata.get(&format!("qwen2.{key}")).with_context(|| format!("the file has no qwen2.{key}"))
@@ -73,7 +73,7 @@ fn config(content: &Content) -> Result<DecoderConfig> {
     })
 }
 
-/// The name of a weight in a Hugging Face checkpoint; none of one that is not used: the output layer is the embedding.
+/// The name of a weight in a Hugging Face checkpoint; none for an unused one (the output layer is the embedding).
 fn hugging_face_name(name: &str) -> Option<String> {
     let renamed = [
         ("attn_norm", "input_layernorm"),
@@ -145,7 +145,7 @@ fn measure(path: &Path, mode: &str) -> Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown", str::trim);
     eprintln!(
-        "{mode}: {:.2} s a step (median of {STEPS}; {:.2} to {:.2}), highest memory use {peak}, loss {:.3} to {:.3}, \
+        "{mode}: {:.2} s per step (median of {STEPS}; {:.2} to {:.2}), highest memory use {peak}, loss {:.3} to {:.3}, \
          blocks' weights as stored: {kinds:?}",
         after_first[STEPS / 2],
         after_first[0],

@@ -1,4 +1,4 @@
-//! Parses the command line, runs the command, and prints what went wrong.
+//! Parses the command line, runs the command, and prints the error if it fails.
 
 use clap::Parser;
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     keep_pages();
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
         if std::env::var_os(name).is_none() {
-            // SAFETY: no other thread runs yet. One thread a matrix product: whole passes side by side use the cores.
+            // SAFETY: no other thread runs yet. One thread per matrix product: whole passes in parallel use the cores.
             unsafe { std::env::set_var(name, "1") };
         }
     }

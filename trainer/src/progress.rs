@@ -16,6 +16,12 @@ pub fn progress(name: &str, steps: usize, start: usize) -> ProgressBar {
     bar
 }
 
+/// A line for work of unknown length.
+pub fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}").expect("a valid template");
+    BARS.add(ProgressBar::new_spinner().with_style(style))
+}
+
 /// Standard error, with the bars hidden while something is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StderrBetweenBars;

@@ -1,6 +1,6 @@
 //! A whole model by a plan, as a user starts, interrupts, resumes and misconfigures it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue panics with the reason")]
 
 #[path = "common/cli.rs"]
 mod cli;
@@ -50,7 +50,7 @@ layers = 1
 heads = 2
 summary = 8
 [decoder]
-steps = 6000
+steps = 20000
 batch = 2
 shards = 1
 checkpoint_steps = 200

@@ -121,7 +121,7 @@ fn micro_batches_give_the_weights_of_one_batch_of_their_size() {
     let steps = |steps: &str, more: &str| {
         ENCODER.replace("batch = 2\nshards = 1\n", more).replace("steps = 24", steps)
     };
-    // Two parts of four examples, side by side and one after the other: their gradients are added in the same order.
+    // Two parts of four examples, in parallel and one after the other: their gradients are added in the same order.
     let whole = encoder_state(&place, &cache, "whole", &steps("steps = 2", "batch = 8\nshards = 2\n"));
     let micro = encoder_state(
         &place,

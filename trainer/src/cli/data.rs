@@ -28,7 +28,7 @@ pub enum DataCommand {
   mixing-buddy-trainer data synthesize musdb.json --count 50 --split test --out test.jsonl --write-audio test-audio
   mixing-buddy-trainer data synthesize musdb.json --count 1000 --config mine.toml --templates wordings --out a.jsonl
 
-A configuration names what is to differ from the published pipeline; this one states the defaults:
+A configuration states differences from the published pipeline; this one states the defaults:
   [gate]
   mixture_dbfs = -35.0
   stem_dbfs = -45.0
@@ -47,7 +47,8 @@ A configuration names what is to differ from the published pipeline; this one st
   question = 0.2
   about_target = 0.6
 
-The same index, seed, configuration and wordings give the same bytes. A line holds all that its audio is made from.")]
+The same index, seed, configuration and wordings give the same bytes. A line holds everything that its audio is made
+from.")]
 pub struct SynthesizeArgs {
     /// The index that `data import` wrote
     index: PathBuf,
@@ -60,16 +61,16 @@ pub struct SynthesizeArgs {
     /// The samples (JSON lines)
     #[arg(long)]
     out: PathBuf,
-    /// Also writes each flawed mix into this folder (WAV, 32-bit float), and the reference where there is one
+    /// Also writes each flawed mix into this folder (WAV, 32-bit float), and the reference if there is one
     #[arg(long)]
     write_audio: Option<PathBuf>,
-    /// Gate, priors, ranges and shares (TOML); as published without it
+    /// Gate, priors, ranges and shares (TOML); by default as published
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Folder of wordings, as `data templates` writes it; the shipped ones without it
+    /// Folder of wordings, as `data templates` writes it; by default the shipped ones
     #[arg(long)]
     templates: Option<PathBuf>,
-    /// Songs of this split only; may be given more than once. Songs without a split always count
+    /// Songs of this split only; can be given more than once. Songs without a split are always used
     #[arg(long, default_values_t = [Split::Train])]
     split: Vec<Split>,
     #[command(flatten)]
@@ -82,16 +83,16 @@ pub struct SynthesizeArgs {
 /// How an index is read.
 #[derive(Args)]
 pub(super) struct IndexOptions {
-    /// Where the index's collection is now, if it was moved
+    /// Where the collection of the index is now, if it was moved
     #[arg(long)]
     root: Option<PathBuf>,
-    /// Does not look whether the index's audio files are as they were when they were measured
+    /// Does not check whether the audio files of the index have changed since they were measured
     #[arg(long)]
     trust_index: bool,
 }
 
 impl IndexOptions {
-    /// Reads an index, and checks that its files are as they were.
+    /// Reads an index, and checks that its files have not changed.
     pub(super) fn load(&self, path: &Path) -> Result<Index> {
         let mut index = Index::load(path)?;
         if let Some(root) = &self.root {
@@ -108,7 +109,7 @@ impl IndexOptions {
 #[derive(Args)]
 #[command(after_help = "Example:\n  mixing-buddy-trainer data templates --out wordings")]
 pub struct TemplatesArgs {
-    /// The folder; files that are there already are left alone
+    /// The folder; existing files are not changed
     #[arg(long)]
     out: PathBuf,
 }
@@ -130,24 +131,24 @@ A mapping file names patterns for each class; the first list that fits decides, 
   [splits]
   test = [\"Last Album - *\"]
 
-A song that cannot be used is named with the reason and stops nothing.")]
+A song that cannot be used is named with the reason; the others are still imported.")]
 pub struct ImportArgs {
     /// The collection's folder
     dir: PathBuf,
     /// How it is laid out
     #[arg(long)]
     layout: Layout,
-    /// Mapping from name patterns to stem classes (TOML), for the layout `folder`; files named after the classes
-    /// (vocals.wav, drums_2.flac, ...) without it
+    /// Mapping from name patterns to stem classes (TOML), for the layout `folder`; by default files named after the
+    /// classes (vocals.wav, drums_2.flac, ...)
     #[arg(long)]
     map: Option<PathBuf>,
     /// The index (JSON)
     #[arg(long)]
     out: PathBuf,
-    /// Most that the sum of the stems may lack of the finished mix, as power against that mix, in dB
+    /// Largest difference between the sum of the stems and the finished mix, as power against that mix, in dB
     #[arg(long, default_value_t = ImportOptions::default().sum_tolerance_db, allow_negative_numbers = true)]
     sum_tolerance_db: f64,
-    /// Songs measured side by side
+    /// Songs measured in parallel
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Prints a summary as JSON
@@ -190,10 +191,11 @@ fn synthesize_samples(args: &SynthesizeArgs) -> Result<()> {
 }
 
 fn write_templates(args: &TemplatesArgs) -> Result<()> {
-    std::fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("{} cannot be created", args.out.display()))?;
     for (name, text) in TEMPLATE_FILES {
         let path = args.out.join(name);
-        ensure!(!path.exists(), "{} is there already; choose another folder", path.display());
+        ensure!(!path.exists(), "{} exists; choose another folder", path.display());
         files::replace(&path, text)?;
     }
     print(&format!("{} files are in {}", TEMPLATE_FILES.len(), args.out.display()));

@@ -3,6 +3,7 @@
 use crate::collections::{find_songs, load_song};
 use crate::evaluation::plot::plot_report;
 use crate::evaluation::{Advisor, Answered, NormsSource, Question, Settings, evaluate};
+use crate::progress::spinner;
 use crate::protocol::{Protocol, SongAudio};
 use anyhow::Result;
 use clap::Args;
@@ -18,25 +19,25 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
     mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png")]
 pub struct EvaluateArgs {
-    /// Folder with one folder a song, each with one file a stem
+    /// Folder with one folder per song, each with one file per stem
     #[arg(long)]
     songs: PathBuf,
-    /// `published` (an anchor stem is named) or `reference` (the song's other windows are)
+    /// `published` (each question names an anchor stem) or `reference` (it names other windows of the song)
     #[arg(long, default_value = "published")]
     protocol: Protocol,
-    /// Seeds gains and bootstrap
+    /// Seed of gains and bootstrap
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Writes the report as JSON
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Draws accuracy against coverage, and the calibration (PNG)
+    /// Draws accuracy against coverage, and calibration (PNG)
     #[arg(long)]
     plot: Option<PathBuf>,
-    /// Table of stem levels for the exact bound; the shipped summary without it
+    /// Table of stem levels for the exact bound; by default the shipped summary
     #[arg(long)]
     norms: Option<PathBuf>,
-    /// Another model than the shipped one
+    /// Model bundle; by default the shipped one
     #[arg(long)]
     bundle: Option<PathBuf>,
     /// Prints JSON in place of the table
@@ -44,12 +45,13 @@ pub struct EvaluateArgs {
     json: bool,
 }
 
+/// The engine as the benchmark asks it.
 struct EngineAdvisor {
     engine: Engine,
     cancel: CancelFlag,
 }
 
-/// Level reported where a stem is not heard, in dB against the rest.
+/// Level that is reported for an absent stem, in dB against the rest.
 const ABSENT_LEVEL_DB: f64 = -40.0;
 
 impl EngineAdvisor {
@@ -101,25 +103,27 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let mut advisor =
         EngineAdvisor { engine: Engine::open(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
     let norms = NormsSource::open(args.norms.as_deref())?;
-    let mut left_out = Vec::new();
+    let mut refused = Vec::new();
     let songs = find_songs(&args.songs)?;
     let loaded = songs.iter().filter_map(|folder| match load_song(folder, &cancel) {
         Ok(song) => Some(Ok(SongAudio { name: song.name, stems: song.stems })),
         Err(error) => {
-            left_out.push(error.to_string());
+            refused.push(error.to_string());
             None
         }
     });
+    let line = spinner();
     let report =
         evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
-            eprint!(
-                "\r{} songs, {} windows, {} answers ",
+            line.set_message(format!(
+                "{} songs, {} windows, {} answers",
                 progress.songs_done, progress.windows_analyzed, progress.samples_answered
-            );
+            ));
+            line.tick();
             Ok(())
         })?;
-    eprintln!();
-    left_out.iter().for_each(|sentence| eprintln!("left out: {sentence}"));
+    line.finish_and_clear();
+    refused.iter().for_each(|sentence| tracing::warn!("refused: {sentence}"));
     if let Some(out) = &args.out {
         report.write_json(out)?;
     }

@@ -123,7 +123,7 @@ RUN4/dpo.safetensors then takes the place of the advisor in `bundle`.")]
   mixing-buddy-trainer train plan --plan assets/weights/plan.toml --cache CACHE --out TRIAL --scale 0.01
   mixing-buddy-trainer train plan --plan assets/weights/plan.toml --songs CORPUS --out MODEL --resume
 
-With --resume, finished stages are skipped and the interrupted one goes on from its last checkpoint. --scale multiplies
+With --resume, finished stages are skipped and the interrupted one resumes from its last checkpoint. --scale multiplies
 steps, mixes and validation, to try a plan end to end. A plan has these tables; all but [prepare] and [dpo] are required:
   [bundle]         version = \"0.6.0\"
   [prepare]        variants, windows, threads, seed, as the options of `prepare`; for --songs

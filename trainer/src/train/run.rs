@@ -89,7 +89,7 @@ impl RunFolder {
         self.spent_before.get() + self.started.elapsed()
     }
 
-    /// What a message about a failed step begins with: which weights remain.
+    /// The start of a message about a failed step: which weights remain.
     pub fn stop_note(&self) -> String {
         if self.checkpoint.exists() {
             format!("training stopped; {} holds the last good weights", self.checkpoint.display())

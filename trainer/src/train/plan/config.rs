@@ -162,7 +162,7 @@ impl EncoderStage {
     }
 }
 
-/// Keys that a scale multiplies, where a run has them. Of mixes there must be one per thread.
+/// Keys that a scale multiplies, if a run has them. There must be at least one mix per thread.
 const SCALED: [&str; 7] = [
     "steps",
     "checkpoint_steps",
@@ -198,7 +198,7 @@ pub(super) fn scaled(keys: &Table, run: &impl Serialize, scale: f64) -> Result<T
         let optimizer = keys.entry("optimizer").or_insert(Value::Table(Table::new()));
         if let Value::Table(optimizer) = optimizer {
             if optimizer.is_empty() {
-                // A run without [optimizer] has its own defaults, which an incomplete table would replace.
+                // A run without [optimizer] has defaults of its own, which an incomplete table would replace.
                 *optimizer = Table::try_from(&full["optimizer"])?;
             }
             optimizer.insert("warmup_steps".into(), multiply(warmup, 1));

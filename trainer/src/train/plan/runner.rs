@@ -38,7 +38,7 @@ pub enum PlanInput<'a> {
 pub struct PlanOptions<'a> {
     /// What steps, mixes and validation are multiplied by.
     pub scale: f64,
-    /// Whether to go on with a plan that was interrupted.
+    /// Whether to resume a plan that was interrupted.
     pub resume: bool,
     /// Where the runs compute.
     pub device: &'a Device,

@@ -90,7 +90,7 @@ impl AdviceLoop<'_> {
                     best: watch.best(),
                 };
                 report.write(folder, &log)?;
-                // Last: a run that is killed before this repeats what it had not exported.
+                // Last: a run that is killed before this line repeats the steps and exports them again.
                 folder.save(optimizer)?;
             }
         }

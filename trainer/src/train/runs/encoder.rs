@@ -209,7 +209,7 @@ impl EncoderLoop<'_> {
             if done % run.checkpoint_steps == 0 || done == run.steps || watch.has_stopped() {
                 self.export(optimizer, Part::Encoder.file_name())?;
                 self.report(done, &log, &watch)?;
-                // Last: a run that is killed before this repeats what it had not exported.
+                // Last: a run that is killed before this line repeats the steps and exports them again.
                 folder.save(optimizer)?;
             }
         }

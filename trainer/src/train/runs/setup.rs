@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// more plus a small number, so that no validation example is trained on.
 pub const VALIDATION_SEED: u64 = 0x7a11_da7e_0000_0000;
 
-/// What every run begins with.
+/// What every run starts with.
 pub struct RunSetup<'a> {
     /// What the loop needs from the configuration.
     pub schedule: Schedule<'a>,
