@@ -1,6 +1,6 @@
 //! The VST3 in a real host, pedalboard (JUCE), with `tests/vst3/host.py`. `cargo xtask test` installs the host.
 
-use mixing_buddy_tests::bundle;
+use mixing_buddy_tests::{bundle, prerequisite};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,7 +9,7 @@ fn python() -> Option<PathBuf> {
     let environment = bundle::target().join("python");
     let program = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !environment.join("installed.txt").exists() {
-        eprintln!("skipped: the VST3 host is not installed; `cargo xtask test` does that");
+        prerequisite::missing("the VST3 host");
         return None;
     }
     Some(program)

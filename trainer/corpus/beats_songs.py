@@ -13,7 +13,7 @@ from mma_songs import LIBRARY, compose
 from notes import DRUM_CHANNEL, Note, Tune, read_midi
 from produce import make_song
 
-# Songs, of which those after the first are for training only: the held-out ones stay what they were.
+# Number of songs. Those after number FIRST are for training only, so that the held-out songs do not change.
 SONGS, FIRST = 560, 240
 # style, weight, tempo range, produce style, zoom patterns
 STYLES = {
@@ -30,7 +30,7 @@ STYLES = {
     "pop": (3, (84, 128), "any", ("pop", "rnb", "dance", "beat16", "latin")),
     "blues": (1, (80, 140), "any", ("blues", "shuffle", "country", "cntry")),
 }
-# Those of the songs after the first
+# Styles of the songs after number FIRST
 LATER_STYLES = STYLES | {
     "dubstep": (3, (134, 146), "growl", ("hiphop", "dnb")),
     "synthpop": (3, (100, 130), "growl", ("dance", "techno", "pop")),
@@ -38,7 +38,7 @@ LATER_STYLES = STYLES | {
     "reggae": (2, (66, 90), "any", ("reggae",)),
     "ballad": (3, (60, 84), "any", ("pop", "rnb", "beat8")),
 }
-# Chords a bar: (semitones above the key, minor?)
+# Chords per bar: (semitones above the key, minor?)
 MINOR = ("0m 8 3 10", "0m 10 8 10", "0m 5m 8 7", "0m 0m 8 10", "0m 3 10 5", "0m 1 0m 10", "0m 8 5m 7", "0m 3 8 10")
 MAJOR = ("0 7 9m 5", "0 9m 5 7", "0 5 7 5", "9m 5 0 7", "0 4m 5 7", "0 5 0 7", "2m 7 0 0", "0 10 5 0")
 KICK, SNARE, HAT, OPEN, CRASH, RIDE, CLAP = 36, 38, 42, 46, 49, 51, 39
@@ -126,7 +126,7 @@ def own_drums(rng, sketch, style, bars, kicks):
 
 
 def zoom_drums(rng, sketch, names, bars, tempo):
-    """A drum part from MMA's "zoom" library, at our tempo; False if it is not in four."""
+    """A drum part from MMA's "zoom" library, at our tempo; False if it is not in four-four time."""
     name = choose(rng, *names)
     text = (LIBRARY / "zoom" / f"{name}.mma").read_text(errors="replace")
     grooves = re.findall(r"^\s*DefGroove\s+(\S+)[^\n]*Time\s*=\s*4/4", text, re.M)

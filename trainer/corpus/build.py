@@ -2,10 +2,10 @@
 """Builds the training corpus: songs as aligned stems, made from free packages.
 
     python3 trainer/corpus/build.py --install
-    python3 trainer/corpus/build.py --out CACHE --shared-data DATA --jobs 2
+    python3 trainer/corpus/build.py --out CORPUS --shared-data DATA --jobs 2
 
-See README.md for what is made and from what. Deterministic by seed, resumable:
-songs that exist are skipped.
+README.md says what is made and from what. The same seed gives the same songs. A stopped
+run can be resumed: songs that exist are skipped.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import packages  # noqa: E402  (standard library only; the others need numpy)
 
 
 def sources():
-    """Name of each source to its (job list, builder), in order of building."""
+    """Maps the name of each source to its (job list, builder), in the order of building."""
     import real
 
     import sung
@@ -62,7 +62,7 @@ def run(task):
 
 
 def interleave(lists):
-    """Merges job lists in proportion to their length, so that every source comes early."""
+    """Merges job lists in proportion to their lengths, so that songs of every source are made early."""
     marked = [((i + 0.5) / len(jobs), n, job) for n, jobs in enumerate(lists) for i, job in enumerate(jobs)]
     return [job for _, _, job in sorted(marked, key=lambda m: m[:2])]
 
@@ -83,10 +83,10 @@ def progress(config, total, done, started):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", help="cache folder for the songs")
+    parser.add_argument("--out", help="folder for the songs")
     parser.add_argument("--sources", default="sung,real,voice,midi,beats,mma,modules", help="comma-separated")
-    parser.add_argument("--songs", type=int, default=0, help="at most this many songs a source (0: all)")
-    parser.add_argument("--split", choices=packages.SPLITS, help="only the made songs of this split")
+    parser.add_argument("--songs", type=int, default=0, help="at most this many songs per source (0: all)")
+    parser.add_argument("--split", choices=packages.SPLITS, help="only the generated songs of this split")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--shared-data", help="folder with train/ and voices/; without it, no recorded songs and singers")
@@ -110,7 +110,7 @@ def main():
         jobs = [j for j in jobs if not config.split or j.get("split") == config.split]
         lists.append(jobs[: config.songs] if config.songs else jobs)
     jobs = [j for j in interleave(lists) if not common.song_dir(config.out, j["source"], j["id"]).exists()]
-    # Singers first: made once, they serve all songs
+    # Singers first: they are made once and used in all songs
     stages = [[j for j in jobs if j["source"] == "sung"], [j for j in jobs if j["source"] != "sung"]]
     started, done = time.time(), 0
     log = open(Path(config.out) / "errors.log", "a")

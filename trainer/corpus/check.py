@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks a finished cache: files, lengths, peaks, licences, and that nothing crosses splits.
+"""Checks a finished corpus: files, lengths, peaks, licences, and that nothing is in more than one split.
 
-    python3 trainer/corpus/check.py CACHE
+    python3 trainer/corpus/check.py CORPUS
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Shared ground of the corpus builder: sample rate, seeds, files, index.
+"""What all parts of the corpus builder share: sample rate, seeds, files, index.
 
-A finished song is a folder `OUT/<source>/<song-id>/` with one FLAC file a stem
+A finished song is a folder `OUT/<source>/<song-id>/` with one FLAC file per stem
 (32 kHz, 16 bit, stereo, equal length) and a `song.json`. Folders are written
 under a temporary name and renamed, so a folder that exists is complete.
 """
@@ -22,7 +22,7 @@ ACTIVE_DBFS = -50.0
 
 
 class Skip(Exception):
-    """This tune gives no song; the message says why."""
+    """No song can be made of this tune; the message says why."""
 
 
 def rng_for(*parts):
@@ -32,7 +32,7 @@ def rng_for(*parts):
 
 
 def share_of(*parts):
-    """A stable number in [0, 1) for the given parts, to share tunes among splits."""
+    """A stable number in [0, 1) for the given parts, to divide tunes among splits."""
     text = "/".join(str(p) for p in parts)
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
 
@@ -48,7 +48,7 @@ def mono_of(audio):
 
 
 def loudest(audio):
-    """Larger magnitude of the two channels, a frame."""
+    """Larger magnitude of the two channels, per frame."""
     return np.maximum(np.abs(audio[:, 0]), np.abs(audio[:, 1]))
 
 
@@ -58,7 +58,7 @@ def rms_db(audio):
 
 
 def loud_db(audio):
-    """RMS in dBFS over the 0.4-s blocks in which the stem sounds at all."""
+    """RMS in dBFS over the 0.4-s blocks in which the stem is not silent."""
     hop = int(0.4 * RATE)
     n = len(audio) // hop
     if n == 0:
@@ -95,7 +95,7 @@ def song_dir(out, source, song_id):
 def write_song(out, source, song_id, stems, info):
     """Writes the stems (dict of name to float array) and song.json, atomically.
 
-    All stems get one common gain, if the peak of their sum asks for it."""
+    All stems get one common gain if the peak of their sum is too high."""
     length = max(len(a) for a in stems.values())
     stems = {k: np.pad(a, ((0, length - len(a)), (0, 0))) for k, a in stems.items()}
     mix = sum(stems.values())

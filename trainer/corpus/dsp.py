@@ -68,7 +68,7 @@ def random_eq(audio, rng, amount=3.0):
 
 
 def envelope_db(audio, hop=64):
-    """Peak-ish level of the louder channel a block of `hop` frames, in dB."""
+    """Approximate peak level of the louder channel in dB, per block of `hop` frames."""
     n = len(audio) // hop + 1
     power = np.zeros(n * hop, np.float32)
     power[: len(audio)] = loudest(audio) ** 2
@@ -76,7 +76,7 @@ def envelope_db(audio, hop=64):
 
 
 def smooth_gain(target_db, attack, release, hop=64):
-    """Follows a gain curve (dB a block), down with `attack` and up with `release` seconds."""
+    """Follows a gain curve (dB per block), down with `attack` and up with `release` seconds."""
     down, up = np.exp(-hop / RATE / attack), np.exp(-hop / RATE / release)
     out, state = np.empty_like(target_db), 0.0
     for i, value in enumerate(target_db.tolist()):
@@ -87,13 +87,13 @@ def smooth_gain(target_db, attack, release, hop=64):
 
 
 def spread(blocks, frames, hop=64):
-    """Block values to one a frame, (frames, 1) float32, by linear interpolation."""
+    """Values per block to values per frame, (frames, 1) float32, by linear interpolation."""
     at = np.arange(frames, dtype=np.float32) / hop
     return np.interp(at, np.arange(len(blocks)), blocks).astype(np.float32)[:, None]
 
 
 def gain_curve(audio, threshold_db, ratio, attack=0.005, release=0.12, hop=64):
-    """Linear gain a frame of a compressor that listens to `audio`."""
+    """Linear gain per frame of a compressor that follows `audio`."""
     over = np.maximum(envelope_db(audio, hop) - threshold_db, 0)
     gains = smooth_gain(-over * (1 - 1 / ratio), attack, release, hop)
     return spread(db(gains), len(audio), hop)

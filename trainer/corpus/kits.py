@@ -68,7 +68,7 @@ def _text(node, tag, default):
 
 
 def folder_kit(folder, prefixes):
-    """A kit from single hits in a folder, named by what they are."""
+    """A kit from single hits in a folder, whose names say what they are."""
     kit = {}
     for path in sorted(Path(folder).iterdir()):
         role = role_of(path.stem.lower().replace("_", " "))
@@ -163,7 +163,7 @@ def synthetic_kit(rng, flavour):
 
 
 class Drummer:
-    """One song's kit: pieces chosen, tuned, damped and placed once, then played."""
+    """One song's kit: its pieces are chosen, tuned, damped and panned once, then played."""
 
     def __init__(self, rng, base, others=(), swap=0.35, flavour=None):
         self.rng, self.cache, self.used = rng, {}, [base or f"synthetic {flavour}"]

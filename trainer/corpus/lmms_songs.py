@@ -55,7 +55,7 @@ def stem_of(name, audio):
 
 
 def render(project, folder):
-    """One wave file a track, through LMMS without a window."""
+    """One wave file per track, rendered by LMMS without a window."""
     command = ["lmms", "--allowroot", "rendertracks", str(project), "-f", "wav", "-s", "44100", "-x", "1", "-i", "linear", "-o", folder]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": folder}
     subprocess.run(command, env=environment, capture_output=True, timeout=1500)
@@ -63,7 +63,7 @@ def render(project, folder):
 
 
 def excerpt(stems, seconds):
-    """Start frame of the passage with the most of drums and bass."""
+    """Start frame of the passage with the most drums and bass."""
     hop = RATE
     total = min(len(a) for a in stems.values()) // hop
     span = int(min(seconds, total))

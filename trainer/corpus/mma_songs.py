@@ -33,7 +33,7 @@ JAZZ = ("2m7 77 0M7 97", "0M7 9m7 2m7 77", "4m7 97 2m7 77", "0M7 0m7 2m7 77", "2
 
 @lru_cache(maxsize=None)
 def groove_files():
-    """{file id: grooves it defines}, without those of no use here."""
+    """{file id: grooves it defines}, without those that cannot be used here."""
     out = {}
     for path in sorted(LIBRARY.glob("*/*.mma")):
         if path.parent.name == "zoom":  # drums alone; beats_songs.py plays along with them
@@ -112,7 +112,7 @@ def compose(text):
         source.write_text(text)
         done = subprocess.run(["mma", "-f", str(target), str(source)], capture_output=True, text=True, timeout=60)
         if not target.exists():
-            raise Skip(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "mma gave nothing")
+            raise Skip(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "mma printed nothing")
         return target.read_bytes()
 
 

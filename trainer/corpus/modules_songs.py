@@ -1,8 +1,8 @@
 """Source "modules": tracker music of free games, each instrument rendered alone.
 
-Names of instruments in modules are greetings as often as names, so an instrument's class is told from what it
+In modules, the names of instruments are often greetings, so an instrument's class is derived from what it
 plays and how it sounds: drums strike few notes often and die away or are noise; a bass plays many notes
-below 200 Hz. What is neither, and plays too few notes to be called accompaniment, is left out. A song is
+below 200 Hz. An instrument that is neither, and plays too few notes to be accompaniment, is left out. A song is
 kept only when the instruments alone sum to the module."""
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from dsp import lowpass
 from openmpt import Module
 from voices import vocals
 
-# Package folder: licence, who (Debian copyright files)
+# Package folder: licence, authors (Debian copyright files)
 FOLDERS = {
     "/usr/share/games/pingus/data/music": ("GPL-2.0-or-later", "Pingus music, see its AUTHORS file"),
     "/usr/share/games/tecnoballz/musics": ("GPL-3.0-or-later", "TLK Games"),
@@ -22,7 +22,7 @@ FOLDERS = {
 }
 SUFFIXES = (".mod", ".xm", ".s3m", ".it")
 SECONDS = 76.0
-# The sum of the instruments may differ from the module by this much (players' rounding, shared channels)
+# The sum of the instruments may differ from the module by this much (rounding in the player, shared channels)
 WORST_SUM_DB = -25.0
 
 
@@ -36,7 +36,7 @@ def jobs(config):
 
 
 def stem_of(notes, audio):
-    """Stem class of an instrument from its notes and its sound; None where it can't be told."""
+    """Stem class of an instrument from its notes and its sound; None where they do not show it."""
     mono = mono_of(audio)
     total = float(np.mean(mono**2)) + 1e-12
     low = float(np.mean(mono_of(lowpass(audio, 200, 4)) ** 2)) / total
@@ -77,7 +77,7 @@ def build(job, config):
     whole = module.render(start, seconds, set().union(*kept.values()), separation)
     error = rms_db(whole - sum(stems.values())) - rms_db(whole)
     if error > WORST_SUM_DB:
-        raise Skip(f"its instruments miss the module by {error:.0f} dB")
+        raise Skip(f"the sum of its instruments differs from the module by {error:.0f} dB")
     stems = {stem: audio for stem, audio in stems.items() if activity(audio) > 0}
     if "drums" not in stems or "bass" not in stems:
         raise Skip("too soft")

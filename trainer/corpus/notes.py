@@ -12,7 +12,7 @@ import numpy as np
 
 
 class _AnyKey(dict):
-    """Some tunes carry a broken key signature; mido would refuse them."""
+    """Some tunes have a broken key signature, for which mido would refuse them."""
 
     def __missing__(self, key):
         return "C"
@@ -140,7 +140,7 @@ def stretch(tune, speed, transpose):
 
 
 def humanise(notes, rng, timing, velocity):
-    """Copies with jittered start (seconds) and velocity, end moved along."""
+    """Copies with jittered start (seconds) and velocity, the end moves with the start."""
     out = []
     for n in notes:
         shift = float(np.clip(rng.normal(0, timing), -3 * timing, 3 * timing))

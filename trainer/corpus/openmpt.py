@@ -1,4 +1,4 @@
-"""Tracker modules through libopenmpt: what each instrument plays, and its sound alone."""
+"""Tracker modules through libopenmpt: what each instrument plays, and the sound of each instrument alone."""
 
 import ctypes
 from collections import Counter
@@ -37,7 +37,7 @@ def _library():
 
 
 class Module:
-    """One module file. Every render starts from a fresh copy: modules keep state."""
+    """One module file. Every render starts from a new copy, because modules keep state."""
 
     def __init__(self, path):
         self.lib, self.data = _library(), path.read_bytes()
@@ -51,7 +51,7 @@ class Module:
     def _open(self):
         handle = self.lib.openmpt_module_ext_create_from_memory(self.data, len(self.data), *[None] * 7)
         if not handle:
-            raise ValueError("no module that libopenmpt reads")
+            raise ValueError("not a module that libopenmpt can read")
         return handle, self.lib.openmpt_module_ext_get_module(handle)
 
     def _notes(self, module):

@@ -23,7 +23,7 @@ def install():
 SF2 = "/usr/share/sounds/sf2/"
 SPLITS = ("train", "calib", "test")
 
-# Banks of General MIDI instruments: file, licence, who; a bank serves one split only
+# Banks of General MIDI instruments: file, split, licence, authors; a bank is used in one split only
 BANKS = {
     "fluid-gm": (SF2 + "FluidR3_GM.sf2", "train", "MIT", "Fluid R3 GM by Frank Wen and others"),
     "musescore-general": (SF2 + "MuseScore_General_Full.sf2", "train", "MIT", "MuseScore General by S. Christian Collins; Michael Cowgill, Frank Wen and others"),
@@ -80,7 +80,7 @@ SPOKEN = {
     ),
 }  # fmt: skip
 
-# People who speak in packages: files, licence, who; all of them serve the training split
+# People who speak in packages: files, licence, authors; all of them are used in the training split
 SPEAKERS = {
     f"{package}-{code}": (pattern.format(code), licence, f"{who}: {code}")
     for package, (pattern, codes, licence, who) in SPOKEN.items()

@@ -20,14 +20,14 @@ SILENT = 1e-4
 
 GUITARS = range(24, 32)
 MACHINE_STYLES = ("edm", "trap", "growl")
-# General MIDI's choirs and synthetic voices, and what plays their notes instead: they are recordings of singers, and
-# an accompaniment that sings teaches that singing is accompaniment.
+# General MIDI's choirs and synthetic voices, and the program that plays their notes instead: they are recordings of
+# singers, and an accompaniment that sings teaches the encoder that singing is accompaniment.
 VOICES = {52: 48, 53: 49, 54: 50, 85: 80, 91: 88}
 GM_KITS = (0, 8, 16, 24, 25, 32, 40)
 
 
 class Credits:
-    """What went into one song."""
+    """Sources that were used for one song."""
 
     def __init__(self):
         self.banks, self.kits, self.licences, self.names = [], [], set(), []
@@ -59,7 +59,7 @@ def pick_bank(rng, split, credits):
 
 
 def family_map(rng, notes, bank, change=0.6):
-    """Another program of the same General MIDI family for some of the programs used."""
+    """Replaces some of the programs by another of the same General MIDI family."""
     known = {p for number, p, _ in fluid.presets(bank) if number == 0}
     out = {}
     for program in sorted({n.program for n in notes}):
@@ -237,7 +237,7 @@ def keys(rng, notes, controls, seconds, split, style, credits):
 
 
 def other(rng, notes, controls, seconds, split, style, credits):
-    """The accompaniment: each group rendered, processed and levelled by itself."""
+    """The accompaniment: each group is rendered, processed and levelled separately."""
     total = 0
     for name, part in sorted(groups_of(notes, rng).items()):
         render = guitar if name == "guitar" else keys

@@ -2,7 +2,7 @@
 
 The folder (`--shared-data`) holds `train/<song>/{vocals,drums,bass,other}.ogg` and
 `voices/<source>/{vocals,speech}.ogg`, each with a `song.json` that states origin
-and licence. Anything else in it, `validation` above all, is left alone.
+and licence. Nothing else in it is read, in particular not `validation`.
 """
 
 import json
@@ -23,7 +23,7 @@ TEST_VOICES = (
 
 
 def voice_split(name):
-    """Singers never cross splits."""
+    """Split of a voice: a singer is in one split only."""
     if name in CALIB_VOICES:
         return "calib"
     return "test" if name in TEST_VOICES else "train"

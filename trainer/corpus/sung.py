@@ -1,9 +1,9 @@
 """Source "sung": spoken words of free packages, sung to melodies drawn at random.
 
-Eighteen recorded singers are few, and an encoder that knows few voices calls the next one
-an instrument. Packages hold many more people who speak; the WORLD vocoder (Morise,
-Yokomori and Ozawa 2016) parts their speech into pitch, envelope and breath, and puts it
-together again with a melody's pitch and a note's length. A speaker gives a solo track of
+Eighteen recorded singers are few, and an encoder that knows few voices takes an unknown one
+for an instrument. Packages contain many more people who speak. The WORLD vocoder (Morise,
+Yokomori and Ozawa 2016) splits their speech into pitch, envelope and breath, and joins these
+again with the pitch of a melody and the length of a note. Each speaker gives a solo track of
 about two minutes, cut into phrases and mixed by `voices.py` like a recorded singer's.
 """
 
@@ -36,7 +36,7 @@ def build(job, config):
 
 @lru_cache(maxsize=2)
 def clips(name):
-    """Spoken clips of a speaker, mono at RATE, silence cut off, levels alike."""
+    """Spoken clips of a speaker, mono at RATE, with silence cut off and equal levels."""
     pattern, _, _ = SPEAKERS[name]
     files = sorted(glob.glob(pattern, recursive=True))
     rng_for("clips", name).shuffle(files)
@@ -108,7 +108,7 @@ def melody(rng, seconds):
 
 def frames_of(unit, length, rng):
     """Indices into a syllable's frames for a note of `length` frames: onset and ending as
-    spoken, the middle held, wandering to and fro over the vowel."""
+    spoken, the middle held, moving to and fro over the vowel."""
     frames, (held, release) = len(unit[0]), unit[2:]
     tail = frames - release
     if length <= frames:
@@ -121,7 +121,7 @@ def frames_of(unit, length, rng):
 
 
 def pitch_of(notes, rng, base_hz):
-    """Pitch in Hz, one value a frame: glides between notes, drift, vibrato on long ones."""
+    """Pitch in Hz, one value per frame: glides between notes, drift, vibrato on long ones."""
     glide, vibrato_cents, rate = rng.uniform(0.02, 0.09), rng.uniform(10, 70), rng.uniform(4.6, 6.4)
     curve = np.concatenate([np.full(n, s, float) for s, n in notes])
     width = max(3, int(glide / FRAME_S)) | 1
@@ -148,7 +148,7 @@ def solo(rng, name, score):
     import pyworld
 
     units, spoken_hz = syllables(name)
-    # Singing lies above speech, and is brighter by what effort adds above a kilohertz
+    # Singing is higher than speech, and brighter: effort adds power above 1 kHz
     base_hz = spoken_hz * 2 ** (rng.uniform(1, 7) / 12)
     factor, effort = rng.uniform(0.9, 1.13), rng.uniform(0, 7)
     bins = units[0][0].shape[1]
@@ -161,7 +161,7 @@ def solo(rng, name, score):
             # Words in their order most of the time, a jump now and then, a vowel held over notes
             index += 0 if phrase and rng.random() < 0.1 else 1 if rng.random() < 0.9 else int(rng.integers(len(units)))
             order = frames_of(unit, max(20, round(length_s / FRAME_S)), rng)
-            # A syllable that was swallowed in speech is sung almost as loud as the others
+            # A syllable that is weak in speech is sung almost as loud as the others
             level = db(rng.normal(0, 1.5)) ** 2 / np.mean(unit[0][order]) ** 0.75
             phrase.append((unit[0][order] * level, unit[1][order]))
             notes.append((semitones, len(order)))
@@ -173,7 +173,7 @@ def solo(rng, name, score):
             fade = int(0.02 * RATE)
             sung[:fade] *= np.linspace(0, 1, fade)
             sung[-fade:] *= np.linspace(1, 0, fade)
-            # Levels alike between phrases: a vocoder's loudness leaps with its pitch
+            # Equal levels between phrases: a vocoder's loudness jumps with its pitch
             out.append(sung * (0.1 / (np.sqrt(np.mean(sung**2)) + 1e-6)))
             phrase, notes = [], []
         out.append(np.zeros(int(length_s * RATE)))

@@ -114,7 +114,7 @@ class GrowlPatch:
         self.shape = str(rng.choice(["saw", "saw", "square"]))
         self.detunes = rng.normal(0, rng.uniform(6, 35), int(rng.integers(2, 7)))
         self.low, self.high = rng.uniform(120, 400), rng.uniform(800, 6000)
-        # Cycles of the filter a second; none for a steady tone
+        # Cycles of the filter per second; none for a steady tone
         self.wobble = float(rng.choice([0.0, 1.2, 2.3, 3.5, 4.7, 7.0])) * rng.uniform(0.9, 1.1)
         self.sine = rng.uniform(0.2, 1.5)
         self.drive = rng.uniform(1, 8)

@@ -81,7 +81,7 @@ def phrases(out, shared_data, seed, name, kind):
 
 
 def line(rng, pool, seconds, shift, busy, first=None):
-    """Phrases in a row from a random one on, with rests; `busy` is the sung fraction."""
+    """Consecutive phrases with rests, from a random one on; `busy` is the sung fraction."""
     frames = int(seconds * RATE)
     out = np.zeros(frames, np.float32)
     index = int(rng.integers(len(pool))) if first is None else first
@@ -101,7 +101,7 @@ def line(rng, pool, seconds, shift, busy, first=None):
 
 
 def choose(rng, pool, rap):
-    """A voice of the pool, as (name, kind, song.json), weighted towards the larger ones."""
+    """A voice from the pool, as (name, kind, song.json), weighted towards the larger ones."""
     kind = "speech" if rap else "singing"
     pool = [v for v in pool if v[2] == kind] or pool
     weights = np.array([min(v[3]["seconds"], 250) ** 0.5 for v in pool])

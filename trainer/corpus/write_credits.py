@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes CREDITS.md from the tables and, given an index.json, from the songs in it.
 
-    python3 trainer/corpus/write_credits.py [CACHE/index.json]
+    python3 trainer/corpus/write_credits.py [CORPUS/index.json]
 """
 
 import json
@@ -30,7 +30,7 @@ def main():
         "# Credits of the rendered corpus",
         "",
         "Written by `write_credits.py`. Licences as stated in the Debian copyright files",
-        "and, for recordings, in the `song.json` beside them. Each song's own list is in its `song.json`.",
+        "and, for recordings, in the `song.json` next to them. Each song's own list is in its `song.json`.",
         "",
         "## Tunes and patterns",
         *[f"- {name}: {who}. {licence}" for name, (licence, who) in TUNES.items()],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""musicnn's weights as a safetensors file, for the ablation of front ends.
+"""Writes musicnn's weights as a safetensors file, for the ablation of front ends.
 
     pip download musicnn --no-deps --dest DIR
     python3 trainer/frontends/convert_musicnn.py DIR/musicnn-0.1.0-py3-none-any.whl OUT.safetensors [--model MSD_musicnn]
@@ -31,7 +31,7 @@ def varint(data, at):
 
 
 def block(index, offset, size):
-    """Keys and values of a table's block; a key repeats the start of the one before it."""
+    """Keys and values of a table's block; a key leaves out the start that it shares with the key before it."""
     if index[offset + size] != 0:
         raise ValueError("the checkpoint's index is compressed")
     data = index[offset : offset + size]
@@ -76,7 +76,7 @@ def checkpoint(index, data):
         length, _ = varint(handle, at)
         for key, entry in block(index, start, length):
             entry = dict(fields(entry))
-            if not key or entry.get(1) != 1:  # the header, and what is no float
+            if not key or entry.get(1) != 1:  # skips the header and what is not a float
                 continue
             shape = [dict(fields(dim)).get(1, 0) for number, dim in fields(entry.get(2, b"")) if number == 2]
             start = entry.get(4, 0)

@@ -1,4 +1,4 @@
-//! `cargo xtask advise`: the command line's `advise`.
+//! `cargo xtask advise`: builds the command line and runs its `advise`.
 
 use crate::Result;
 use crate::cargo::{build_workspace, finish, target};
@@ -7,7 +7,8 @@ use std::process::Command;
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask advise [FILE...] [OPTIONS]
 
-Advice without the plugin. Builds the command line and passes everything on to `mixing-buddy advise`.
+Prints advice on songs, without the plugin. Builds the command line program and passes all arguments on to
+`mixing-buddy advise`. Without a file it takes the demo song.
 
 Examples:
   cargo xtask advise
@@ -18,7 +19,7 @@ Examples:
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let args = args.strip_prefix(&["--".to_string()]).unwrap_or(args);
     build_workspace(false, &["--quiet".into()])?;
-    // Started in the user's folder, so that files are named from where the user stands.
+    // Started in the user's folder, so that relative paths mean what the user expects.
     let mut command =
         Command::new(target().join("release").join(format!("mixing-buddy{}", std::env::consts::EXE_SUFFIX)));
     command.arg("advise").args(args);

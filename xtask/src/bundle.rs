@@ -1,4 +1,4 @@
-//! `cargo xtask bundle`: the plugin as hosts want it, VST3 and CLAP, laid out for this platform.
+//! `cargo xtask bundle`: the plugin in the form that hosts load, VST3 and CLAP, laid out for this platform.
 
 use crate::Result;
 use crate::cargo::{build_workspace, succeeds, target};
@@ -11,11 +11,11 @@ Usage: cargo xtask bundle [--debug] [--library FILE] [--out DIR] [CARGO OPTIONS]
 
 Builds the plugin with its weights and lays it out as MixingBuddy.clap and MixingBuddy.vst3.
 
-  --debug         A debug build
-  --library FILE  Lay out this library instead of building one
-  --out DIR       Where to (target/bundled)
+  --debug         Makes a debug build
+  --library FILE  Lays out this library instead of building one
+  --out DIR       The folder to write to (default: target/bundled)
 
-Other options go to `cargo build`, such as --features cuda.
+Other options go to `cargo build`, for example --features cuda.
 
 Examples:
   cargo xtask bundle
@@ -23,16 +23,17 @@ Examples:
   cargo xtask bundle --features cuda
 ";
 
-/// The plugin's name, as folders and files are called.
+/// The plugin's name in the names of folders and files.
 pub(crate) const NAME: &str = "MixingBuddy";
-/// The bundle identifier on macOS: the plugin's CLAP id, from the file that the plugin reads too.
+
+/// Identifies the plugin on macOS: the CLAP id, from the file that the plugin reads too.
 const IDENTIFIER: &str = include_str!("../../plugin/identifier.txt").trim_ascii();
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let (mut debug, mut library, mut out, mut extra) = (false, None, None, Vec::new());
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        let mut value = || args.next().map(PathBuf::from).ok_or(format!("{arg} needs a path after it."));
+        let mut value = || args.next().map(PathBuf::from).ok_or(format!("{arg} needs a path."));
         match arg.as_str() {
             "--debug" => debug = true,
             "--library" => library = Some(value()?),
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Where bundles are laid out.
+/// The folder for bundles.
 pub(crate) fn bundled() -> PathBuf {
     target().join("bundled")
 }
@@ -77,10 +78,10 @@ pub(crate) fn build_and_lay_out() -> Result<[PathBuf; 2]> {
 /// Lays the library out in `folder`; returns the CLAP and the VST3.
 ///
 /// # Errors
-/// When the library is not there or the folder cannot be written.
+/// When the library is missing or the folder cannot be written.
 fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
     if !library.is_file() {
-        return Err(format!("{} is not there, so there is nothing to lay out.", library.display()));
+        return Err(format!("{} does not exist, so there is nothing to lay out.", library.display()));
     }
     if debug {
         return lay_out_as_is(library, folder);
@@ -93,11 +94,11 @@ fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
     laid_out
 }
 
-/// Removes line tables, which on Linux lie in the library itself and are three quarters of it. Function names stay,
-/// for reports of faults. Without the tool, which comes with the C compiler, the library is only larger.
+/// Removes line tables: on Linux they are in the library itself and are three quarters of it. Function names stay, for
+/// crash reports. Without the program `strip`, which comes with the C compiler, the library is only larger.
 fn strip(library: &Path) {
     if cfg!(target_os = "linux") && !succeeds(Command::new("strip").arg("--strip-debug").arg(library)) {
-        eprintln!("The program 'strip' is missing, so the plugin is larger than it need be.");
+        eprintln!("The program 'strip' is missing, so the plugin is larger than necessary.");
     }
 }
 
@@ -107,7 +108,7 @@ fn lay_out_as_is(library: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
     let clap = folder.join(format!("{NAME}.clap"));
     let vst3 = folder.join(format!("{NAME}.vst3"));
     match os {
-        // Both formats are bundles in Apple's sense: a folder with an Info.plist.
+        // Both formats are what Apple calls a bundle: a folder with an Info.plist.
         "macos" => {
             for bundle in [&clap, &vst3] {
                 let contents = bundle.join("Contents");
@@ -126,7 +127,7 @@ fn lay_out_as_is(library: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
             put(library, &clap)?;
             put(library, &vst3.join("Contents").join(format!("{arch}-linux")).join(format!("{NAME}.so")))?;
         }
-        other => return Err(format!("the layout of plugins on {other} is not known.")),
+        other => return Err(format!("the layout of plugins on {other} is unknown.")),
     }
     Ok([clap, vst3])
 }
@@ -149,25 +150,26 @@ fn info_plist(version: &str) -> String {
     .concat()
 }
 
-/// Copies a file or a folder to `to`: beside it first, then renamed, since a host may have the old one open.
+/// Copies a file or a folder to `to`: first under another name in the same folder, then renamed, because a host may have
+/// the old one open.
 ///
 /// # Errors
-/// When something cannot be read or written; the sentence names it.
+/// When something cannot be read or written; the message names it.
 pub(crate) fn put(from: &Path, to: &Path) -> Result<()> {
-    let parent = to.parent().ok_or_else(|| format!("{} is no place for a file.", to.display()))?;
+    let parent = to.parent().ok_or_else(|| format!("{} is not a path of a file.", to.display()))?;
     fs::create_dir_all(parent).map_err(|error| format!("{} cannot be made: {error}.", parent.display()))?;
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let beside = parent.join(format!(".{name}.new-{}", std::process::id()));
-    remove(&beside)?;
-    let copied = copy(from, &beside).and_then(|()| {
+    let new = parent.join(format!(".{name}.new-{}", std::process::id()));
+    remove(&new)?;
+    let copied = copy(from, &new).and_then(|()| {
         if to.is_dir() {
             remove(to)?;
         }
-        fs::rename(&beside, to).map_err(|error| format!("{} cannot be written: {error}.", to.display()))
+        fs::rename(&new, to).map_err(|error| format!("{} cannot be written: {error}.", to.display()))
     });
     if copied.is_err() {
         // The first error is the one to report.
-        let _ = remove(&beside);
+        let _ = remove(&new);
     }
     copied
 }
@@ -187,7 +189,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// For a person: what is copied has a passing name in the folder that it goes to.
+/// For messages: the copy has a temporary name, so they name its folder.
 fn folder_of(path: &Path) -> String {
     path.parent().unwrap_or(path).display().to_string()
 }
@@ -211,10 +213,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundle_has_the_identifier_of_the_plugin() {
+    fn the_info_plist_has_the_plugins_identifier_and_version() {
         let plist = info_plist("1.2.3");
-        assert!(
-            plist.contains("<key>CFBundleIdentifier</key><string>org.mixing-buddy.mixing-buddy</string>")
-        );
+        let entry = |key: &str, value: &str| format!("<key>{key}</key><string>{value}</string>");
+        assert!(plist.contains(&entry("CFBundleIdentifier", "org.mixing-buddy.mixing-buddy")), "{plist}");
+        assert!(plist.contains(&entry("CFBundleVersion", "1.2.3")), "{plist}");
     }
 }

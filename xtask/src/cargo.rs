@@ -1,4 +1,4 @@
-//! Running cargo and other programs, and where things lie.
+//! Running cargo and other programs, and the folders of the workspace.
 
 use crate::Result;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
-/// Where cargo builds to: `CARGO_TARGET_DIR` or `target`.
+/// The folder that cargo builds into: `CARGO_TARGET_DIR` or `target`.
 pub(crate) fn target() -> PathBuf {
-    // Cargo reads a relative one against the folder it is started in, which here is the workspace's.
+    // Cargo takes a relative path as relative to its working folder, which here is the workspace's.
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
@@ -23,10 +23,10 @@ pub(crate) fn cargo<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
     command
 }
 
-/// Runs a program to its end.
+/// Runs a program and waits for its end.
 ///
 /// # Errors
-/// When it cannot be started, or fails; `what` says what it was to do.
+/// When it cannot be started, or fails; `what` names its task in the message.
 pub(crate) fn finish(mut command: Command, what: &str) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     match command.status() {
@@ -36,7 +36,7 @@ pub(crate) fn finish(mut command: Command, what: &str) -> Result<()> {
     }
 }
 
-/// Whether a program runs and succeeds, whatever it prints.
+/// Whether a program runs and succeeds. What it prints is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -48,7 +48,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// Builds the libraries and programs of the whole workspace.
 ///
-/// Always the whole: with `-p`, features unify differently and the model's libraries are compiled once more.
+/// Always the whole workspace: with `-p`, features unify differently and the model's libraries are compiled again.
 ///
 /// # Errors
 /// When the build fails.

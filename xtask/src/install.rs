@@ -1,4 +1,4 @@
-//! `cargo xtask install`: the plugin into the user's own plugin folders.
+//! `cargo xtask install`: copies the plugin into the user's own plugin folders.
 
 use crate::Result;
 use crate::bundle::{build_and_lay_out, put};
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask install
 
-Builds the plugin and puts it into your own plugin folders:
+Builds the plugin and copies it into your own plugin folders:
   Linux    ~/.clap and ~/.vst3
-  macOS    ~/Library/Audio/Plug-Ins/CLAP and …/VST3
-  Windows  %LOCALAPPDATA%\\Programs\\Common\\CLAP and …\\VST3
+  macOS    ~/Library/Audio/Plug-Ins/CLAP and ~/Library/Audio/Plug-Ins/VST3
+  Windows  %LOCALAPPDATA%\\Programs\\Common\\CLAP and %LOCALAPPDATA%\\Programs\\Common\\VST3
 
-Then let your host scan for plugins.
+Then let your host scan for plugins again.
 
 Example:
   cargo xtask install
@@ -20,7 +20,7 @@ Example:
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(arg) = args.first() {
-        return Err(format!("install has no option '{arg}'."));
+        return Err(format!("install takes no option, but was given '{arg}'."));
     }
     let folders = folders()?;
     for (bundle, folder) in build_and_lay_out()?.into_iter().zip(folders) {

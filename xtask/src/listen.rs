@@ -1,4 +1,4 @@
-//! `cargo xtask listen`: a song through the built plugin, in a host.
+//! `cargo xtask listen`: plays a song through the built plugin, in a host.
 
 use crate::Result;
 use crate::bundle::build_and_lay_out;
@@ -8,11 +8,11 @@ use std::process::Command;
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask listen [FILE] [--json]
 
-Builds the plugin, loads its CLAP into a small host, plays a song through it as fast as it can follow, and prints the
-advice that the plugin gave: window by window, then for the song. Without a file it plays the demo song, with an error
-mixed in.
+Builds the plugin, loads its CLAP into a small host, plays a song through it as fast as the plugin can follow, and
+prints the advice that the plugin gave: for each window, then for the song. Without a file it plays the demo song, in
+which one stem has a wrong level.
 
-  --json  One JSON object a line, as `mixing-buddy advise --json` prints them
+  --json  Prints one JSON object per line, in the form of `mixing-buddy advise --json`
 
 Examples:
   cargo xtask listen

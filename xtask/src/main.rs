@@ -1,13 +1,17 @@
-//! The project's own commands: one `match`, one file a command. It links nothing else of the workspace.
+//! The project's own commands: one `match`, one file per command. It links no other crate of the workspace.
 
 mod advise;
 mod bundle;
 mod cargo;
+mod check;
+mod full;
 mod install;
 mod listen;
 mod needs;
+mod report;
 mod shot;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -16,18 +20,19 @@ Usage: cargo xtask COMMAND [OPTIONS]
 
 Commands:
   bundle   Builds the plugin: VST3 and CLAP in target/bundled
-  install  Builds it and puts it into your plugin folders
+  install  Builds the plugin and copies it into your plugin folders
   listen   Plays a song, or the demo, through the built plugin and prints its advice
-  advise   The same advice without the plugin, from the command line
-  shot     Takes pictures of the panel's states into target/shots
-  test     Gets what the tests need, then runs all of them
+  advise   Prints the same advice from the command line, without the plugin
+  shot     Draws the panel in each of its states into target/shots
+  check    Runs rustfmt, clippy, rustdoc and a search for unused dependencies
+  test     Runs the checks, installs what the tests need, then runs all tests
 
 cargo xtask COMMAND --help says more.
 ";
 
 /// What went wrong, as a sentence for a person.
 type Result<T> = std::result::Result<T, String>;
-/// A command: takes what follows its name.
+/// A command: takes the arguments after its name.
 type Run = fn(&[String]) -> Result<()>;
 
 fn main() -> ExitCode {
@@ -45,25 +50,26 @@ fn run(args: &[String]) -> Result<()> {
     let Some((command, rest)) = args.split_first() else {
         return Err(format!("a command is missing.\n\n{USAGE}"));
     };
-    let (help, run): (&str, Run) = match command.as_str() {
-        "bundle" => (bundle::HELP, bundle::run),
-        "install" => (install::HELP, install::run),
-        "listen" => (listen::HELP, listen::run),
-        "advise" => (advise::HELP, advise::run),
-        "shot" => (shot::HELP, shot::run),
-        "test" => (test::HELP, test::run),
-        "help" | "--help" | "-h" => return say(USAGE),
+    let (help, run): (String, Run) = match command.as_str() {
+        "bundle" => (bundle::HELP.into(), bundle::run),
+        "install" => (install::HELP.into(), install::run),
+        "listen" => (listen::HELP.into(), listen::run),
+        "advise" => (advise::HELP.into(), advise::run),
+        "shot" => (shot::HELP.into(), shot::run),
+        "check" => (check::HELP.into(), check::run),
+        "test" => (test::help(), test::run),
+        "help" | "--help" | "-h" => return print_help(USAGE),
         other => return Err(format!("there is no command '{other}'.\n\n{USAGE}")),
     };
     // What follows "--" belongs to the program that the command starts.
     if rest.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h") {
-        return say(help);
+        return print_help(&help);
     }
     run(rest)
 }
 
 #[expect(clippy::print_stdout, reason = "help was asked for")]
-fn say(text: &str) -> Result<()> {
+fn print_help(text: &str) -> Result<()> {
     print!("{text}");
     Ok(())
 }

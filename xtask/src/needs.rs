@@ -1,15 +1,15 @@
-//! What the tests need beside cargo, in one place: system packages and a Python environment.
+//! What the tests need besides cargo: system packages and a Python environment.
 
 use crate::Result;
 use crate::cargo::{finish, root, succeeds, target};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A Debian package, what it is for, and what shows that it is there.
+/// A Debian package, what it is for, and a command that shows that it is installed.
 struct Package {
     name: &'static str,
     purpose: &'static str,
-    /// For the shell.
+    /// A command for the shell: it prints something if the package is installed.
     check: &'static str,
 }
 
@@ -42,20 +42,28 @@ const PACKAGES: [Package; 13] = [
     package("python3-venv", "an environment for the VST3 host", "python3 -c 'import venv, ensurepip'"),
 ];
 
-/// The Python environment that holds the VST3 host, and what is in it.
-pub(crate) fn python_environment() -> PathBuf {
+/// Installs both. What cannot be installed is reported, and the tests that need it fail.
+pub(crate) fn install() {
+    system_packages();
+    if let Err(message) = python_packages() {
+        eprintln!("The tests of the VST3 will fail. {message}");
+    }
+}
+
+/// The Python environment that holds the VST3 host.
+fn python_environment() -> PathBuf {
     target().join("python")
 }
 
-/// Installs the system packages as root on Debian; elsewhere on Linux names the ones that are missing.
-pub(crate) fn system_packages() {
+/// Installs the system packages as root on Debian; elsewhere on Linux it names the ones that are missing.
+fn system_packages() {
     if !cfg!(target_os = "linux") {
         return;
     }
     let missing: Vec<&Package> = PACKAGES
         .iter()
         .filter(|package| {
-            // `ls` fails when one of its files is missing, but one of a list is enough.
+            // `ls` fails if one of its files is missing, but one of them is enough: so look at what it prints.
             let check = format!(
                 "PATH=$PATH:/usr/sbin:/sbin; test -n \"$({} 2>/dev/null && echo yes)\"",
                 package.check
@@ -81,18 +89,18 @@ pub(crate) fn system_packages() {
             Err(message) => eprintln!("{message}"),
         }
     }
-    eprintln!("Missing, so that some tests skip:");
+    eprintln!("Missing, so some tests will fail:");
     for package in missing {
         eprintln!("  {} ({})", package.name, package.purpose);
     }
     eprintln!("On Debian or Ubuntu: sudo apt-get install {}", names.join(" "));
 }
 
-/// Makes the Python environment with the VST3 host, once for each version of its list of packages.
+/// Makes the Python environment with the VST3 host, once per version of its list of packages.
 ///
 /// # Errors
-/// When Python or a package cannot be had.
-pub(crate) fn python_packages() -> Result<()> {
+/// When Python is missing or a package cannot be installed.
+fn python_packages() -> Result<()> {
     let list = root().join("tests/vst3/requirements.txt");
     let wanted = std::fs::read_to_string(&list).map_err(|error| format!("{}: {error}.", list.display()))?;
     let environment = python_environment();

@@ -1,4 +1,4 @@
-//! `cargo xtask shot`: pictures of the panel's states.
+//! `cargo xtask shot`: draws pictures of the panel's states.
 
 use crate::Result;
 use crate::cargo::{cargo, finish, target};
@@ -8,8 +8,8 @@ use std::process::Command;
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask shot [DIR] [STATE...]
 
-Draws the panel in each of its main states, or in those named, without a window, into DIR (target/shots). Needs a
-Vulkan driver; on a machine without a graphics card Mesa's software driver serves.
+Draws the panel in each of its main states, or in those named, into DIR (default: target/shots). It opens no window. It
+needs a Vulkan driver; on a machine without a graphics card, Mesa's software driver is enough.
 
 Examples:
   cargo xtask shot

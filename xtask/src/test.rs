@@ -1,49 +1,82 @@
-//! `cargo xtask test`: gets what the tests need, then runs all of them.
+//! `cargo xtask test`: the checks, then what the tests need, then all tests.
 
 use crate::Result;
-use crate::bundle;
-use crate::cargo::{cargo, finish, target};
-use crate::needs;
+use crate::cargo::{cargo, finish};
+use crate::report::Report;
+use crate::{check, full, needs};
 
-pub(crate) const HELP: &str = "\
-Usage: cargo xtask test [--debug-allocs] [CARGO TEST OPTIONS]
+const USAGE: &str = "\
+Usage: cargo xtask test
+       cargo xtask test [CARGO TEST OPTIONS]
+       cargo xtask test --full [NAME...]
 
-Installs what the tests need (as root on Debian, else it names the packages; the VST3 host goes into a Python
-environment in target/python), then runs all tests of the workspace. What cannot be had is skipped with a word.
+Without options: runs the checks (see `cargo xtask check --help`), installs what the tests need, runs all tests of the
+workspace, and prints which step passed and how long it took. If a check fails, the tests do not start.
 
-  --debug-allocs  Instead: the tests of the CLAP in its host on a debug build that aborts when the audio callback
-                  allocates. It compiles everything once more.
+System packages are installed as root on Debian and Ubuntu; elsewhere this command names the ones that are missing. The
+VST3 host goes into a Python environment in target/python. The tests run with CI=true: one that lacks a prerequisite then
+fails. `cargo test` alone does not set it, and such tests are skipped with a message.
 
+With options of `cargo test`: only those tests, without the checks.
+
+  --full [NAME...]  Also the tests below, or only those named. A test whose variable is not set is skipped
+  --debug-allocs    The same as --full debug-allocs
+
+";
+
+const EXAMPLES: &str = "
 Examples:
   cargo xtask test
   cargo xtask test --test clap_audio
-  cargo xtask test --debug-allocs
+  cargo xtask test --full debug-allocs
 ";
 
-pub(crate) fn run(args: &[String]) -> Result<()> {
-    if let Some(at) = args.iter().position(|arg| arg == "--debug-allocs") {
-        return debug_allocs(&[&args[..at], &args[at + 1..]].concat());
-    }
-    needs::system_packages();
-    if let Err(message) = needs::python_packages() {
-        eprintln!("The tests of the VST3 skip. {message}");
-    }
-    let mut command = cargo(&["test", "--release", "--workspace"]);
-    command.args(args);
-    finish(command, "The test run")
+/// The text for `--help`.
+pub(crate) fn help() -> String {
+    format!("{USAGE}Tests of --full:\n{}{EXAMPLES}", full::list())
 }
 
-fn debug_allocs(args: &[String]) -> Result<()> {
-    // A folder of its own: builds with other features of one library must not overwrite each other.
-    let folder = target().join("debug-allocs");
-    let mut build = cargo(&["build", "--package", "mixing-buddy", "--features", "assert_process_allocs"]);
-    build.arg("--target-dir").arg(&folder);
-    finish(build, "The debug build")?;
-    let library = bundle::built_library(true);
-    let name = library.file_name().unwrap_or_default();
-    // The whole workspace, as ever: with one package, features unify differently and candle is compiled once more.
-    let mut command = cargo(&["test", "--release", "--workspace", "--test", "clap_audio"]);
-    command.args(["--test", "clap_advice"]).args(args);
-    command.env("MIXING_BUDDY_TEST_LIBRARY", folder.join("debug").join(name));
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let mut report = Report::default();
+    match args.split_first() {
+        None => {
+            usual(&mut report);
+        }
+        Some((first, [])) if first == "--debug-allocs" => {
+            full::run(&["debug-allocs".to_string()], &mut report, needs::install);
+        }
+        Some((first, names)) if first == "--full" => {
+            full::check_names(names)?;
+            if !names.is_empty() || usual(&mut report) {
+                full::run(names, &mut report, needs::install);
+            }
+        }
+        Some(_) => {
+            needs::install();
+            return tests(args);
+        }
+    }
+    report.finish()
+}
+
+/// The checks, then all tests. Returns whether the checks passed, so that the tests ran.
+fn usual(report: &mut Report) -> bool {
+    check::all(report);
+    if report.has_failed() {
+        report.skip("tests", "a check failed".into());
+        return false;
+    }
+    report.run("needs", || {
+        needs::install();
+        Ok(())
+    });
+    report.run("tests", || tests(&[]));
+    true
+}
+
+fn tests(args: &[String]) -> Result<()> {
+    let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    // A test that lacks a prerequisite fails in place of being skipped.
+    command.args(args).env("CI", "true");
     finish(command, "The test run")
 }

@@ -8,13 +8,16 @@
 use crate::stage::{can_draw, scenes, stage};
 use egui_kittest::{SnapshotOptions, SnapshotResults};
 
+#[path = "../../../tests/src/prerequisite.rs"]
+mod prerequisite;
+
 /// Largest squared YIQ distance between a pixel and its picture.
 const PIXEL_TOLERANCE: f32 = 0.6;
 
 #[test]
 fn every_state_looks_like_its_picture() {
     if !can_draw() {
-        eprintln!("SKIPPED: this machine has no graphics adapter, not even one in software");
+        prerequisite::missing("a graphics adapter, or Mesa's driver in software");
         return;
     }
     let options = SnapshotOptions::new().threshold(PIXEL_TOLERANCE).max_failed_pixels(0);

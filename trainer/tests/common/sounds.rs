@@ -7,6 +7,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 
+#[path = "../../../tests/src/prerequisite.rs"]
+mod prerequisite;
+
 pub const RATE_HZ: u32 = 8000;
 
 /// Noise for drums, tones for the others: loud enough for the gate, each channel a little different.
@@ -91,11 +94,11 @@ pub fn stem_mp4(to: &Path, work: &Path, seed: u64, streams: usize) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Whether ffmpeg is installed; prints a line where it is not.
+/// Whether ffmpeg is installed. See [`prerequisite::missing`] for what happens if it is not.
 pub fn has_ffmpeg() -> bool {
     let found = std::process::Command::new("ffmpeg").arg("-version").output().is_ok();
     if !found {
-        eprintln!("skipped: ffmpeg is not installed");
+        prerequisite::missing("ffmpeg");
     }
     found
 }

@@ -1,0 +1,156 @@
+//! What `cargo xtask test --full` adds: tests that need something the repository cannot hold, or a long time.
+
+use crate::Result;
+use crate::bundle::built_library;
+use crate::cargo::{cargo, finish, target};
+use crate::report::Report;
+
+/// A test outside the usual run.
+struct Extra {
+    name: &'static str,
+    /// For a person: what it shows.
+    purpose: &'static str,
+    /// The environment variable that it needs, and what that names.
+    needs: Option<(&'static str, &'static str)>,
+    run: Run,
+}
+
+/// How an extra test runs.
+enum Run {
+    /// Cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    Call(fn() -> Result<()>),
+}
+
+impl Run {
+    fn run(&self, name: &str) -> Result<()> {
+        match self {
+            Run::Cargo(args) => {
+                let mut command = cargo(args);
+                command.env("CI", "true");
+                finish(command, name)
+            }
+            Run::Call(call) => call(),
+        }
+    }
+}
+
+/// All of them. A new one gets a row here and in `tests/README.md`.
+const EXTRAS: [Extra; 3] = [
+    Extra {
+        name: "debug-allocs",
+        purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
+        needs: None,
+        run: Run::Call(debug_allocs),
+    },
+    Extra {
+        name: "oracle",
+        purpose: "the oracle's rule and the fit of the norms, on the published table of levels",
+        needs: Some((
+            "MIXING_BUDDY_SHARED",
+            "a folder with norms/musdb18_stem_levels.csv, the levels of MUSDB18's stems",
+        )),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--no-fail-fast",
+            "--test",
+            "oracle_bound",
+            "--test",
+            "oracle_fit",
+        ]),
+    },
+    Extra {
+        name: "qlora-model",
+        purpose: "training steps on a quantized Qwen2 of half a billion weights",
+        needs: Some(("MIXING_BUDDY_QWEN_GGUF", "the model Qwen2 0.5B as a GGUF file")),
+        run: Run::Cargo(&["bench", "--workspace", "--bench", "qlora_model"]),
+    },
+];
+
+/// For `--help`: each extra test with what it needs.
+pub(crate) fn list() -> String {
+    EXTRAS
+        .iter()
+        .map(|extra| {
+            let needs = extra
+                .needs
+                .map_or(String::new(), |(variable, what)| format!("{:15} needs {variable}: {what}\n", ""));
+            format!("  {:12} {}\n{needs}", extra.name, extra.purpose)
+        })
+        .collect()
+}
+
+/// Refuses a name that is not in the table.
+///
+/// # Errors
+/// When there is such a name; the sentence lists those that exist.
+pub(crate) fn check_names(names: &[String]) -> Result<()> {
+    match names.iter().find(|name| EXTRAS.iter().all(|extra| extra.name != name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let names: Vec<&str> = EXTRAS.iter().map(|extra| extra.name).collect();
+            Err(format!("--full has no test '{unknown}'. It has {}.", names.join(", ")))
+        }
+    }
+}
+
+/// Runs the extra tests of these names, or all if there are none. One whose variable is not set is skipped. Before the
+/// first that runs, `prepare` is called.
+pub(crate) fn run(names: &[String], report: &mut Report, prepare: fn()) {
+    let mut is_prepared = false;
+    for extra in EXTRAS.iter().filter(|extra| names.is_empty() || names.iter().any(|name| name == extra.name))
+    {
+        match extra.needs {
+            Some((variable, what)) if std::env::var_os(variable).is_none() => {
+                report.skip(extra.name, format!("{variable} is not set ({what})"));
+            }
+            _ => {
+                if !std::mem::replace(&mut is_prepared, true) {
+                    prepare();
+                }
+                report.run(extra.name, || extra.run.run(extra.name));
+            }
+        }
+    }
+}
+
+fn debug_allocs() -> Result<()> {
+    // A folder of its own: builds of one library with different features must not overwrite each other.
+    let folder = target().join("debug-allocs");
+    let mut build = cargo(&["build", "--package", "mixing-buddy", "--features", "assert_process_allocs"]);
+    build.arg("--target-dir").arg(&folder);
+    finish(build, "The debug build")?;
+    let library = built_library(true);
+    let name = library.file_name().unwrap_or_default();
+    // The whole workspace, as always: with one package, features unify differently and candle is compiled again.
+    let mut command = cargo(&["test", "--release", "--workspace", "--test", "clap_audio"]);
+    command.args(["--test", "clap_advice"]).env("CI", "true");
+    command.env("MIXING_BUDDY_TEST_LIBRARY", folder.join("debug").join(name));
+    finish(command, "The test run")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_extra_test_is_in_the_readme_of_the_tests() {
+        let path = crate::cargo::root().join("tests/README.md");
+        let readme = std::fs::read_to_string(path).expect("tests/README.md is in the repository");
+        for extra in &EXTRAS {
+            assert!(readme.contains(&format!("| `{}` |", extra.name)), "{}", extra.name);
+            if let Some((variable, _)) = extra.needs {
+                assert!(readme.contains(&format!("`{variable}`")), "{variable}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        assert_eq!(check_names(&["oracle".into()]), Ok(()));
+        let error = check_names(&["oracles".into()]).expect_err("no such test");
+        assert!(error.contains("'oracles'") && error.contains("debug-allocs, oracle"), "{error}");
+    }
+}
