@@ -12,7 +12,7 @@
 //! | [`weights`] | tensors and files: checkpoints, bundles, adapters | |
 //! | [`train`] | the runs: encoder, decoder, advisor; calibration, ablation | all above but `synthesis` |
 //! | [`cli`] | the commands | all above |
-//! | [`files`], [`hash`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things | |
+//! | [`files`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things | |
 //!
 //! The order of the table is the order of use, with no circle: a module uses only modules above it, and the small things
 //! in its last row (`trainer/tests/module_order.rs` checks it).
@@ -23,7 +23,6 @@ pub mod collections;
 pub mod denormals;
 pub mod evaluation;
 pub mod files;
-pub mod hash;
 pub mod mixing;
 pub mod oracle;
 pub mod plotfont;

@@ -1,4 +1,4 @@
-//! `advise`: a song's advice, window by window and as a whole.
+//! `advise`: advice on songs, window by window and as a whole.
 
 use crate::demo::flawed_mix;
 use crate::lines::{Kind, json_line, song_text, window_text};
@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
     mixing-buddy advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
     mixing-buddy advise mix.wav --reference reference.mp3 --json")]
 pub struct AdviseArgs {
-    /// Songs; without one, the demo song is judged
+    /// Songs to judge; the demo song if none is given
     files: Vec<PathBuf>,
-    /// A track whose balance is right
+    /// A track whose balance the mix should have
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// A stem that is right: vocals, drums or bass
+    /// A stem whose level is right: vocals, drums or bass
     #[arg(long)]
     anchor: Option<Stem>,
     /// A question in your own words
@@ -30,10 +30,10 @@ pub struct AdviseArgs {
     /// Seconds from one window to the next
     #[arg(long, default_value_t = 5.0)]
     hop: f32,
-    /// JSON lines on standard output
+    /// Print JSON lines
     #[arg(long)]
     json: bool,
-    /// Another model than the shipped one
+    /// A model file; the built-in model if none is given
     #[arg(long)]
     bundle: Option<PathBuf>,
 }
@@ -41,12 +41,12 @@ pub struct AdviseArgs {
 /// Judges the files, or the demo song.
 ///
 /// # Errors
-/// When an option makes no sense, the model cannot be loaded, or a file cannot be judged; the other files still are.
+/// When an option is invalid, the model cannot be loaded, or a file cannot be judged; the other files are still judged.
 pub fn run(args: &AdviseArgs) -> Result<()> {
     ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
     ensure!(
-        args.anchor != Some(Stem::Other),
-        "--anchor must be vocals, drums or bass: 'other' is never judged"
+        args.anchor.is_none_or(Stem::is_target),
+        "--anchor must be vocals, drums or bass: 'other' is not judged"
     );
     let cancel = CancelFlag::new();
     let engine = Engine::open(args.bundle.as_deref(), &cancel)?;
@@ -74,7 +74,7 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
     }
 }
 
-/// Advises on the demo's flawed mix and says what was injected.
+/// Gives advice on the demo's flawed mix and states the injected error.
 fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
     let (demo, mix) = flawed_mix(cancel)?;
     eprintln!("{}", demo.introduction());
@@ -95,7 +95,7 @@ fn advise_file(
     report(engine, &path.display().to_string(), &windows, args, request, cancel).map(|_| ())
 }
 
-/// Says what there is to say of each window, then of the song; returns the latter.
+/// Prints the advice on each window, then on the song; returns the latter.
 fn report(
     engine: &Engine,
     name: &str,
@@ -112,8 +112,8 @@ fn report(
             print_line(&window_text(window.start_s, window.end_s, &advice));
         }
     }
-    let analysis: Vec<Analysis> = windows.iter().map(|window| window.analysis.clone()).collect();
-    let pooled = engine.pool(&analysis).context("the song has no window")?;
+    let analyses: Vec<Analysis> = windows.iter().map(|window| window.analysis.clone()).collect();
+    let pooled = engine.pool(&analyses).context("the song has no window")?;
     let advice = engine.answer(&pooled, request, cancel)?;
     let end_s = windows.last().map_or(0.0, |window| window.end_s);
     if args.json {

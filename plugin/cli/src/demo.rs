@@ -5,20 +5,20 @@ use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate};
 use mixing_buddy_core::{BestAnswer, CancelFlag, Stem};
 use serde::Deserialize;
 
-/// Where the demo is from, and what is wrong with its mix.
+/// Source of the demo song, and the error in its mix.
 #[derive(Deserialize)]
 pub struct Demo {
     /// The song's title.
     pub title: String,
-    /// Who made it.
+    /// Its artist.
     pub artist: String,
     /// Its licence, as an SPDX identifier.
     pub licence: String,
-    /// What is wrong with the mix.
+    /// The error in the mix.
     pub injected: Injected,
 }
 
-/// The error that is mixed in.
+/// The injected error.
 #[derive(Deserialize)]
 pub struct Injected {
     /// The stem that is off.
@@ -27,7 +27,7 @@ pub struct Injected {
     pub gain_db: f32,
 }
 
-const STEMS: [(Stem, &[u8]); 4] = [
+const STEMS: [(Stem, &[u8]); Stem::COUNT] = [
     (Stem::Vocals, include_bytes!("../../../assets/demo/vocals.ogg")),
     (Stem::Drums, include_bytes!("../../../assets/demo/drums.ogg")),
     (Stem::Bass, include_bytes!("../../../assets/demo/bass.ogg")),
@@ -35,22 +35,22 @@ const STEMS: [(Stem, &[u8]); 4] = [
 ];
 
 impl Demo {
-    /// What is played, for a person.
+    /// A sentence about the song and its error.
     pub fn introduction(&self) -> String {
         let Injected { stem, gain_db } = self.injected;
         let Demo { title, artist, licence, .. } = self;
         format!("Demo: \"{title}\" by {artist} ({licence}), the {stem} set {gain_db:+.0} dB off.")
     }
 
-    /// Whether the advice on the whole song found the error, for a person.
+    /// A sentence that says whether the advice on the whole song found the error.
     pub fn outcome(&self, best: &BestAnswer) -> String {
         let Injected { stem, gain_db } = self.injected;
         let found = best.stem == Some(stem) && best.gain_db.is_some_and(|gain| gain * gain_db < 0.0);
-        let said = match (found, best.gain_db) {
-            (true, Some(gain)) => format!("Found: the change that mends it was put at {gain:+.1} dB."),
-            _ => "Not found this time.".to_string(),
+        let result = match (found, best.gain_db) {
+            (true, Some(gain)) => format!("Found: the advice corrects it by {gain:+.1} dB."),
+            _ => "Not found.".to_string(),
         };
-        format!("Injected: {stem} {gain_db:+.1} dB. {said}")
+        format!("Injected: {stem} {gain_db:+.1} dB. {result}")
     }
 }
 

@@ -1,4 +1,4 @@
-//! `info`: what a model file says of itself.
+//! `info`: name, version, licence and sizes of a model file.
 
 use crate::print_line;
 use anyhow::Result;
@@ -14,14 +14,14 @@ use std::path::PathBuf;
     after_help = "Examples:\n  mixing-buddy info\n  mixing-buddy info my.mixbuddy\n  mixing-buddy info my.mixbuddy --json"
 )]
 pub struct InfoArgs {
-    /// The model; without one, the built-in model
+    /// A model file; the built-in model if none is given
     bundle: Option<PathBuf>,
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Prints what there is to know of a model. It is loaded whole, so that a damaged file is found.
+/// Prints the facts about a model. The whole model is loaded, so that a damaged file is detected.
 ///
 /// # Errors
 /// When the file cannot be read or the bundle is damaged.
@@ -65,7 +65,7 @@ fn as_text(info: &BundleInfo) -> Vec<String> {
             info.encoder.layers, info.features.bands, info.features.sample_rate_hz
         ),
         format!("Decoder: {} layers, {adapter}", info.decoder.num_hidden_layers),
-        format!("Speaks from a confidence of {:.0} %", 100.0 * info.calibration.threshold),
+        format!("Answers from a confidence of {:.0} %", 100.0 * info.calibration.threshold),
         format!("Meter error on held-out songs (standard deviation): {} dB", meter.join(", ")),
     ]
 }

@@ -1,12 +1,12 @@
-//! What an engineer runs without a host: advice on songs, and what is known of a model.
+//! The command line for use without a host: advice on songs, and facts about a model.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`advise`] | a song's advice, window by window and as a whole |
-//! | [`info`] | what a model file says of itself |
-//! | [`song`] | a file, analyzed window by window in memory that does not grow |
-//! | [`lines`] | advice as lines of text or JSON |
-//! | [`demo`] | the shipped demo song with its error |
+//! | [`advise`] | advice on songs, window by window and as a whole |
+//! | [`info`] | name, version, licence and sizes of a model file |
+//! | [`song`] | analyzes a file window by window, in memory that does not grow |
+//! | [`lines`] | writes advice as lines of text or JSON |
+//! | [`demo`] | mixes the shipped demo song with its error |
 
 pub mod advise;
 pub mod demo;
@@ -27,7 +27,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Says for each window, and for the whole song, whether the balance is right
+    /// Judges the balance of each window and of the whole song
     Advise(advise::AdviseArgs),
     /// Shows name, version, licence and sizes of a model
     Info(info::InfoArgs),
@@ -36,7 +36,7 @@ enum Command {
 /// Runs a command.
 ///
 /// # Errors
-/// Whatever the command fails with, as a sentence that names file and cause.
+/// When the command fails; the message names file and cause.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
@@ -45,7 +45,7 @@ pub fn run(cli: Cli) -> Result<()> {
 }
 
 /// Prints a line of a command's output.
-#[expect(clippy::print_stdout, reason = "it is what the command was asked for")]
+#[expect(clippy::print_stdout, reason = "the output of a command")]
 pub(crate) fn print_line(line: &str) {
     println!("{line}");
 }

@@ -22,7 +22,7 @@ impl Kind {
     }
 }
 
-/// Two decimals: more would claim what the model does not know.
+/// Rounds to two decimals: the model is not more precise.
 fn round(value: f32) -> f64 {
     (f64::from(value) * 100.0).round() / 100.0
 }

@@ -1,4 +1,4 @@
-//! A song, analyzed window by window.
+//! Analyzes a song window by window.
 
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
@@ -9,28 +9,30 @@ use std::path::Path;
 
 /// A window of a song.
 pub struct Window {
-    /// Where it begins in the song, in seconds.
+    /// Start in the song, in seconds.
     pub start_s: f64,
-    /// Where it ends, in seconds.
+    /// End in the song, in seconds.
     pub end_s: f64,
-    /// What was measured.
+    /// The measurement.
     pub analysis: Analysis,
 }
 
-/// The balance of a whole file, to be compared with.
+/// The balance of a whole file, as a reference.
 ///
 /// # Errors
-/// As [`analyze_file`], and when it has no stem.
+/// As [`analyze_file`], and when no stem is present.
 pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
-    let analyses: Vec<Analysis> =
-        analyze_file(engine, path, 10.0, cancel)?.into_iter().map(|w| w.analysis).collect();
+    let analyses: Vec<Analysis> = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?
+        .into_iter()
+        .map(|w| w.analysis)
+        .collect();
     engine.reference_of(&analyses).with_context(|| format!("{}: no stem was found in it", path.display()))
 }
 
-/// Analyzes all whole windows of sound at the model's rate, `hop_s` seconds apart.
+/// Analyzes all windows of full length of a sound at the model's rate, `hop_s` seconds apart.
 ///
 /// # Errors
-/// When a sample is not a number, or when cancelled.
+/// When a sample is not finite, or when cancelled.
 pub fn analyze_windows(
     engine: &Engine,
     mix: &StereoPcm,
@@ -73,7 +75,7 @@ pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFla
             windows.push(analyze(&left[at..at + window], &right[at..at + window], next)?);
             next += hop;
         }
-        // What no window needs any more goes; the last ten seconds stay for the song's end.
+        // Drops sound that no window needs; the last ten seconds stay for the window at the song's end.
         let keep_from = next.min((dropped + left.len()).saturating_sub(window)).saturating_sub(dropped);
         if keep_from > window {
             left.drain(..keep_from);
@@ -83,12 +85,7 @@ pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFla
     }
     let end = dropped + left.len();
     let shortest = (FeatureSettings::SHORTEST_S * rate as f32) as usize;
-    ensure!(
-        end >= shortest,
-        "{}: it is {:.1} s long, the shortest that can be judged is 3 s",
-        path.display(),
-        seconds(end)
-    );
+    ensure!(end >= shortest, "{}: it is {:.1} s long; at least 3 s are needed", path.display(), seconds(end));
     let judged_until = windows.last().map_or(0.0, |w| w.end_s);
     if windows.is_empty() || seconds(end) - judged_until >= 1.0 {
         let start = end.saturating_sub(window).max(dropped);

@@ -1,4 +1,4 @@
-//! The command line as a user meets it: answers, JSON lines, and sentences about bad input.
+//! The command line as a user runs it: answers, JSON lines, and error messages for bad input.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Runs the command line to its end, and keeps all that it wrote.
+/// Runs the command line to its end and returns its output.
 fn answer(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mixing-buddy")).args(args).output().unwrap()
 }
@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Three tones and a click track, so that there is something to hear.
+/// Writes a float WAV file; `sample` gives the value at a time in seconds, the same for all channels.
 fn write_wav(path: &Path, rate: u32, channels: u16, seconds: f32, sample: impl Fn(f32) -> f32) {
     let spec =
         WavSpec { channels, sample_rate: rate, bits_per_sample: 32, sample_format: SampleFormat::Float };
@@ -28,6 +28,7 @@ fn write_wav(path: &Path, rate: u32, channels: u16, seconds: f32, sample: impl F
     writer.finalize().unwrap();
 }
 
+/// Two tones and a click track.
 fn music(t: f32) -> f32 {
     let tone = |hz: f32| (std::f32::consts::TAU * hz * t).sin();
     let click = if (t * 2.0).fract() < 0.02 { tone(3111.0) } else { 0.0 };
@@ -91,7 +92,7 @@ fn any_rate_and_channel_count_is_judged() {
 }
 
 #[test]
-fn silence_is_no_error_of_the_file() {
+fn a_silent_file_is_not_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("silence.wav");
     write_wav(&path, 44_100, 2, 11.0, |_| 0.0);
@@ -101,10 +102,10 @@ fn silence_is_no_error_of_the_file() {
 }
 
 #[test]
-fn bad_files_get_a_sentence_and_the_others_are_judged() {
+fn bad_files_get_a_message_and_the_others_are_judged() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    std::fs::write(at("notes.wav"), "these are words, no sound at all").unwrap();
+    std::fs::write(at("notes.wav"), "these are words and not sound").unwrap();
     std::fs::write(at("empty.wav"), "").unwrap();
     write_wav(&at("short.wav"), 44_100, 2, 0.5, music);
     write_wav(&at("nan.wav"), 44_100, 2, 5.0, |t| if t > 2.0 { f32::NAN } else { 0.1 });
@@ -113,10 +114,10 @@ fn bad_files_get_a_sentence_and_the_others_are_judged() {
     for name in ["notes.wav", "empty.wav", "short.wav", "nan.wav", "cut.wav", "missing.wav"] {
         let (bad, good) = (at(name), at("good.wav"));
         let output = answer(&["advise", bad.to_str().unwrap(), good.to_str().unwrap(), "--json"]);
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{name}");
-        assert!(said.contains("Error: ") && said.contains(name), "{name}: {said}");
-        assert!(!said.contains("panicked"), "{name}: {said}");
+        assert!(message.contains("Error: ") && message.contains(name), "{name}: {message}");
+        assert!(!message.contains("panicked"), "{name}: {message}");
         let lines: Vec<Value> =
             text(&output.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert!(lines.iter().any(|l| l["kind"] == "song" && l["file"] == good.to_str().unwrap()), "{name}");
@@ -125,7 +126,7 @@ fn bad_files_get_a_sentence_and_the_others_are_judged() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_refused() {
+fn invalid_options_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "tones.wav", 4.0);
     let name = path.to_str().unwrap();
@@ -133,8 +134,8 @@ fn options_that_make_no_sense_are_refused() {
         (vec!["advise", name, "--anchor", "other"], "--anchor"),
         (vec!["advise", name, "--anchor", "kazoo"], "not a stem"),
         (vec!["advise", name, "--hop", "0"], "--hop"),
-        (vec!["advise", name, "--bundle", name], "no MixingBuddy model"),
-        (vec!["info", name], "no MixingBuddy model"),
+        (vec!["advise", name, "--bundle", name], "not a MixingBuddy model"),
+        (vec!["info", name], "not a MixingBuddy model"),
     ] {
         let output = answer(&args);
         assert!(!output.status.success(), "{args:?}");
@@ -143,7 +144,7 @@ fn options_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn the_demo_runs_and_says_what_was_injected() {
+fn the_demo_runs_and_states_the_injected_error() {
     let output = answer(&["advise"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("Injected: vocals +10.0 dB"));
@@ -151,7 +152,7 @@ fn the_demo_runs_and_says_what_was_injected() {
 }
 
 #[test]
-fn info_says_what_the_shipped_model_is() {
+fn info_describes_the_shipped_model() {
     let output = answer(&["info", "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let info: Value = serde_json::from_slice(&output.stdout).unwrap();

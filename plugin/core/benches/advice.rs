@@ -1,8 +1,8 @@
-//! What advice costs: `RAYON_NUM_THREADS=1 cargo bench -p mixing-buddy-core --bench advice`.
+//! What advice costs: `RAYON_NUM_THREADS=1 cargo bench --workspace --bench advice`.
 //!
-//! The two figures that carry a bound stand beside the transform of the same window, so that a ratio can be taken in
-//! one run on any machine.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
+//! The figures with a limit are measured in the same run as the transform of the same window, so that their ratio means
+//! the same on any machine.
+#![expect(clippy::unwrap_used, reason = "a benchmark stops by panicking")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mixing_buddy_core::audio::StereoPcm;
@@ -45,7 +45,7 @@ fn advice(criterion: &mut Criterion) {
     });
     group.finish();
 
-    // Tokens of the answer to this very window, intent to end, branches of the decision included.
+    // Tokens of the answer to this window, from intent to end. The time includes the branches of the decision.
     let generated = engine.generate(&analysis, &request, &cancel).unwrap();
     let mut group = criterion.benchmark_group("language model");
     group.sample_size(20).throughput(Throughput::Elements(generated.tokens as u64));

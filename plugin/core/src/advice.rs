@@ -104,3 +104,33 @@ pub struct Advice {
     /// One or two sentences for a person.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_that_was_saved_without_a_kind_is_about_the_balance() {
+        let advice = Advice {
+            kind: AdviceKind::Balance,
+            verdict: Verdict::Loud,
+            stem: Some(Stem::Bass),
+            gain_db: Some(-4.0),
+            gain_db_sd: Some(1.5),
+            confidence: 0.75,
+            best: BestAnswer { verdict: Verdict::Loud, stem: Some(Stem::Bass), gain_db: Some(-4.0) },
+            levels_lu: PerStem::default(),
+            text: "The bass is too loud.".into(),
+        };
+        let mut json = serde_json::to_value(&advice).unwrap();
+        assert_eq!(json["kind"], "balance");
+        json.as_object_mut().unwrap().remove("kind");
+        assert_eq!(serde_json::from_value::<Advice>(json).unwrap(), advice);
+    }
+
+    #[test]
+    fn an_error_is_very_large_from_the_border_on() {
+        assert_eq!(Verdict::of_error(Direction::Quiet, Verdict::VERY_DB - 0.5), Verdict::Quiet);
+        assert_eq!(Verdict::of_error(Direction::Loud, Verdict::VERY_DB), Verdict::VeryLoud);
+    }
+}

@@ -6,6 +6,21 @@
 //!
 //! Numbers are little-endian. The manifest names each part with its offset, length and SHA-256: `tokenizer.json`,
 //! `norms.json`, and `weights.gguf` (matrices as Q8_0). Everything is checked before anything is used.
+//!
+//! ```
+//! use mixing_buddy_core::CancelFlag;
+//! use mixing_buddy_core::bundle::{Bundle, SHIPPED_BUNDLE};
+//! # fn main() -> mixing_buddy_core::Result<()> {
+//! # let (name, device) = (std::path::Path::new("compact"), candle_core::Device::Cpu);
+//! assert!(Bundle::is_one(SHIPPED_BUNDLE));
+//! let bundle = Bundle::read(name, SHIPPED_BUNDLE, &device, &CancelFlag::new())?;
+//! println!("{} {} ({})", bundle.info.name, bundle.info.version, bundle.info.licence);
+//!
+//! let damaged = Bundle::read(name, &SHIPPED_BUNDLE[..1000], &device, &CancelFlag::new());
+//! assert!(damaged.is_err_and(|error| error.to_string().contains("cut off")));
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::cancel::CancelFlag;
 use crate::decoder::{DecoderConfig, ProjectorConfig};
@@ -33,15 +48,15 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Magic, version, manifest length, manifest checksum.
 const HEAD_BYTES: usize = 8 + 4 + 8 + 32;
 
-/// What turns the model's raw figures into honest ones; fitted on held-out licensed songs.
+/// Corrections of the model's raw confidence and the errors of its meter; fitted on held-out licensed songs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Divides the logarithms of the outcomes' probabilities, without a reference.
+    /// Divides the logarithms of the outcomes' probabilities in requests without a reference.
     pub temperature: f32,
-    /// The same with a reference.
+    /// The same in requests with a reference.
     pub reference_temperature: f32,
-    /// Confidence from which the advisor speaks.
+    /// Confidence from which the model answers; below it abstains.
     pub threshold: f32,
     /// Standard deviation of the meter's error in dB.
     pub meter_sd_db: PerTarget<f64>,
@@ -58,7 +73,7 @@ impl Default for Calibration {
     }
 }
 
-/// What a bundle says of itself.
+/// Name, sizes and calibration of the model in a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BundleInfo {
     /// Name of the model.
@@ -75,7 +90,7 @@ pub struct BundleInfo {
     pub decoder: DecoderConfig,
     /// Sizes of the projector.
     pub projector: ProjectorConfig,
-    /// The decoder's adapter, if it has one.
+    /// The decoder's adapter, if any.
     pub lora: Option<LoraConfig>,
     /// Calibration.
     pub calibration: Calibration,
@@ -95,15 +110,15 @@ struct Part {
     sha256: String,
 }
 
-/// A bundle in memory, checked.
+/// A bundle in memory, after all checks.
 pub struct Bundle {
-    /// What it says of itself.
+    /// Name, sizes and calibration.
     pub info: BundleInfo,
     /// The tokenizer.
     pub tokenizer: AdviceTokenizer,
     /// The usual balance.
     pub norms: NormsSummary,
-    /// All weights, dense: the compact model is small enough to keep them so.
+    /// All weights, dense: the compact model is small enough for that.
     pub weights: Params,
 }
 
@@ -117,14 +132,14 @@ impl Bundle {
         bytes.starts_with(MAGIC)
     }
 
-    /// Reads a bundle's bytes; `path` is for messages. Looks at the flag between tensors.
+    /// Reads a bundle's bytes; `path` is for messages. The flag is checked between tensors.
     ///
     /// # Errors
-    /// [`Error::Bundle`] when it is cut, tampered with, of another version, or lacks a part; [`Error::Cancelled`].
+    /// [`Error::Bundle`] when it is cut off, changed, of another version, or lacks a part; [`Error::Cancelled`].
     pub fn read(path: &Path, bytes: &[u8], device: &Device, cancel: &CancelFlag) -> Result<Self> {
         let fail = |reason: String| Error::Bundle { path: path.to_path_buf(), reason };
         if bytes.len() < HEAD_BYTES || !Self::is_one(bytes) {
-            return Err(fail("is no MixingBuddy model".into()));
+            return Err(fail("is not a MixingBuddy model".into()));
         }
         let number = |at: usize, length: usize| {
             bytes[at..at + length].iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte))

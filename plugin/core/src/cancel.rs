@@ -1,4 +1,4 @@
-//! A flag that one thread raises and long work polls.
+//! A flag that one thread raises to stop long work on another.
 
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -24,7 +24,10 @@ impl CancelFlag {
         self.0.load(Ordering::Acquire)
     }
 
-    /// [`Error::Cancelled`] once the flag is up, to be used with `?` between steps of long work.
+    /// For use with `?` between steps of long work.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once the flag is raised.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }

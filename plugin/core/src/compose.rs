@@ -26,7 +26,7 @@ pub(crate) fn silent_advice() -> Advice {
 /// the answer as a guess.
 ///
 /// # Errors
-/// When the sentence has a slot that stands for nothing.
+/// When the sentence has a slot for which there is no word.
 pub(crate) fn compose(
     generated: &Generated,
     levels_lu: PerStem<Option<f32>>,
@@ -84,5 +84,53 @@ fn lower_first(sentence: &str) -> String {
             first.to_lowercase().chain(letters).collect()
         }
         _ => sentence.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::Outcomes;
+    use crate::language::{Decision, StemError};
+    use crate::stem::{Direction, Stem};
+
+    fn advice(intent: Intent, error: Option<StemError>, sentence: &str, confident: bool) -> Advice {
+        let decision = Decision::new(intent, error).unwrap();
+        let answer = ParsedAnswer { decision, verdict: decision.verdict(), sentence: sentence.into() };
+        let generated = Generated { answer, outcomes: Outcomes::default(), gain_sd_db: 1.0, tokens: 10 };
+        compose(&generated, PerStem::default(), 0.7, confident).unwrap()
+    }
+
+    const BASS_LOUD: StemError = StemError { stem: Stem::Bass, direction: Direction::Loud, size_db: 4.0 };
+
+    #[test]
+    fn a_plain_sentence_replaces_one_that_contradicts_its_decision() {
+        let text = |sentence| advice(Intent::Balance, Some(BASS_LOUD), sentence, true).text;
+        assert_eq!(text("Trim the <|stem|> by <|gain|>."), "Trim the bass by 4 dB.");
+        let plain = "The bass is too loud. Lower it by about 4 dB.";
+        assert_eq!(text("Raise the <|stem|> by <|gain|>."), plain);
+        assert_eq!(text("Trim the drums by <|gain|>."), plain);
+    }
+
+    #[test]
+    fn an_answer_to_an_unclear_question_says_so_once() {
+        let prefix = "I did not understand the question, so here is general advice. ";
+        let fine = "The levels sit well together.";
+        let text = |sentence: &str, confident| advice(Intent::Unclear, None, sentence, confident).text;
+        assert_eq!(text(fine, true), format!("{prefix}{fine}"));
+        let admits = "I did not understand that. The levels sit well together.";
+        assert_eq!(text(admits, true), admits);
+        // The sentence is not part of an unsure answer without an error.
+        let unsure = "I can't tell for sure. If anything, the balance seems right.";
+        assert_eq!(text(admits, false), format!("{prefix}{unsure}"));
+    }
+
+    #[test]
+    fn an_unsure_answer_is_a_guess() {
+        let unsure =
+            advice(Intent::Balance, Some(BASS_LOUD), "The <|stem|> is too loud: <|gain|> down.", false);
+        assert_eq!((unsure.verdict, unsure.stem, unsure.gain_db), (Verdict::Abstain, None, None));
+        assert_eq!((unsure.best.stem, unsure.best.gain_db), (Some(Stem::Bass), Some(-4.0)));
+        assert_eq!(unsure.text, "I can't tell for sure. My best guess: the bass is too loud: 4 dB down.");
     }
 }

@@ -45,7 +45,7 @@ impl fmt::Display for DeviceKind {
     }
 }
 
-/// A GPU where this build knows one and the machine has it, else the CPU.
+/// A GPU if this build supports one and the machine has it, else the CPU.
 pub fn best_device() -> Device {
     #[cfg(feature = "cuda")]
     if let Ok(device) = Device::new_cuda(0) {

@@ -1,4 +1,20 @@
-//! `load`, `warmup`, `advise`: sound in, plain advice out. Knows nothing of who calls it.
+//! `load`, `warmup`, `advise`: sound in, plain advice out. Knows nothing of its callers.
+//!
+//! ```
+//! use mixing_buddy_core::audio::StereoPcm;
+//! use mixing_buddy_core::{CancelFlag, Engine, Request, Stem};
+//!
+//! # fn main() -> mixing_buddy_core::Result<()> {
+//! let cancel = CancelFlag::new();
+//! let engine = Engine::open(None, &cancel)?; // the shipped model
+//! let tone: Vec<f32> = (0..4 * 32_000).map(|n| 0.2 * (n as f32 * 0.05).sin()).collect();
+//! let window = StereoPcm::new(tone.clone(), tone, 32_000)?;
+//! let request = Request { anchor: Some(Stem::Drums), ..Request::default() };
+//! let advice = engine.advise(&window, &request, &cancel)?;
+//! assert!((0.0..=1.0).contains(&advice.confidence) && !advice.text.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
@@ -21,30 +37,38 @@ use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 use std::path::Path;
 
-/// Below this level (RMS of both channels, dBFS) there is nothing to judge.
+/// A window below this level (RMS of both channels, dBFS) is silent. Chosen, not tuned: far below music,
+/// above dither.
 const SILENCE_DBFS: f32 = -70.0;
 
-/// What is asked of the advisor.
+/// Level against the rest in dB of a reading without information: about that of a stem in a mix of equal stems.
+const UNKNOWN_LEVEL_DB: f32 = -5.0;
+/// Expected error in dB of a reading without information: the largest that the projector codes.
+const UNKNOWN_ERROR_DB: f32 = 20.0;
+/// Expected error in dB of exact levels: the projector's code of the inverse does not distinguish smaller ones.
+const EXACT_ERROR_DB: f32 = 0.5;
+
+/// A question to the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     /// The user's words; blank for the general question.
     pub question: String,
-    /// A stem that is right.
+    /// The anchor: a stem that the user says is right.
     pub anchor: Option<Stem>,
-    /// Stems in the mix, where the user says so; else those that are heard.
+    /// Stems in the mix as the user states them. Those that the encoder does not detect are left out.
     pub stems: Option<PerStem<bool>>,
     /// The balance to aim at.
     pub reference: Option<ReferenceBalance>,
-    /// Confidence from which to speak; the model's own threshold where none is given.
+    /// Confidence from which to answer; by default the model's own threshold.
     pub min_confidence: Option<f32>,
 }
 
-/// What was heard in a window, or in several pooled: numbers only, no sound.
+/// What the encoder measured in a window, or in several pooled: numbers only, no sound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// There was nothing to judge.
+    /// The sound is silent: there is nothing to judge.
     pub silent: bool,
-    /// Levels, certainty and presence of each stem (unweighted RMS against the rest).
+    /// Level, expected error and presence of each stem (unweighted RMS against the rest).
     pub reading: Reading,
     /// K-weighted level of each stem against the rest in LU; none where absent.
     pub levels_lu: PerStem<Option<f32>>,
@@ -57,7 +81,7 @@ impl Analysis {
     }
 }
 
-/// The model, loaded. Share it by `Arc`: all calls take `&self`.
+/// A loaded model. Share it by `Arc`: all calls take `&self`.
 pub struct Engine {
     info: BundleInfo,
     norms: NormsSummary,
@@ -65,7 +89,7 @@ pub struct Engine {
     encoder: Encoder,
     decoder: Decoder,
     projector: Projector,
-    /// K-weight of each cell of a patch.
+    /// K-weighting factor of each cell of a patch.
     k_weights: Vec<f32>,
     device: Device,
 }
@@ -80,7 +104,7 @@ impl Engine {
         Self::from_bytes(path, &bytes, cancel)
     }
 
-    /// Loads the bundle at `path`, or the shipped compact model where there is none.
+    /// Loads the bundle at `path`, or the shipped compact model without a path.
     ///
     /// # Errors
     /// As [`Engine::load`].
@@ -124,17 +148,17 @@ impl Engine {
         DeviceKind::of(&self.device)
     }
 
-    /// What the bundle says of itself.
+    /// Name, version, sizes and calibration of the model.
     pub fn info(&self) -> &BundleInfo {
         &self.info
     }
 
-    /// The usual balance, as the model knows it.
+    /// The norms that the model was trained with.
     pub fn norms(&self) -> &NormsSummary {
         &self.norms
     }
 
-    /// Confidence from which the advisor speaks by itself.
+    /// Confidence from which the model answers unless a request says otherwise.
     pub fn threshold(&self) -> f32 {
         self.info.calibration.threshold
     }
@@ -144,7 +168,9 @@ impl Engine {
         self.info.calibration.meter_sd_db
     }
 
-    /// Runs once over noise, so that the first real window takes no longer than the next.
+    /// Judges a window of noise, so that a GPU loads its kernels, or fails, before the first real window.
+    ///
+    /// On a CPU the first window takes no longer than the next ones, so there is nothing to gain.
     ///
     /// # Errors
     /// When cancelled or the model fails.
@@ -155,10 +181,10 @@ impl Engine {
         self.advise(&pcm, &Request::default(), cancel).map(|_| ())
     }
 
-    /// Hears a window of 3 to 10 seconds, at any rate.
+    /// Analyzes a window of 3 to 10 seconds, at any sample rate.
     ///
     /// # Errors
-    /// When it is too short or too long, holds what is not a number, or when cancelled.
+    /// When it is too short or too long, holds a sample that is not a number, or when cancelled.
     pub fn analyze(&self, pcm: &StereoPcm, cancel: &CancelFlag) -> Result<Analysis> {
         let features = &self.info.features;
         let seconds = pcm.duration_s() as f32;
@@ -179,10 +205,10 @@ impl Engine {
         self.analyze_power(&power, cancel)
     }
 
-    /// Hears a window of which the features are known already, at least one patch long.
+    /// Analyzes a window from its features, at least one patch long.
     ///
     /// # Errors
-    /// When the features are of another kind than the model's, or when cancelled.
+    /// When the features do not fit the model's settings, or when cancelled.
     pub fn analyze_power(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
         let features = &self.info.features;
         let values = power.frames * power.bands;
@@ -193,14 +219,12 @@ impl Engine {
             || power.side.len() != values
         {
             let (frames, bands) = (power.frames, power.bands);
-            return Err(Error::Samples(format!(
-                "{frames} frames of {bands} bands are no window of this model"
-            )));
+            return Err(Error::Samples(format!("{frames} frames of {bands} bands do not fit this model")));
         }
-        // Sums over the maps are sums over samples of mid² + side², which is the mean of both channels' powers.
+        // Sums over the maps are sums over samples of mid² + side², which is the mean power of both channels.
         let total: f64 = power.mid.iter().chain(&power.side).map(|p| f64::from(*p)).sum();
         if !total.is_finite() {
-            return Err(Error::Samples("its features hold what is not a number".into()));
+            return Err(Error::Samples("its features hold a value that is not a number".into()));
         }
         let mean = total / (power.frames * features.hop_samples) as f64;
         if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
@@ -220,7 +244,7 @@ impl Engine {
         let metered = self.encoder.meter(&encoded, &patches, None)?;
         let weighted = Tensor::from_vec(weighted, (1, tokens, cells), &self.device)?;
         let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
-        // What the head corrects is the same for both weightings.
+        // The head's correction is the same for both weightings.
         let k_levels =
             ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
         let reading = readings(&metered)?.swap_remove(0);
@@ -231,38 +255,38 @@ impl Engine {
         Ok(Analysis { silent: false, reading, levels_lu })
     }
 
-    /// What silence sounds like.
+    /// The analysis of silence.
     fn silence(&self) -> Analysis {
         Analysis { silent: true, reading: self.no_reading(0.0), levels_lu: PerStem::default() }
     }
 
     fn no_reading(&self, presence: f32) -> Reading {
         PerStem::from_fn(|_| StemReading {
-            level_db: -5.0,
-            error_db: 20.0,
+            level_db: UNKNOWN_LEVEL_DB,
+            error_db: UNKNOWN_ERROR_DB,
             presence,
             summary: vec![0.0; self.info.projector.summary],
         })
     }
 
-    /// A reading that knows nothing: the control that shows what the words alone give away.
+    /// An analysis without information: a control that shows how much the question alone reveals.
     pub fn without_audio(&self) -> Analysis {
         Analysis { silent: false, reading: self.no_reading(1.0), levels_lu: PerStem::default() }
     }
 
-    /// A reading of levels that are known, stem against rest in dB (RMS), as a meter would give it that hardly errs: the
-    /// control that shows what the language model makes of a perfect meter.
+    /// An analysis of known levels, stem against rest in dB (RMS), with a very small expected error: a control that
+    /// shows how well the language model uses a perfect meter.
     pub fn with_exact_levels(&self, rest_levels_db: &PerStem<f64>) -> Analysis {
         let reading = PerStem::from_fn(|stem| StemReading {
             level_db: rest_levels_db[stem] as f32,
-            error_db: 0.5,
+            error_db: EXACT_ERROR_DB,
             presence: 1.0,
             summary: vec![0.0; self.info.projector.summary],
         });
         Analysis { silent: false, reading, levels_lu: PerStem::default() }
     }
 
-    /// The evidence of several windows as one. None where there is no window.
+    /// Several windows pooled into one. None without windows.
     pub fn pool(&self, analyses: &[Analysis]) -> Option<Analysis> {
         let audible: Vec<&Analysis> = analyses.iter().filter(|analysis| !analysis.silent).collect();
         if audible.is_empty() {
@@ -278,14 +302,14 @@ impl Engine {
         Some(Analysis { silent: false, reading, levels_lu })
     }
 
-    /// The balance of windows that are right, to compare others with. None where nothing was heard.
+    /// The balance of windows that are right, as a reference. None if no stem is present.
     pub fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
         let audible = analyses.iter().filter(|analysis| !analysis.silent).map(|analysis| &analysis.reading);
         let reference = ReferenceBalance::mean_of(audible);
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
 
-    /// Answers a question about what was heard.
+    /// Answers a question about an analysis.
     ///
     /// # Errors
     /// When cancelled or the model fails.
@@ -299,7 +323,8 @@ impl Engine {
         compose(&generated, analysis.levels_lu, confidence, confidence >= threshold)
     }
 
-    /// The answer as the language model wrote it, with the raw probabilities: what calibration is fitted to.
+    /// The answer as the language model generated it, unchecked, with uncalibrated probabilities: calibration is fitted
+    /// to these.
     ///
     /// # Errors
     /// When cancelled or the model fails.
@@ -319,7 +344,7 @@ impl Engine {
         generator.generate(&analysis.reading, &asked, cancel)
     }
 
-    /// Hears a window and answers.
+    /// Analyzes a window and answers.
     ///
     /// # Errors
     /// As [`Engine::analyze`] and [`Engine::answer`].

@@ -1,11 +1,11 @@
-//! What can go wrong, each as a sentence for a person.
+//! The errors of this crate, each with a message for a person.
 
 use std::path::{Path, PathBuf};
 
 /// Result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong here. `Display` gives a whole sentence that names the file and the cause.
+/// Any error of this crate. `Display` names the file and the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be opened, read or written.
@@ -13,10 +13,10 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A file is no audio that can be judged.
+    /// A file is not audio that can be judged.
     #[error("{}: {reason}", path.display())]
     Audio {
         /// The file.
@@ -53,7 +53,7 @@ impl Error {
         move |source| Error::Io { path, source }
     }
 
-    /// An audio file that cannot be judged, and why.
+    /// An audio file that cannot be judged, and the reason.
     pub fn audio(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
         Error::Audio { path: path.as_ref().to_path_buf(), reason: reason.into() }
     }

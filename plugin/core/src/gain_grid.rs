@@ -1,4 +1,4 @@
-//! The grid of error sizes: the only sizes that a decision, a gain token and the oracle know.
+//! The grid of error sizes, which decisions, gain tokens and the oracle share.
 
 /// A size on the grid: [`GainStep::MIN_DB`] to [`GainStep::MAX_DB`] in steps of [`GainStep::STEP_DB`].
 ///

@@ -1,21 +1,22 @@
 //! From ten seconds of sound to mixing advice.
 //!
-//! The rooms, in the order in which sound passes through them:
+//! The modules, in the order in which sound passes through them:
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`audio`] | decodes files, resamples to the model's rate, cuts windows |
-//! | [`features`] | mid/side log-mel maps, independent of absolute level |
+//! | [`features`] | mid/side maps of log band power, independent of absolute level |
 //! | [`nn`] | the few tensor operations that training and inference share |
-//! | [`encoder`] | hears how much of each patch is vocals, drums, bass, other: masks, levels, stem tokens |
+//! | [`encoder`] | measures how much of each patch is vocals, drums, bass, other: masks, levels, summaries |
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
-//! | [`norms`] | the usual balance of released songs, and the rule of perfect ears that the benchmark calls the bound |
+//! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
-//! Arrows run downwards in [`engine`] only; no module knows who calls this crate.
+//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine. Only
+//! [`engine`] calls the others in turn; no module knows the callers of this crate.
 
 pub mod advice;
 pub mod audio;
@@ -29,6 +30,7 @@ pub mod engine;
 pub mod error;
 pub mod features;
 pub mod gain_grid;
+pub mod hash;
 pub mod language;
 pub mod nn;
 pub mod norms;

@@ -1,6 +1,6 @@
-//! Files made by ffmpeg: each codec must give its sound back on the very sample where it lay, and of the very length.
+//! Files made by ffmpeg: each codec must return its sound at the same sample position and with the same length.
 //!
-//! Without ffmpeg on the machine these tests say so and pass.
+//! Without ffmpeg on the machine these tests print that they are skipped, and pass.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 /// Neither a multiple of 1024 nor of 1152.
 const FRAMES: usize = 100_003;
-/// Where the clicks are: first and last sample too.
+/// Positions of the clicks, the first and the last sample among them.
 const CLICKS: [usize; 4] = [0, 30_001, 77_777, FRAMES - 1];
 
 fn noise() -> Vec<[f32; 2]> {
@@ -115,7 +115,7 @@ fn check(name: &str, rate_hz: u32, options: &[&str], is_lossless: bool, tail_fra
 }
 
 #[test]
-fn lossless_files_come_back_whole() {
+fn lossless_files_are_unchanged() {
     check("a.flac", 44_100, &[], true, 0);
     check("a.wav", 48_000, &["-c:a", "pcm_s24le"], true, 0);
     check("a.aiff", 44_100, &[], true, 0);
@@ -124,7 +124,7 @@ fn lossless_files_come_back_whole() {
 }
 
 #[test]
-fn mp3_starts_and_ends_on_the_sample() {
+fn mp3_starts_and_ends_on_the_exact_sample() {
     for rate_hz in [44_100, 48_000, 32_000, 22_050] {
         check("a.mp3", rate_hz, &["-c:a", "libmp3lame", "-b:a", "128k"], false, 0);
     }
@@ -132,14 +132,14 @@ fn mp3_starts_and_ends_on_the_sample() {
 }
 
 #[test]
-fn vorbis_starts_and_ends_on_the_sample() {
+fn vorbis_starts_and_ends_on_the_exact_sample() {
     for rate_hz in [44_100, 48_000, 32_000] {
         check("a.ogg", rate_hz, &["-c:a", "libvorbis", "-q:a", "6"], false, 0);
     }
 }
 
 #[test]
-fn aac_starts_and_ends_on_the_sample() {
+fn aac_starts_and_ends_on_the_exact_sample() {
     for rate_hz in [44_100, 48_000, 32_000] {
         check("a.m4a", rate_hz, &["-c:a", "aac", "-b:a", "192k"], false, 0);
     }
@@ -147,18 +147,18 @@ fn aac_starts_and_ends_on_the_sample() {
 }
 
 #[test]
-fn itunes_gapless_tag_stands_in_for_the_edit_list() {
+fn itunes_gapless_tag_replaces_the_edit_list() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     let original = write_noise(&source, 44_100);
     let Some(path) = encode(&source, "a.m4a", &["-c:a", "aac", "-b:a", "192k"]) else { return };
     let mut bytes = std::fs::read(&path).unwrap();
     let find = |bytes: &[u8], kind: &[u8]| bytes.windows(4).rposition(|at| at == kind).unwrap();
-    // Strike out the edit list, and append a tag to `moov`, which ffmpeg writes last.
+    // Remove the edit list, and append a tag to `moov`, which ffmpeg writes last.
     let edits = find(&bytes, b"edts");
     bytes[edits..edits + 4].copy_from_slice(b"free");
     let moved = lag(&decode_bytes(&path, &bytes), &original).0;
-    assert_eq!(moved, 1024, "without either the delay of ffmpeg's encoder is there");
+    assert_eq!(moved, 1024, "without either, the delay of ffmpeg's encoder stays");
     let text = format!(" 00000000 00000400 00000000 {FRAMES:016X} 00000000");
     let boxed = |kind: &[u8; 4], parts: &[&[u8]]| {
         let body = parts.concat();
@@ -188,7 +188,7 @@ fn decode_bytes(path: &Path, bytes: &[u8]) -> StereoPcm {
 }
 
 #[test]
-fn files_without_gapless_facts_keep_all_their_sound() {
+fn files_without_gapless_information_keep_all_their_sound() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     let original = write_noise(&source, 44_100);
@@ -206,7 +206,7 @@ fn files_without_gapless_facts_keep_all_their_sound() {
 }
 
 #[test]
-fn cut_and_damaged_files_are_told_from_whole_ones() {
+fn cut_and_damaged_files_are_detected() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     write_noise(&source, 44_100);
@@ -231,15 +231,15 @@ fn cut_and_damaged_files_are_told_from_whole_ones() {
                 assert!(is_told || (is_at_opening && text.contains("is cut off: it")), "{text}");
             }
         }
-        // Torn in the middle: an error, or every sample in its place.
+        // Damaged in the middle: an error, or every sample in its place.
         let mut torn = whole.clone();
         let middle = torn.len() / 2;
         torn[middle..middle + 3000].fill(0x55);
         std::fs::write(&path, &torn).unwrap();
         match decode(&path) {
             Ok(pcm) => {
-                println!("{name} torn: read whole");
-                assert_eq!(pcm.len(), FRAMES, "{name} torn");
+                println!("{name} damaged: read whole");
+                assert_eq!(pcm.len(), FRAMES, "{name} damaged");
             }
             Err(error) => println!("{error}"),
         }
@@ -250,7 +250,7 @@ fn cut_and_damaged_files_are_told_from_whole_ones() {
 }
 
 #[test]
-fn one_torn_flac_frame_becomes_silence_in_place() {
+fn one_damaged_flac_frame_becomes_silence_in_place() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     let original = write_noise(&source, 44_100);
@@ -265,7 +265,7 @@ fn one_torn_flac_frame_becomes_silence_in_place() {
 }
 
 #[test]
-fn a_torn_first_packet_does_not_move_the_rest() {
+fn a_damaged_first_packet_does_not_move_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     let original = write_noise(&source, 44_100);

@@ -1,4 +1,4 @@
-//! Decoding of plain WAV files: rates, channels, and every kind of bad file with the sentence that it earns.
+//! Decoding of plain WAV files: rates, channels, and the error message for every kind of bad file.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use mixing_buddy_core::audio::{FileStream, MODEL_RATE_HZ, ModelRateStream, decod
 use mixing_buddy_core::{CancelFlag, Error};
 use std::path::{Path, PathBuf};
 
-/// A sine of its own frequency in each channel; 16 bit.
+/// A sine in each channel, each of another frequency; 16 bit.
 fn write_wav(path: &Path, rate_hz: u32, channels: u16, seconds: f64) {
     let spec = hound::WavSpec {
         channels,
@@ -94,10 +94,10 @@ fn the_model_rate_stream_is_the_whole_in_pieces() {
 }
 
 #[test]
-fn files_that_are_no_audio_earn_a_sentence() {
+fn files_that_are_not_audio_get_a_message() {
     let dir = tempfile::tempdir().unwrap();
     let text = file(&dir, "notes.wav", "These are notes on a song, no sound.\n".repeat(50).as_bytes());
-    assert!(message(&text).contains("is no audio file that can be read"));
+    assert!(message(&text).contains("is not an audio file that can be read"));
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     let mut state = 1u32;
     png.extend((0..50_000).map(|_| {
@@ -115,7 +115,7 @@ fn files_that_are_no_audio_earn_a_sentence() {
 }
 
 #[test]
-fn damaged_wav_files_earn_a_sentence() {
+fn damaged_wav_files_get_a_message() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("whole.wav");
     write_wav(&path, 8_000, 2, 60.0);
@@ -125,7 +125,7 @@ fn damaged_wav_files_earn_a_sentence() {
     // The last packet may be missing.
     let nearly = file(&dir, "nearly.wav", &whole[..whole.len() - 1000]);
     assert_eq!(decode_file(&nearly, &CancelFlag::new()).unwrap().len(), 480_000 - 250);
-    // Within the header, and right behind it.
+    // Within the header, and directly after it.
     for len in [10, 20, 30, 40, 43, 44] {
         message(&file(&dir, "header.wav", &whole[..len]));
     }
@@ -136,7 +136,7 @@ fn damaged_wav_files_earn_a_sentence() {
         let text = message(&file(&dir, "bent.wav", &bent));
         assert!(text.len() < 200, "{text}");
     }
-    // A length from a pipe stands for none.
+    // The length of a file from a pipe means "unknown".
     let mut piped = whole[..44 + 4 * 8000].to_vec();
     piped[4..8].copy_from_slice(&[0xff; 4]);
     piped[40..44].copy_from_slice(&[0xff; 4]);
@@ -147,7 +147,7 @@ fn damaged_wav_files_earn_a_sentence() {
 }
 
 #[test]
-fn samples_that_are_no_numbers_are_told_and_kept_from_the_model() {
+fn samples_that_are_not_finite_are_reported_and_do_not_reach_the_model() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nan.wav");
     let spec = hound::WavSpec {
@@ -175,7 +175,7 @@ fn samples_that_are_no_numbers_are_told_and_kept_from_the_model() {
 }
 
 #[test]
-fn a_raised_flag_ends_the_work() {
+fn a_raised_flag_stops_the_work() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.wav");
     write_wav(&path, 48_000, 2, 0.5);

@@ -1,4 +1,4 @@
-//! The resampler against mathematics: frequency, level, place, length, and what must not come through.
+//! The resampler against mathematics: frequency, level, position, length, and rejected frequencies.
 
 #![allow(clippy::unwrap_used)]
 
@@ -58,7 +58,7 @@ fn db(ratio: f64) -> f64 {
 }
 
 #[test]
-fn a_tone_keeps_frequency_level_place_and_length() {
+fn a_tone_keeps_frequency_level_position_and_length() {
     for rate_hz in RATES_HZ {
         let nyquist_hz = f64::from(rate_hz.min(MODEL_RATE_HZ)) / 2.0;
         for share in [0.02, 0.3, 0.9] {
@@ -77,7 +77,7 @@ fn a_tone_keeps_frequency_level_place_and_length() {
                 let rest_db = db(rest / amplitude);
                 assert!(
                     rest_db < -80.0,
-                    "{rate_hz} Hz, tone {frequency_hz} Hz: {rest_db} dB of other things"
+                    "{rate_hz} Hz, tone {frequency_hz} Hz: {rest_db} dB of other frequencies"
                 );
                 let phase = if amplitude == 0.25 {
                     (phase + std::f64::consts::PI + 3.0).rem_euclid(TAU) - 3.0
@@ -102,7 +102,7 @@ fn burst(rate_hz: u32, frames: usize, centre_s: f64) -> Vec<f32> {
 }
 
 #[test]
-fn a_burst_lies_where_it_lay_even_at_the_edges() {
+fn a_burst_keeps_its_position_even_at_the_edges() {
     for rate_hz in RATES_HZ {
         let frames = rate_hz as usize;
         // In the middle, right at the start and right at the end.
@@ -119,7 +119,7 @@ fn a_burst_lies_where_it_lay_even_at_the_edges() {
 }
 
 #[test]
-fn what_the_model_rate_cannot_hold_is_down_by_60_db() {
+fn frequencies_above_the_model_rate_are_attenuated_by_60_db() {
     for rate_hz in [44_100, 48_000, 88_200, 96_000, 192_000] {
         let above = [16_050.0, 16_500.0, 18_000.0, 21_000.0, 0.45 * f64::from(rate_hz)];
         for frequency_hz in above.into_iter().filter(|f| *f < f64::from(rate_hz) / 2.0) {
@@ -131,11 +131,11 @@ fn what_the_model_rate_cannot_hold_is_down_by_60_db() {
 }
 
 #[test]
-fn pieces_and_the_whole_agree_and_the_own_rate_is_exact() {
+fn pieces_and_the_whole_agree_and_an_unchanged_rate_is_exact() {
     let pcm = sine(44_100, 997.0, 0.7);
     let whole = resample(&pcm, MODEL_RATE_HZ).unwrap();
     let mut resampler = StreamResampler::new(44_100, MODEL_RATE_HZ).unwrap();
-    // Twice, for a flushed resampler starts anew.
+    // Twice, because a flushed resampler restarts.
     for piece in [1, 1000] {
         let (mut left, mut right) = (vec![], vec![]);
         for (l, r) in pcm.left.chunks(piece).zip(pcm.right.chunks(piece)) {

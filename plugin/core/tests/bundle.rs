@@ -1,4 +1,4 @@
-//! The shipped bundle: it loads, it does not depend on level, and what is damaged is refused by name.
+//! The shipped bundle: it loads, its advice does not depend on level, and a damaged bundle is refused by name.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use mixing_buddy_core::audio::StereoPcm;
@@ -55,7 +55,7 @@ fn damaged_bundles_are_refused_with_a_sentence() {
     assert!(BUNDLE.len() <= 20_000_000);
     assert!(
         refusal(b"not a model at all, but long enough to have a head of fifty-two bytes")
-            .contains("is no MixingBuddy model")
+            .contains("is not a MixingBuddy model")
     );
     assert!(refusal(&BUNDLE[..BUNDLE.len() - 1000]).contains("cut off"));
     assert!(refusal(&BUNDLE[..60]).contains("cut off"));

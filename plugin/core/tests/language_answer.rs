@@ -1,4 +1,4 @@
-//! The answer's grammar: whatever it lets through parses, and what it doesn't is refused in a sentence.
+//! The answer's grammar: whatever it accepts parses, and the error for anything else gives the reason.
 
 use mixing_buddy_core::language::{
     AdviceTokenizer, AnswerIds, Decision, Grammar, Intent, MAX_TEXT_TOKENS, Special, State, StemError,
@@ -77,15 +77,18 @@ fn positions_point_at_the_decisions() {
 }
 
 #[test]
-fn wrong_answers_are_refused_in_sentences() {
+fn wrong_answers_are_refused_with_a_reason() {
     let cases = [
         ("", "ends before the intent"),
         ("hello", "'hello' stands where the intent should"),
         ("<ask:balance>", "ends before the stem"),
         ("<ask:balance><other><loud>", "<other> stands where the stem should"),
         ("<ask:vocals><bass><loud><4.0><v:loud>No.<|end|>", "may not name the bass as target"),
-        ("<ask:balance><bass><loud><6.0><v:loud>No.<|end|>", "says loud where its decision means very_loud"),
-        ("<ask:balance><bass><loud><4.0><v:quiet>No.<|end|>", "says quiet"),
+        (
+            "<ask:balance><bass><loud><6.0><v:loud>No.<|end|>",
+            "its verdict is loud, but its decision means very_loud",
+        ),
+        ("<ask:balance><bass><loud><4.0><v:quiet>No.<|end|>", "its verdict is quiet"),
         ("<ask:balance><none><v:no_error><|end|>", "has no sentence"),
         ("<ask:balance><none><v:no_error>Fine.", "ends before <|end|>"),
         ("<ask:balance><none><v:no_error>The <|stem|> sit well.<|end|>", "<|stem|> may not stand"),
@@ -102,35 +105,35 @@ fn wrong_answers_are_refused_in_sentences() {
 }
 
 #[test]
-fn the_grammar_narrows_what_may_be_said() {
+fn the_grammar_allows_only_what_fits() {
     let id = |special| TOKENIZER.special(special);
     let mut grammar = Grammar::new(&TOKENIZER, EVERY_STEM.with(Stem::Drums, false));
     assert_eq!(grammar.allowed_ids().len(), Intent::ALL.len());
-    grammar.advance(id(Special::Intent(Intent::Unclear))).expect("an intent is due");
+    grammar.advance(id(Special::Intent(Intent::Unclear))).expect("an intent is expected");
     assert!(!grammar.is_allowed(id(Special::Stem(Stem::Drums))), "drums are not in the allowed set");
     assert!(!grammar.is_allowed(id(Special::Stem(Stem::Other))), "other is no target");
     let error = grammar.advance(id(Special::Stem(Stem::Drums))).expect_err("not allowed");
     assert!(error.to_string().contains("<drums>"), "{error}");
     assert_eq!(grammar.state(), State::Stem, "a refused token changes nothing");
     grammar.advance(id(Special::Stem(Stem::Vocals))).expect("vocals are a target");
-    grammar.advance(id(Special::Direction(Direction::Quiet))).expect("a direction is due");
-    grammar.advance(id(Special::gain(6.0))).expect("a gain is due");
+    grammar.advance(id(Special::Direction(Direction::Quiet))).expect("a direction is expected");
+    grammar.advance(id(Special::gain(6.0))).expect("a gain is expected");
     assert_eq!(grammar.forced(), Some(id(Special::Verdict(Verdict::VeryQuiet))));
 
     let mut grammar = Grammar::new(&TOKENIZER, EVERY_STEM);
-    grammar.advance(id(Special::Intent(Intent::About(Stem::Drums)))).expect("an intent is due");
+    grammar.advance(id(Special::Intent(Intent::About(Stem::Drums)))).expect("an intent is expected");
     assert_eq!(grammar.allowed_ids(), [id(Special::NoStem), id(Special::Stem(Stem::Drums))]);
     grammar.advance(id(Special::NoStem)).expect("it may find no error");
-    grammar.advance(id(Special::Verdict(Verdict::NoError))).expect("the verdict is due");
+    grammar.advance(id(Special::Verdict(Verdict::NoError))).expect("the verdict is expected");
     assert!(grammar.is_allowed(id(Special::StemSlot)), "the drums were asked for");
     assert!(!grammar.is_allowed(id(Special::GainSlot)), "nothing is off");
-    assert!(!grammar.is_allowed(id(Special::End)), "there is no sentence yet");
+    assert!(!grammar.is_allowed(id(Special::End)), "the sentence is empty");
     let word = TOKENIZER.encode_text("fine").expect("text encodes")[0];
     for _ in 0..MAX_TEXT_TOKENS {
         grammar.advance(word).expect("text may follow");
     }
     assert_eq!(grammar.forced(), Some(id(Special::End)));
-    grammar.advance(id(Special::End)).expect("the end is due");
+    grammar.advance(id(Special::End)).expect("the end is expected");
     assert!(grammar.is_done() && grammar.allowed_ids().is_empty());
 }
 
@@ -157,7 +160,7 @@ fn the_mask_is_the_list() {
 }
 
 #[test]
-fn sentences_that_contradict_their_decision_are_found() {
+fn sentences_that_contradict_their_decision_are_refused() {
     let loud = Decision::new(
         Intent::Balance,
         Some(StemError { stem: Stem::Bass, direction: Direction::Loud, size_db: 4.0 }),

@@ -47,7 +47,14 @@ impl ModelSource for SharedModels {
 fn load(wanted: &Wanted, cancel: &CancelFlag) -> Result<Engine> {
     let from_bytes = |name: &Path, bytes: &[u8]| {
         if !wanted.cpu_only {
-            match Engine::from_bytes_on(best_device(), name, bytes, cancel) {
+            let loaded = Engine::from_bytes_on(best_device(), name, bytes, cancel).and_then(|engine| {
+                // A GPU loads its kernels here, or fails before the first window.
+                if engine.device_kind().is_gpu() {
+                    engine.warmup(cancel)?;
+                }
+                Ok(engine)
+            });
+            match loaded {
                 // Whatever the GPU cannot do, the CPU can.
                 Err(Error::Tensor(_)) => {}
                 done => return done,

@@ -4,10 +4,10 @@ use super::index::Index;
 use super::layouts::{Layout, Track};
 use super::meta::read_metadata;
 use super::stem_folder::find_songs_at_any_depth;
-use crate::hash::fnv1a;
 use crate::protocol::{SourceKind, Split};
 use anyhow::{Result, ensure};
 use mixing_buddy_core::PerStem;
+use mixing_buddy_core::hash::fnv1a;
 use std::path::Path;
 
 /// A song, what it may be used for, and where its sound is.

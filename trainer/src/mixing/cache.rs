@@ -5,7 +5,6 @@
 //! (`[frames, (mid, side), bands]`), as f16. Files are memory-mapped.
 
 use crate::files;
-use crate::hash::fnv1a;
 use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
@@ -13,6 +12,7 @@ use half::slice::HalfFloatSliceExt;
 use memmap2::Mmap;
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::hash::fnv1a;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};

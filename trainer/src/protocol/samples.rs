@@ -1,7 +1,7 @@
 //! Samples and flaws of the published protocol: what is asked about each window.
 
 use super::category::Category;
-use crate::hash::fnv1a;
+use mixing_buddy_core::hash::fnv1a;
 use mixing_buddy_core::stem::{Direction, Stem};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};

@@ -1,25 +1,26 @@
 //! Decodes WAV, FLAC, MP3, Ogg Vorbis, M4A (AAC-LC, ALAC), AIFF and CAF files to stereo, packet by packet.
 //!
-//! **Alignment.** Stems must start on the same sample, so what an encoder added is cut off again:
+//! **Alignment.** Stems must start on the same sample, so the encoder's delay and padding are removed:
 //!
-//! | format | where delay and padding are stated |
+//! | format | source of delay and padding |
 //! | --- | --- |
-//! | WAV, FLAC, AIFF, ALAC | there is none |
+//! | WAV, FLAC, AIFF, ALAC | none |
 //! | MP3 | the LAME tag in the Xing frame, plus the 529 samples of the decoder |
 //! | Ogg Vorbis | granule positions of the first and last pages |
 //! | M4A | edit list or iTunes' gapless tag (see `mp4.rs`) |
 //! | CAF | packet table |
 //!
-//! An MP3 without a LAME tag and raw AAC (ADTS) state nothing: they keep their encoder's delay, 1,105 samples and
-//! more for MP3, 1,024 to 2,112 for AAC.
+//! An MP3 without a LAME tag and raw AAC (ADTS) state neither: they keep their encoder's delay, 1,105 samples or more
+//! for MP3, 1,024 to 2,112 for AAC.
 //!
-//! **Damage.** A packet that cannot be decoded, and what is lost between two packets of FLAC, Vorbis or M4A,
-//! becomes silence of its length, so that the rest stays in place; more than one packet, and more than 1 % of all, is an error. (MP3 has
-//! no times: a lost frame moves the rest by 26 ms, and more of them make the file too short.)
+//! **Damage.** A packet that cannot be decoded, and sound lost between two packets of FLAC, Vorbis or M4A, becomes
+//! silence of the same length, so that the rest stays in place. It is an error when this happens to more than one packet
+//! and to more than 1 % of all. (MP3 has no times: a lost frame moves the rest by 26 ms, and several make the file too
+//! short.)
 //!
-//! A file that ends early is an error at its end, unless no more than its last packet is missing. That is known where
-//! the file states its length: not for WAV from a pipe, nor for MP3 without a LAME tag. An M4A of which any byte is
-//! missing, and an Ogg that ends within a page, are an error on opening; an Ogg that lacks whole pages is not noticed.
+//! A file that ends early is an error at its end, unless no more than its last packet is missing. This needs
+//! a file that states its length: not a WAV from a pipe, nor an MP3 without a LAME tag. An M4A that lacks any byte, and an
+//! Ogg that ends within a page, are errors on opening. An Ogg that lacks whole pages is not detected.
 
 use super::downmix::Downmix;
 use super::formats::{PROTECTED, describe_codec, describe_probe, has_exact_times, is_mpeg, stated_frames};
@@ -36,22 +37,22 @@ use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 
-/// Rates that are believed.
+/// Sample rates in Hz that are plausible.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
-/// So many packets in a row without a sample, and the file is given up.
+/// After so many packets in a row without a sample, decoding fails.
 const BARREN_PACKETS: u32 = 64;
-/// No codec has longer packets; a damaged one may claim it.
+/// Longest packet in frames of any codec; a damaged packet may state a longer one.
 const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
 /// Longest silence that an edit list may put before the sound.
 const LEAD_IN_LIMIT_S: f64 = 60.0;
 
-/// A file being decoded.
+/// A decoder of one file.
 pub struct FileStream {
     path: PathBuf,
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
-    /// Whether to cut what packets say to cut, because the decoder does not.
+    /// Whether to apply the packets' own trims, because the decoder does not.
     trims_packets: bool,
     /// Whether packet times count samples exactly, so that a gap between them is lost sound.
     has_exact_times: bool,
@@ -60,9 +61,9 @@ pub struct FileStream {
     sample_rate_hz: u32,
     /// Length stated by the file in frames, delay and padding excluded.
     stated_frames: Option<u64>,
-    /// Decoded frames still to be dropped.
+    /// Decoded frames that remain to be dropped.
     skip: u64,
-    /// Frames to give at most.
+    /// Most frames to give.
     limit: Option<u64>,
     /// Frames given so far.
     given: u64,
@@ -71,13 +72,13 @@ pub struct FileStream {
     largest_packet: u64,
     packets: u64,
     bad_packets: u64,
-    /// Frames of damaged packets before the first whole one.
+    /// Frames of damaged packets before the first intact one.
     lost_at_start: u64,
-    /// Why the reader stopped before the end, if it said so.
+    /// Why the reader stopped before the end, if it gave a reason.
     break_reason: Option<String>,
     has_ended: bool,
     planes: Vec<Vec<f32>>,
-    /// Decoded on opening, not yet asked for.
+    /// Decoded on opening, not yet given.
     ready: (Vec<f32>, Vec<f32>),
 }
 
@@ -85,17 +86,17 @@ impl FileStream {
     /// Opens a file and decodes its first packet with sound.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, empty, no audio, protected, of
+    /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, empty, not audio, protected, of
     /// an unknown codec, of an impossible rate, or without sound.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_track(path, None)
     }
 
-    /// Opens one sound track of a file that holds several, such as a `.stem.mp4`: the first is number 0; none stands for
-    /// the one that the file plays by default.
+    /// Opens one sound track of a file that holds several, such as a `.stem.mp4`: the first is number 0; without a
+    /// number, the file's default track.
     ///
     /// # Errors
-    /// As [`FileStream::open`], and [`Error::Audio`] if there is no such track.
+    /// As [`FileStream::open`], and [`Error::Audio`] if the file has no such track.
     pub fn open_track(path: &Path, number: Option<usize>) -> Result<Self> {
         let bad = |reason: String| Error::audio(path, reason);
         let file = File::open(path).map_err(Error::io(path))?;
@@ -137,7 +138,7 @@ impl FileStream {
         let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
             return Err(bad("has a sound track of an unknown kind".into()));
         };
-        // Without a LAME tag symphonia guesses an MP3's length from its first frames, and would cut it there.
+        // Without a LAME tag symphonia estimates an MP3's length from its first frames, and would cut it there.
         let is_mpeg = is_mpeg(params.codec);
         let is_gapless = !is_mpeg || track.delay.is_some();
         let options = AudioDecoderOptions::default().gapless(is_gapless);
@@ -194,7 +195,7 @@ impl FileStream {
     /// Appends the next frames (at most one packet's, more after a gap) to `left` and `right`; false, with nothing
     /// appended, after the last.
     ///
-    /// Samples are given as the file holds them: those of a float file may be NaN, infinite, or beyond ±1.
+    /// Samples are not changed: those of a float file may be NaN, infinite, or beyond ±1.
     ///
     /// # Errors
     /// [`Error::Io`] if reading fails; [`Error::Audio`] if the sample rate changes, and at the end if the file is cut
@@ -225,7 +226,7 @@ impl FileStream {
         Ok(true)
     }
 
-    /// Decodes up to the first sound, which settles the rate, and sets what to cut.
+    /// Decodes up to the first sound, which determines the rate, and sets the cuts.
     fn start(&mut self, track: &Track, edit: Option<TrackEdit>) -> Result<()> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut barren = 0;
@@ -250,7 +251,7 @@ impl FileStream {
         Ok(())
     }
 
-    /// Sets what to cut of the track, of which `left` and `right` were decoded already.
+    /// Sets the cuts of the track, of which `left` and `right` are already decoded.
     fn apply_edit(&mut self, edit: TrackEdit, mut left: Vec<f32>, mut right: Vec<f32>) {
         let rate_hz = f64::from(self.sample_rate_hz);
         let to_frames = |seconds: f64| (seconds.max(0.0) * rate_hz).round() as u64;
@@ -258,7 +259,7 @@ impl FileStream {
         let left_over = self.stated_frames.map(|frames| frames.saturating_sub(start));
         let length = edit.length_s.map(|(length_s, grain_s)| (to_frames(length_s), to_frames(grain_s)));
         let limit = match (length, left_over) {
-            // A length in milliseconds is only taken where it says more than rounding.
+            // A length in milliseconds only counts if it differs by more than rounding.
             (Some((length, grain)), Some(left_over)) if length + grain >= left_over => Some(left_over),
             (Some((length, _)), _) => Some(length),
             (None, left_over) => left_over,
@@ -304,7 +305,7 @@ impl FileStream {
             let time = packet.pts.get().saturating_sub(self.first_time);
             let gap = time.saturating_sub_unsigned(self.decoded).max(0) as u64;
             let usual = self.largest_packet.max(packet.dur.get()).max(1);
-            // Only as much as some lost packets can explain.
+            // No more than some lost packets can explain.
             if gap > 0 && gap <= usual * u64::from(BARREN_PACKETS) {
                 let lost = gap.div_ceil(usual);
                 self.packets += lost;
@@ -321,7 +322,7 @@ impl FileStream {
             Ok(buffer) => buffer,
             Err(cause)
                 if matches!(cause, SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_))
-                    // Further on, damage can look like a feature that the decoder does not know.
+                    // Later in a file, damage can look like a feature that the decoder does not support.
                     || (self.decoded > 0 && matches!(cause, SymphoniaError::Unsupported(_))) =>
             {
                 self.bad_packets += 1;
@@ -374,7 +375,7 @@ impl FileStream {
         right.resize(right.len() + count, 0.0);
     }
 
-    /// Of the next `frames` frames: how many to drop, and how many of the rest to give.
+    /// How many of the next `frames` frames to drop, and how many of the rest to give.
     fn cut(&mut self, frames: u64) -> (usize, usize) {
         let skipped = self.skip.min(frames);
         self.skip -= skipped;
@@ -384,7 +385,7 @@ impl FileStream {
         (skipped as usize, count as usize)
     }
 
-    /// Whether all that the file stated was there.
+    /// Checks that the file had the length that it stated.
     fn check_end(&self) -> Result<()> {
         let bad = |reason: String| Err(Error::audio(&self.path, reason));
         let given_s = self.seconds(self.given);

@@ -9,14 +9,14 @@ use symphonia::core::audio::{Channels, Position};
 /// -3 dB as an amplitude.
 const MINUS_3_DB: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
-/// What each channel adds to the left and to the right side.
+/// The gain of each channel to the left and the right side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Downmix {
     gains: Vec<(f32, f32)>,
 }
 
 impl Downmix {
-    /// For a channel layout, its channels in the order in which the decoder gives them; none if it has no channel.
+    /// For a channel layout, its channels in the decoder's order; none if it has no channel.
     pub fn of(channels: &Channels) -> Option<Self> {
         let count = channels.count();
         let gains = match count {
@@ -33,7 +33,7 @@ impl Downmix {
                 gains.resize(count, (0.0, 0.0));
                 let reaches = |side: fn(&(f32, f32)) -> f32| gains.iter().any(|gain| side(gain) > 0.0);
                 if !(reaches(|gain| gain.0) && reaches(|gain| gain.1)) {
-                    // A layout without a left or a right, or with too many channels to have places.
+                    // A layout without a left or a right channel, or with too many channels for positions.
                     gains.fill((0.0, 0.0));
                     gains[0] = (1.0, 0.0);
                     gains[1] = (0.0, 1.0);
@@ -44,7 +44,7 @@ impl Downmix {
         Some(Self { gains })
     }
 
-    /// Appends the frames `range` of `planes` (one slice a channel) to both sides.
+    /// Appends the frames `range` of `planes` (one slice per channel) to both sides.
     pub fn append(
         &self,
         planes: &[Vec<f32>],
@@ -65,7 +65,7 @@ impl Downmix {
                 for frame in range {
                     let (mut l, mut r) = (0.0, 0.0);
                     for (plane, gain) in planes.iter().zip(&self.gains) {
-                        // A dropped channel must not leave its NaN behind.
+                        // NaN in a dropped channel must not reach the sum.
                         if gain.0 > 0.0 {
                             l += gain.0 * plane[frame];
                         }
@@ -81,7 +81,7 @@ impl Downmix {
     }
 }
 
-/// What a channel at this place adds to the left and to the right side.
+/// The gain of a channel at this position to the left and the right side.
 fn gains_of(position: Position) -> (f32, f32) {
     const LEFT_SURROUND: Position = Position::REAR_LEFT
         .union(Position::SIDE_LEFT)
@@ -141,7 +141,7 @@ mod tests {
         assert!((r - (0.2 + MINUS_3_DB * (0.4 + 1.6))).abs() < 1e-6);
         // The same without labels.
         assert_eq!(mix(&Channels::Discrete(6), &[0.1, 0.2, 0.4, 100.0, 0.8, 1.6]), (l, r));
-        // A broken LFE harms nobody.
+        // A damaged LFE channel changes nothing.
         assert_eq!(mix(&Channels::Discrete(6), &[0.1, 0.2, 0.4, f32::NAN, 0.8, 1.6]), (l, r));
     }
 

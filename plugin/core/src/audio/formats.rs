@@ -1,5 +1,4 @@
-//! What is known of file formats and codecs: which lengths to believe, and what to tell a person who brings a file that
-//! cannot be read.
+//! Facts about file formats and codecs: which stated lengths are reliable, and messages for files that cannot be read.
 
 use std::io::ErrorKind;
 use symphonia::core::codecs::audio::well_known::{
@@ -10,11 +9,11 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::Track;
 
-/// From this size on, the length in a WAV header stands for "unknown": programs that write to a pipe put 0x7ffff000
-/// or more there.
+/// From this size on, the length in a WAV header means "unknown": programs that write to a pipe put 0x7ffff000 or more
+/// there.
 const WAV_PIPE_BYTES: u64 = 0x7fff_0000;
 
-/// Said of a file whose sound is encrypted.
+/// Message for a file with encrypted sound.
 pub(super) const PROTECTED: &str = "is protected (DRM) and cannot be read";
 
 /// Whether this is MPEG audio of layer 1, 2 or 3.
@@ -33,7 +32,7 @@ pub(super) fn has_exact_times(kind: &str, track: &Track, params: &AudioCodecPara
     }
 }
 
-/// The length that the file states in frames; none if it states none or only a guess.
+/// The length in frames that the file states; none if it states none or only an estimate.
 pub(super) fn stated_frames(
     kind: &str,
     track: &Track,
@@ -57,7 +56,7 @@ pub(super) fn stated_frames(
 pub(super) fn describe_probe(cause: SymphoniaError) -> String {
     match cause {
         SymphoniaError::Unsupported(detail) if detail.contains("no suitable format reader") => {
-            "is no audio file that can be read (WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF)".into()
+            "is not an audio file that can be read (WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF)".into()
         }
         SymphoniaError::IoError(cause) if cause.kind() == ErrorKind::UnexpectedEof => {
             "is cut off: its end is missing".into()

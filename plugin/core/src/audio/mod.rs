@@ -1,10 +1,10 @@
-//! Reads audio files, makes stereo of them and brings them to the model's rate. Runs on worker threads, never on
-//! the audio thread.
+//! Reads audio files, makes them stereo and resamples them to the model's rate. Runs on worker threads, never on the
+//! audio thread.
 //!
 //! | part | what it does |
 //! | --- | --- |
 //! | [`FileStream`] | decodes a file packet by packet, trimmed to the sound itself, as stereo |
-//! | [`ModelRateStream`] | the same at another rate, fit for models: every sample is a number |
+//! | [`ModelRateStream`] | the same at another rate, ready for models: every sample is a finite number |
 //! | [`decode_file`], [`decode_at_rate`], [`decode_track_at_rate`] | a whole file at its own or another rate |
 //! | [`StreamResampler`], [`resample`] | change the rate without moving the sound |
 //! | [`StereoPcm`] | the samples |
@@ -27,5 +27,5 @@ pub use pcm::{NonFinite, StereoPcm};
 pub use resample::{StreamResampler, resample};
 pub use whole::{decode_at_rate, decode_file, decode_track_at_rate};
 
-/// Sample rate in Hz of everything that the model hears.
+/// Sample rate in Hz of all sound that the model analyzes.
 pub const MODEL_RATE_HZ: u32 = 32_000;

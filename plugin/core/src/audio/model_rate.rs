@@ -1,4 +1,4 @@
-//! A file at the model's rate, piece by piece, every sample a number.
+//! A file at the model's rate, piece by piece, with finite samples only.
 
 use super::decode::FileStream;
 use super::pcm::NonFinite;
@@ -6,7 +6,7 @@ use super::resample::StreamResampler;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Decodes and resamples a file in pieces of some tens of milliseconds, in memory that does not grow with the song.
+/// Decodes and resamples a file in pieces of a few tens of milliseconds, in memory that does not grow with the song.
 ///
 /// Samples that are NaN or infinite are replaced by silence, so that they cannot spread, and are an error at the end.
 pub struct ModelRateStream {
@@ -20,7 +20,7 @@ pub struct ModelRateStream {
 }
 
 impl ModelRateStream {
-    /// Opens a file to be heard at `sample_rate_hz`, usually [`super::MODEL_RATE_HZ`].
+    /// Opens a file for output at `sample_rate_hz`, usually [`super::MODEL_RATE_HZ`].
     ///
     /// # Errors
     /// As [`FileStream::open`], and [`Error::Samples`] if `sample_rate_hz` is out of range.
@@ -28,7 +28,7 @@ impl ModelRateStream {
         Self::of_file(FileStream::open(path)?, sample_rate_hz)
     }
 
-    /// What is left of an opened file, to be heard at `sample_rate_hz`.
+    /// The rest of an opened file, for output at `sample_rate_hz`.
     ///
     /// # Errors
     /// [`Error::Samples`] if `sample_rate_hz` is out of range.

@@ -1,18 +1,18 @@
-//! What symphonia 0.6.1 does not read of an MP4 file: the edit list and iTunes' gapless tag, which tell how much of
-//! the decoded sound is the encoder's delay and padding, and whether a track is protected.
+//! Parts of an MP4 file that symphonia 0.6.1 does not read: the edit list and iTunes' gapless tag, which state the
+//! encoder's delay and padding, and whether a track is protected.
 //!
-//! The file's `moov` box is read a second time; whatever is malformed here is left to symphonia to report.
+//! The file's `moov` box is read a second time. Symphonia reports anything malformed.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A `moov` box is mostly tables of packet sizes: 64 MiB of them would be a song of days.
+/// Largest `moov` box that is read. It is mostly tables of packet sizes; 64 MiB of them belong to days of sound.
 const MOOV_LIMIT_BYTES: u64 = 64 << 20;
-/// Encoder delays are one to three AAC frames (1,024 or 2,048 samples each); a longer one is not believed.
+/// Encoder delays are one to three AAC frames (1,024 or 2,048 samples each); a longer one is not plausible.
 const SMPB_DELAY_LIMIT: u64 = 16_384;
 
-/// The part of a track's decoded sound that is to be heard.
+/// The part of a track's decoded sound that belongs to the song.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct TrackEdit {
     /// Track number, as in symphonia's `Track::id`.
@@ -21,19 +21,19 @@ pub(super) struct TrackEdit {
     pub lead_in_s: f64,
     /// Where the sound starts in the decoded track in seconds: the encoder's delay.
     pub start_s: f64,
-    /// Length of the sound in seconds and the grain in which the file states it; none if it lasts to the track's end.
+    /// Length of the sound in seconds and the precision with which the file states it; none if it lasts to the track's end.
     pub length_s: Option<(f64, f64)>,
     /// Whether the track is encrypted.
     pub is_protected: bool,
 }
 
-/// Reads the edits of all tracks; empty if the file is no MP4 or states none.
+/// Reads the edits of all tracks; empty if the file is not an MP4 or states none.
 pub(super) fn read_edits(path: &Path) -> Vec<TrackEdit> {
     read_moov(path).map(|moov| edits_of(&moov)).unwrap_or_default()
 }
 
-/// Whether an MP4 file has fewer bytes than its boxes ask for, which symphonia takes for other faults: a text for a
-/// person if so.
+/// A message for a person if an MP4 file has fewer bytes than its boxes state, which symphonia reports as other
+/// faults.
 pub(super) fn describe_cut(path: &Path) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let have = file.metadata().ok()?.len();
@@ -114,7 +114,7 @@ fn edit_of(trak: &[u8], movie_scale: u32, gapless: Option<GaplessTag>) -> Option
         apply_edit_list(&mut edit, &list, f64::from(scale), f64::from(movie_scale));
     }
     if let Some(tag) = gapless {
-        // iTunes counts in samples, its edit lists often in milliseconds: the tag is the finer of the two.
+        // iTunes counts in samples, edit lists often in milliseconds: the tag is more precise.
         let scale = f64::from(scale);
         edit.start_s = tag.delay as f64 / scale;
         edit.length_s = Some((tag.frames as f64 / scale, 0.0));
@@ -122,8 +122,8 @@ fn edit_of(trak: &[u8], movie_scale: u32, gapless: Option<GaplessTag>) -> Option
     Some(edit)
 }
 
-/// ISO/IEC 14496-12, 8.6.6. An empty edit first is a lead-in; of several real edits only the start is taken, for a
-/// cut-up track is no stem.
+/// ISO/IEC 14496-12, 8.6.6. An empty edit first is a lead-in; of several real edits only the start counts: a
+/// track that is cut into pieces is not a stem.
 fn apply_edit_list(edit: &mut TrackEdit, list: &[(u64, i64)], scale: f64, movie_scale: f64) {
     let mut entries = list.iter().copied().peekable();
     while let Some((duration, _)) = entries.next_if(|(_, media_time)| *media_time < 0) {
@@ -176,7 +176,7 @@ fn gapless_tag(udta: &[u8]) -> Option<GaplessTag> {
     (delay <= SMPB_DELAY_LIMIT && frames > 0).then_some(GaplessTag { delay, frames })
 }
 
-/// Units a second, from an `mvhd` or `mdhd`.
+/// Units per second, from an `mvhd` or `mdhd`.
 fn timescale(body: &[u8]) -> Option<u32> {
     be_u32(body, if body.first() == Some(&1) { 20 } else { 12 })
 }

@@ -1,15 +1,15 @@
-//! Stereo samples, and the check that they are numbers.
+//! Stereo samples, and the check that they are finite.
 
 use crate::error::{Error, Result};
 
 /// Stereo sound: two channels of equal length, full scale at ±1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StereoPcm {
-    /// Left channel, one value a frame.
+    /// Left channel, one value per frame.
     pub left: Vec<f32>,
     /// Right channel, as long as the left.
     pub right: Vec<f32>,
-    /// Frames a second.
+    /// Frames per second.
     pub sample_rate_hz: u32,
 }
 
@@ -39,7 +39,7 @@ impl StereoPcm {
         self.left.len().min(self.right.len())
     }
 
-    /// Whether there is no frame at all.
+    /// Whether it has no frames.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -82,7 +82,7 @@ impl StereoPcm {
         tally
     }
 
-    /// Whether every sample is a number.
+    /// Checks that every sample is finite.
     ///
     /// # Errors
     /// [`Error::Samples`] with the share of the frames that hold NaN or infinity, and the position of the first.
@@ -96,14 +96,14 @@ impl StereoPcm {
 pub struct NonFinite {
     /// Frames that hold NaN or infinity.
     pub bad_frames: u64,
-    /// Frames looked at.
+    /// Frames counted.
     pub frames: u64,
     /// Position of the first bad frame.
     pub first_frame: Option<u64>,
 }
 
 impl NonFinite {
-    /// Looks at the next frames of a sound.
+    /// Counts the next frames of a sound.
     pub fn count(&mut self, left: &[f32], right: &[f32]) {
         for (l, r) in left.iter().zip(right) {
             if !(l.is_finite() && r.is_finite()) {
@@ -119,7 +119,7 @@ impl NonFinite {
         if self.frames == 0 { 0.0 } else { self.bad_frames as f64 / self.frames as f64 }
     }
 
-    /// What is wrong, for a person; none if nothing is.
+    /// A message for a person; none if all frames are finite.
     pub fn describe(&self, sample_rate_hz: u32) -> Option<String> {
         let first_s = self.first_frame? as f64 / f64::from(sample_rate_hz.max(1));
         let percent = 100.0 * self.share();

@@ -1,4 +1,4 @@
-//! Changes the sample rate without moving the sound: output frame 0 lies on input frame 0.
+//! Changes the sample rate without moving the sound: output frame 0 is at the time of input frame 0.
 //!
 //! rubato's FFT resampler has a linear-phase filter whose delay is half its block; that many output frames are
 //! dropped at the start, and as much silence is pushed at the end. Blocks are at least [`MIN_BLOCK_FRAMES`] on both
@@ -14,7 +14,7 @@ const MIN_BLOCK_FRAMES: usize = 1024;
 /// Rates that can be resampled. Unusual rates need blocks as long as the rate itself.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=1_536_000;
 
-/// A resampler that is fed piece by piece.
+/// A resampler that takes its input piece by piece.
 ///
 /// If both rates are equal, samples pass through bit for bit. NaN and infinity would spread over a whole block: see
 /// [`StereoPcm::check_finite`].
@@ -31,9 +31,9 @@ struct Filter {
     /// One block, both channels.
     input: Vec<Vec<f32>>,
     output: Vec<Vec<f32>>,
-    /// Frames waiting in `input`.
+    /// Frames in `input` so far.
     filled: usize,
-    /// Output frames still to be dropped: the filter's delay.
+    /// Output frames that remain to be dropped: the filter's delay.
     skip: usize,
 }
 
@@ -41,7 +41,7 @@ impl StreamResampler {
     /// From `rate_in_hz` to `rate_out_hz`.
     ///
     /// # Errors
-    /// [`Error::Samples`] if either rate is outside of 1 kHz to 1,536 kHz.
+    /// [`Error::Samples`] if either rate is outside 1 kHz to 1,536 kHz.
     pub fn new(rate_in_hz: u32, rate_out_hz: u32) -> Result<Self> {
         for rate_hz in [rate_in_hz, rate_out_hz] {
             if !RATES_HZ.contains(&rate_hz) {
@@ -53,7 +53,7 @@ impl StreamResampler {
         Ok(Self { rate_in_hz, rate_out_hz, filter, frames_in: 0, frames_out: 0 })
     }
 
-    /// Takes the next frames, and appends to `out_left` and `out_right` what is ready.
+    /// Takes the next frames, and appends the finished output to `out_left` and `out_right`.
     ///
     /// # Errors
     /// [`Error::Samples`] if the channels differ in length.
@@ -85,10 +85,10 @@ impl StreamResampler {
         Ok(())
     }
 
-    /// Appends the rest, so that the whole output has round(frames in × rate out ÷ rate in) frames, and starts anew.
+    /// Appends the rest, so that the whole output has round(frames in × rate out ÷ rate in) frames, and restarts.
     ///
     /// # Errors
-    /// [`Error::Samples`] if the resampler fails, which it does not for sound taken by [`Self::push`].
+    /// [`Error::Samples`] if the resampler fails, which does not happen after a successful [`Self::push`].
     pub fn flush(&mut self, out_left: &mut Vec<f32>, out_right: &mut Vec<f32>) -> Result<()> {
         let target = resampled_len(self.frames_in, self.rate_in_hz, self.rate_out_hz);
         if let Some(filter) = &mut self.filter {
@@ -126,7 +126,7 @@ impl Filter {
         self.filled == self.input[0].len()
     }
 
-    /// Takes as much as the block has room for, and returns the number of frames.
+    /// Takes as many frames as fit into the block, and returns their number.
     fn fill(&mut self, left: &[f32], right: &[f32]) -> usize {
         let count = left.len().min(self.input[0].len() - self.filled);
         for (channel, source) in self.input.iter_mut().zip([left, right]) {
@@ -170,7 +170,7 @@ impl Filter {
 }
 
 /// A whole sound at another rate: round(frames × `rate_hz` ÷ its rate) frames, aligned at frame 0. At its own rate it
-/// comes back bit for bit.
+/// is returned bit for bit.
 ///
 /// # Errors
 /// [`Error::Samples`] if a rate is out of range or a sample is NaN or infinite.

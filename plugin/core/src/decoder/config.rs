@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DecoderConfig {
-    /// Tokens known, special ones included.
+    /// Number of tokens, special ones included.
     pub vocab_size: usize,
     /// Width of the residual stream.
     pub hidden_size: usize,

@@ -1,23 +1,33 @@
 //! Constrained decoding: from a reading and a question to a structured answer with probabilities.
 //!
-//! The decision has seven outcomes: nothing is off, or one of three stems is too quiet or too loud. Every branch is
-//! run from the shared prompt, so their probabilities are the model's own and exact, not those of one greedy path.
+//! The decision has one outcome per target and direction, and one for "no error". Every branch is run from the shared
+//! prompt, so the probabilities are exactly the model's own, not those of one greedy path.
 
-use super::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use super::model::Decoder;
+use super::projector::{Projector, ReferenceBalance, audio_features, reference_features};
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
+use crate::hash::mix_bits;
 use crate::language::{
     AdviceTokenizer, Grammar, Intent, ParsedAnswer, Prompt, PromptSpec, Special, State, parse_answer,
 };
-use crate::nn::{KeyValueCache, mix_bits};
+use crate::nn::KeyValueCache;
 use crate::stem::{Direction, PerDirection, PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 
-/// Probability from which a question is taken as not understood.
+/// Probability of [`Intent::Unclear`] from which a question counts as not understood.
+///
+/// Chosen, not tuned: a question in words that training did not contain is more often about the mix than about
+/// nothing, and a guess helps the user more than "I did not understand".
 const UNCLEAR_FROM: f32 = 0.99;
+/// Temperature at which the words of a sentence are drawn: some variety, few mistakes. Chosen, not tuned.
+const SENTENCE_TEMPERATURE: f32 = 0.5;
+/// A drawn word that has less than this share of the most probable word's weight is replaced by that word: improbable
+/// words read as mistakes. Chosen, not tuned.
+const LEAST_WEIGHT: f32 = 0.02;
 
-/// The language model with its parts, ready to speak.
+/// The language model with its parts, ready to generate answers.
 pub struct Generator<'a> {
     /// The decoder.
     pub decoder: &'a Decoder,
@@ -34,25 +44,25 @@ pub struct Generator<'a> {
 pub struct GenerationRequest<'a> {
     /// The user's words; blank for the general question.
     pub question: &'a str,
-    /// Stems in the mix, where the user said so; else those that are heard.
+    /// Stems in the mix as the user states them. Those that the encoder does not detect are left out.
     pub stems: Option<PerStem<bool>>,
-    /// A stem that is right.
+    /// The anchor: a stem that the user says is right.
     pub anchor: Option<Stem>,
     /// The balance to aim at.
     pub reference: Option<ReferenceBalance>,
 }
 
-/// Probabilities of the seven outcomes, which sum to one. What may not be blamed has none.
+/// Probabilities of all outcomes, which sum to one. A stem that the answer may not name has probability zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcomes {
-    /// Nothing is off.
+    /// No error.
     pub none: f32,
-    /// A target is off in a direction.
+    /// An error of a target in a direction.
     pub errors: PerTarget<PerDirection<f32>>,
 }
 
 impl Outcomes {
-    /// Probability of the best outcome after raising all to `1 / temperature` and norming them again.
+    /// Probability of the best outcome after all are raised to `1 / temperature` and normalized again.
     pub fn confidence(&self, temperature: f32) -> f32 {
         let scaled = |p: f32| if p > 0.0 { p.powf(1.0 / temperature) } else { 0.0 };
         let errors = self.errors.values().iter().flat_map(PerDirection::values);
@@ -60,7 +70,7 @@ impl Outcomes {
         (scaled(self.best().1) / total.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0)
     }
 
-    /// The most probable outcome and its probability. Ties go to silence: better to say nothing.
+    /// The most probable outcome and its probability. In a tie, "no error" wins.
     pub fn best(&self) -> (Option<(Stem, Direction)>, f32) {
         let mut best = (None, self.none);
         for stem in Stem::TARGETS {
@@ -75,21 +85,21 @@ impl Outcomes {
     }
 }
 
-/// What was said.
+/// A generated answer.
 #[derive(Clone, Debug)]
 pub struct Generated {
-    /// The answer as written, and parsed again from its tokens.
+    /// The answer, parsed from its tokens.
     pub answer: ParsedAnswer,
-    /// Probabilities of the outcomes, the question taken as understood.
+    /// Probabilities of the outcomes, given how the question was understood.
     pub outcomes: Outcomes,
-    /// Standard deviation over the gain tokens in dB; 0 where nothing is off.
+    /// Standard deviation over the gain tokens in dB; 0 without an error.
     pub gain_sd_db: f32,
-    /// Tokens written, from the intent to the end.
+    /// Number of tokens, from the intent to the end.
     pub tokens: usize,
 }
 
 impl Generator<'_> {
-    /// Answers. The flag is looked at before every token.
+    /// Answers. The flag is checked before every token.
     ///
     /// # Errors
     /// When cancelled, or when a tensor operation fails.
@@ -104,13 +114,13 @@ impl Generator<'_> {
         cancel.check()?;
         let mut gain_sd_db = 0.0;
         match best {
-            None => answer.say(self.tokenizer.special(Special::NoStem))?,
+            None => answer.push(self.tokenizer.special(Special::NoStem))?,
             Some((stem, direction)) => {
-                answer.say(self.tokenizer.special(Special::Stem(stem)))?;
-                answer.say(self.tokenizer.special(Special::Direction(direction)))?;
+                answer.push(self.tokenizer.special(Special::Stem(stem)))?;
+                answer.push(self.tokenizer.special(Special::Direction(direction)))?;
                 let (mean, sd) = answer.gain_moments();
                 gain_sd_db = sd;
-                answer.say(self.tokenizer.special(Special::gain(mean)))?;
+                answer.push(self.tokenizer.special(Special::gain(mean)))?;
             }
         }
         answer.sentence(&prompt, cancel)?;
@@ -118,7 +128,7 @@ impl Generator<'_> {
         Ok(Generated { answer: parsed, outcomes, gain_sd_db, tokens: answer.ids.len() })
     }
 
-    /// The outcomes alone, of which [`Generator::generate`] makes its answer.
+    /// The outcomes alone, from which [`Generator::generate`] makes its answer.
     ///
     /// # Errors
     /// As [`Generator::generate`].
@@ -131,7 +141,7 @@ impl Generator<'_> {
         Ok(self.begin(reading, request, cancel)?.1.outcomes(cancel)?.0)
     }
 
-    /// The prompt, and an answer that has said how the question is understood.
+    /// The prompt, and an answer that holds its intent so far.
     fn begin(
         &self,
         reading: &Reading,
@@ -161,7 +171,7 @@ impl Generator<'_> {
         };
         answer.feed(&embeds)?;
         let intent = answer.intent();
-        answer.say(intent)?;
+        answer.push(intent)?;
         Ok((prompt, answer))
     }
 
@@ -194,12 +204,12 @@ impl Generator<'_> {
     }
 }
 
-/// An answer while it is written.
+/// An answer that is being generated.
 struct Answering<'a> {
     generator: &'a Generator<'a>,
     grammar: Grammar<'a>,
     cache: KeyValueCache,
-    /// Of the next token, forbidden ones at minus infinity.
+    /// Logits of the next token; those of forbidden tokens are minus infinity.
     logits: Vec<f32>,
     ids: Vec<u32>,
 }
@@ -213,7 +223,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    fn say(&mut self, id: u32) -> Result<()> {
+    fn push(&mut self, id: u32) -> Result<()> {
         self.grammar.advance(id)?;
         self.ids.push(id);
         if self.grammar.is_done() {
@@ -222,8 +232,7 @@ impl Answering<'_> {
         self.feed(&self.generator.decoder.embed(&[id])?.unsqueeze(0)?)
     }
 
-    /// How the question is understood. "Not at all" must be nearly certain: a question in unheard words is more often a
-    /// question about the mix than none, and general advice after "I did not understand" helps less than a guess.
+    /// The token of the intent. [`Intent::Unclear`] must be nearly certain: see [`UNCLEAR_FROM`].
     fn intent(&self) -> u32 {
         let ids = Intent::ALL.map(|intent| self.generator.tokenizer.special(Special::Intent(intent)));
         let shares = self.shares(&ids);
@@ -245,7 +254,7 @@ impl Answering<'_> {
         best.unwrap_or(0) as u32
     }
 
-    /// Probability of each of `ids` among themselves.
+    /// Probability of each of `ids`, given that it is one of them.
     fn shares(&self, ids: &[u32]) -> Vec<f32> {
         let of = |id: &u32| self.logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
         let top = ids.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
@@ -254,7 +263,7 @@ impl Answering<'_> {
         exps.into_iter().map(|e| e / total).collect()
     }
 
-    /// Probabilities of all outcomes, each stem's branch run from here; and the best.
+    /// Probabilities of all outcomes, and the best one. The branch of each target is run from here.
     fn outcomes(&self, cancel: &CancelFlag) -> Result<(Outcomes, Option<(Stem, Direction)>)> {
         let tokenizer = self.generator.tokenizer;
         let choices = self.grammar.allowed_specials();
@@ -271,7 +280,7 @@ impl Answering<'_> {
                         logits: Vec::new(),
                         ids: self.ids.clone(),
                     };
-                    branch.say(tokenizer.special(*choice))?;
+                    branch.push(tokenizer.special(*choice))?;
                     let directions = Direction::ALL.map(|d| tokenizer.special(Special::Direction(d)));
                     let errors = outcomes.errors[*stem].values_mut();
                     for (error, of) in errors.iter_mut().zip(branch.shares(&directions)) {
@@ -299,35 +308,35 @@ impl Answering<'_> {
         (mean, variance.max(0.0).sqrt())
     }
 
-    /// Writes the rest: the verdict, which follows, and the sentence.
+    /// Generates the rest: the verdict, which follows from the decision, and the sentence.
     ///
-    /// Words are drawn with a little chance, from a seed that is the prompt and the decision: the same window gets the
-    /// same sentence, and different windows don't all get one.
+    /// Words are drawn at random from a seed made of the prompt and the decision: the same window gets the same
+    /// sentence, and different windows get different ones.
     fn sentence(&mut self, prompt: &Prompt, cancel: &CancelFlag) -> Result<()> {
-        const TEMPERATURE: f32 = 0.5;
         let mut seed =
             prompt.ids.iter().chain(&self.ids).fold(0u64, |hash, id| mix_bits(hash ^ u64::from(*id)));
         while !self.grammar.is_done() {
             cancel.check()?;
             if let Some(only) = self.grammar.forced() {
-                self.say(only)?;
+                self.push(only)?;
                 continue;
             }
             if self.grammar.state() != State::Text {
-                return Err(Error::Format("the answer has lost its order".into()));
+                return Err(Error::Format("the answer does not follow the grammar's order".into()));
             }
             let top = self.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let weights: Vec<f32> = self.logits.iter().map(|l| ((l - top) / TEMPERATURE).exp()).collect();
+            let weights: Vec<f32> =
+                self.logits.iter().map(|l| ((l - top) / SENTENCE_TEMPERATURE).exp()).collect();
             seed = mix_bits(seed.wrapping_add(1));
             let mut left = (seed >> 40) as f32 / (1u64 << 24) as f32 * weights.iter().sum::<f32>();
             let drawn = weights.iter().position(|w| {
                 left -= w;
                 left < 0.0
             });
-            // Improbable tails read as mistakes: below 2 % of the best, take the best.
-            let next =
-                drawn.filter(|i| weights[*i] > 0.02).map_or_else(|| self.most_probable(), |i| i as u32);
-            self.say(next)?;
+            let next = drawn
+                .filter(|i| weights[*i] > LEAST_WEIGHT)
+                .map_or_else(|| self.most_probable(), |i| i as u32);
+            self.push(next)?;
         }
         Ok(())
     }

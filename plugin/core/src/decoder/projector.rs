@@ -1,7 +1,7 @@
 //! From readings to soft tokens: few, and each with a meaning.
 //!
-//! Every stem gives one token that knows its level, its uncertainty and the levels of the others, and, as shipped, one
-//! that knows what it sounds like. A reference balance gives one token a stem, which knows how far this mix is from it.
+//! Every stem gives one token with its level, its expected error and the levels of the others, and, in the shipped
+//! models, one with its sound. A reference balance gives one token per stem, with the mix's distance from it.
 
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -10,9 +10,9 @@ use crate::stem::{PerStem, Stem};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Soft tokens a stem of the shipped models: one for its levels, one for its sound.
+/// Soft tokens per stem of the shipped models: one for its levels, one for its sound.
 pub const SHIPPED_TOKENS_PER_STEM: usize = 2;
-/// Most soft tokens a stem: a prompt has no room for many more.
+/// Most soft tokens per stem: a prompt has no room for many more.
 const MOST_TOKENS_PER_STEM: usize = 8;
 
 /// Bumps of the level code: Gaussians of 2 dB width every 2 dB from -26 to +14 dB.
@@ -25,18 +25,18 @@ const OWN_VALUES: usize = 4;
 const LEVEL_VALUES: usize = LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
 /// Values that describe a stem's difference from the reference.
 const REFERENCE_VALUES: usize = DIFFERENCE_BUMPS + LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
-/// Levels are kept within these bounds in dB: beyond them a stem is as good as alone or absent.
+/// Levels are clamped to these bounds in dB: beyond them a stem is practically alone or absent.
 const LEVEL_RANGE_DB: (f32, f32) = (-30.0, 18.0);
 
-/// The balance to aim at: each stem's level against the rest in dB (unweighted RMS); none where it was not heard.
+/// The balance to aim at: each stem's level against the rest in dB (unweighted RMS); none for an absent stem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReferenceBalance {
-    /// Levels by stem.
+    /// Level of each stem.
     pub level_db: PerStem<Option<f32>>,
 }
 
 impl ReferenceBalance {
-    /// The mean of several windows' levels, each stem over the windows in which it was heard.
+    /// The mean of several windows' levels, each stem over the windows in which it is present.
     pub fn mean_of<'a>(readings: impl Iterator<Item = &'a Reading> + Clone) -> Self {
         let level_db = PerStem::from_fn(|stem| {
             let present = readings.clone().map(|reading| &reading[stem]).filter(|stem| stem.is_present());
@@ -57,7 +57,7 @@ pub struct ProjectorConfig {
     pub inner: usize,
     /// Width of the decoder.
     pub hidden: usize,
-    /// Soft tokens a stem: 1 for its levels alone, each further one for its sound. Where a file does not say, two.
+    /// Soft tokens per stem: 1 for its levels alone, each further one for its sound. Two if a file does not state it.
     #[serde(default = "shipped_tokens_per_stem", skip_serializing_if = "is_as_shipped")]
     pub tokens_per_stem: usize,
 }
@@ -71,21 +71,21 @@ fn is_as_shipped(tokens: &usize) -> bool {
 }
 
 impl ProjectorConfig {
-    /// A projector of these widths with as many tokens as the shipped ones have.
+    /// A projector of these widths with as many tokens per stem as the shipped ones have.
     pub fn new(summary: usize, inner: usize, hidden: usize) -> Self {
         ProjectorConfig { summary, inner, hidden, tokens_per_stem: SHIPPED_TOKENS_PER_STEM }
     }
 }
 
-/// What makes the tokens of the stems' sound.
+/// The part that makes the tokens of the stems' sound.
 struct Timbre {
     /// From a summary to all of a stem's tokens, one after the other.
     linear: Linear,
-    /// Added to each token, so that its stem is recognised even without a summary.
+    /// Added to each token, so that it identifies its stem even without a summary.
     names: Tensor,
 }
 
-/// Two small networks that speak the decoder's language.
+/// Two small networks that make embeddings for the decoder.
 pub struct Projector {
     level_in: Linear,
     level_out: Linear,
@@ -99,12 +99,12 @@ impl Projector {
     /// The projector whose weights are at `params`.
     ///
     /// # Errors
-    /// When a weight is missing or of another shape, or there are no tokens or too many.
+    /// When a weight is missing or of another shape, or the number of tokens is zero or too large.
     pub fn new(params: &Params, config: &ProjectorConfig) -> Result<Self> {
         let (tokens, hidden) = (config.tokens_per_stem, config.hidden);
         if !(1..=MOST_TOKENS_PER_STEM).contains(&tokens) {
             return Err(Error::Format(format!(
-                "the projector has {tokens} tokens a stem; 1 to {MOST_TOKENS_PER_STEM} are possible"
+                "the projector has {tokens} tokens per stem; 1 to {MOST_TOKENS_PER_STEM} are possible"
             )));
         }
         let linear = |name, inputs, outputs| Linear::new(params, name, (inputs, outputs), true, None);
@@ -130,7 +130,7 @@ impl Projector {
         self.tokens_per_stem * Stem::COUNT
     }
 
-    /// Whether a weight, by its full name, is one of those that make the tokens of the sound.
+    /// Whether the weight of this full name is among those that make the tokens of the sound.
     pub fn is_of_sound(name: &str) -> bool {
         name.starts_with("projector.timbre.") || name == "projector.names"
     }
@@ -169,23 +169,23 @@ fn one_hot(stem: Stem, to: &mut Vec<f32>) {
     to.extend(Stem::ALL.map(|other| f32::from(u8::from(other == stem))));
 }
 
-/// Level of a stem as the language model is told: bounded, and the lower bound where it is absent.
-fn told_level_db(reading: &Reading, stem: Stem) -> f32 {
+/// Level of a stem as the language model gets it: clamped, and the lower bound for an absent stem.
+fn coded_level_db(reading: &Reading, stem: Stem) -> f32 {
     let stem = &reading[stem];
     if stem.is_present() { stem.level_db.clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1) } else { LEVEL_RANGE_DB.0 }
 }
 
-/// What the projector is told of a window's levels, `[1, stems, …]`.
+/// The projector's input for a window's levels, `[1, stems, …]`.
 ///
 /// # Errors
 /// As tensor operations.
 pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
     let mut values = Vec::with_capacity(Stem::COUNT * LEVEL_VALUES);
     for stem in Stem::ALL {
-        let level = told_level_db(reading, stem);
+        let level = coded_level_db(reading, stem);
         bumps(level, -26.0, LEVEL_BUMPS, &mut values);
         one_hot(stem, &mut values);
-        values.extend(Stem::ALL.map(|other| told_level_db(reading, other) / 10.0));
+        values.extend(Stem::ALL.map(|other| coded_level_db(reading, other) / 10.0));
         values.extend([
             level / 10.0,
             reading[stem].error_db.clamp(0.1, 20.0).ln(),
@@ -196,7 +196,7 @@ pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, (1, Stem::COUNT, LEVEL_VALUES), device)?)
 }
 
-/// What the projector is told of a reference, `[1, stems, …]`.
+/// The projector's input for a reference, `[1, stems, …]`.
 ///
 /// # Errors
 /// As tensor operations.
@@ -207,7 +207,7 @@ pub fn reference_features(
 ) -> Result<Tensor> {
     let known = |stem: Stem| reference.level_db[stem].filter(|_| reading[stem].is_present());
     let difference = |stem: Stem| {
-        known(stem).map_or(0.0, |level| (told_level_db(reading, stem) - level).clamp(-24.0, 24.0))
+        known(stem).map_or(0.0, |level| (coded_level_db(reading, stem) - level).clamp(-24.0, 24.0))
     };
     let mut values = Vec::with_capacity(Stem::COUNT * REFERENCE_VALUES);
     for stem in Stem::ALL {
@@ -232,11 +232,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_tokens_as_are_asked_for_and_two_where_nothing_is_said() {
-        let said = r#"{"summary":8,"inner":16,"hidden":32}"#;
-        let config: ProjectorConfig = serde_json::from_str(said).unwrap();
+    fn as_many_tokens_as_configured_and_two_by_default() {
+        let json = r#"{"summary":8,"inner":16,"hidden":32}"#;
+        let config: ProjectorConfig = serde_json::from_str(json).unwrap();
         assert_eq!(config, ProjectorConfig::new(8, 16, 32));
-        assert_eq!(serde_json::to_string(&config).unwrap(), said, "files of shipped models stay as they are");
+        assert_eq!(serde_json::to_string(&config).unwrap(), json, "files of shipped models stay as they are");
         let device = Device::Cpu;
         let levels = audio_features(&Reading::default(), &device).unwrap();
         let summaries = Tensor::randn(0f32, 1.0, (1, Stem::COUNT, 8), &device).unwrap();
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(one, two[..Stem::COUNT], "the tokens of the levels come first");
         for count in [0, 9] {
             let sentence = tokens(count).unwrap_err();
-            assert!(sentence.to_string().contains(&format!("{count} tokens a stem")), "{sentence}");
+            assert!(sentence.to_string().contains(&format!("{count} tokens per stem")), "{sentence}");
         }
     }
 }

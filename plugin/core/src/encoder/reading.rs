@@ -1,13 +1,28 @@
-//! What the encoder read off one window, as plain numbers: all that the language model gets to know of the sound.
+//! What the encoder measures in one window, as plain numbers: all that the language model knows of the sound.
 
-use super::Metered;
+use super::model::Metered;
 use crate::error::Result;
 use crate::nn::ops::sigmoid;
 use crate::stem::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
 
-/// A stem with less than this chance of being there is taken as absent.
+/// A stem with a lower probability of presence counts as absent. Chosen, not tuned: the more probable of the two.
 pub const PRESENCE_THRESHOLD: f32 = 0.5;
+
+/// Smallest weight of a window's presence in the mean over windows, so that the mean of absent windows is defined.
+const LEAST_PRESENCE_WEIGHT: f32 = 1e-3;
+/// Smallest error in dB that weighs a window: no single window dominates the mean. Chosen, not tuned.
+const LEAST_ERROR_DB: f32 = 0.3;
+/// Share of the error that all windows of a song have in common, which more windows do not reduce; the rest falls with
+/// the square root of their number. Chosen, not tuned.
+const COMMON_ERROR_SHARE: f32 = 0.6;
+/// Share of the error that each window makes by itself.
+const OWN_ERROR_SHARE: f32 = 0.4;
+/// A song has a stem if at least one of so many windows has it: a song with one sung verse has vocals. Chosen, not
+/// tuned.
+const PRESENT_IN_ONE_OF: usize = 4;
+/// Bounds of the logarithm of the error that the encoder predicts: 0.14 dB to 20 dB.
+const LOG_ERROR_RANGE: (f64, f64) = (-2.0, 3.0);
 
 /// One stem of a window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,14 +31,14 @@ pub struct StemReading {
     pub level_db: f32,
     /// Expected absolute error of the level in dB.
     pub error_db: f32,
-    /// Chance that the stem is there, 0 to 1.
+    /// Probability that the stem is present, 0 to 1.
     pub presence: f32,
-    /// What it sounds like: the encoder's summary. Empty where levels came without sound.
+    /// How it sounds: the encoder's summary. Empty for levels without sound.
     pub summary: Vec<f32>,
 }
 
 impl StemReading {
-    /// Whether the stem is taken to be there.
+    /// Whether the stem counts as present.
     pub fn is_present(&self) -> bool {
         self.presence >= PRESENCE_THRESHOLD
     }
@@ -38,7 +53,7 @@ pub type Reading = PerStem<StemReading>;
 /// As tensor operations.
 pub fn readings(metered: &Metered) -> Result<Vec<Reading>> {
     let levels = metered.level_db.to_vec2::<f32>()?;
-    let errors = metered.log_error.clamp(-2f64, 3f64)?.exp()?.to_vec2::<f32>()?;
+    let errors = metered.log_error.clamp(LOG_ERROR_RANGE.0, LOG_ERROR_RANGE.1)?.exp()?.to_vec2::<f32>()?;
     let presence = metered.presence_logit.to_vec2::<f32>()?;
     let summaries = metered.summary.to_vec3::<f32>()?;
     let one = |window: usize| {
@@ -58,14 +73,16 @@ pub fn readings(metered: &Metered) -> Result<Vec<Reading>> {
 
 /// Several windows of one song as one reading: levels weighted by presence and certainty.
 ///
-/// The error shrinks only down to a floor: what the meter hears wrong in one window it hears wrong in the next.
+/// The error shrinks only down to a floor: the meter makes part of its error in every window of a song. None without
+/// windows.
 pub fn pool_readings(windows: &[Reading]) -> Option<Reading> {
     if windows.is_empty() {
         return None;
     }
     Some(PerStem::from_fn(|stem| {
         let all = || windows.iter().map(move |window| &window[stem]);
-        let weight = |r: &StemReading| r.presence.max(1e-3) / r.error_db.max(0.3).powi(2);
+        let weight =
+            |r: &StemReading| r.presence.max(LEAST_PRESENCE_WEIGHT) / r.error_db.max(LEAST_ERROR_DB).powi(2);
         let total: f32 = all().map(weight).sum();
         let mean =
             |value: &dyn Fn(&StemReading) -> f32| all().map(|r| weight(r) * value(r)).sum::<f32>() / total;
@@ -74,9 +91,8 @@ pub fn pool_readings(windows: &[Reading]) -> Option<Reading> {
         let present = all().filter(|r| r.is_present()).count();
         StemReading {
             level_db: mean(&|r| r.level_db),
-            error_db: error_db * (0.6 + 0.4 / (windows.len() as f32).sqrt()),
-            // There if it is there in a quarter of the windows: a song with one verse sung is a song with vocals.
-            presence: if 4 * present >= windows.len() {
+            error_db: error_db * (COMMON_ERROR_SHARE + OWN_ERROR_SHARE / (windows.len() as f32).sqrt()),
+            presence: if PRESENT_IN_ONE_OF * present >= windows.len() {
                 all().map(|r| r.presence).fold(0.0, f32::max)
             } else {
                 mean(&|r| r.presence)

@@ -1,11 +1,11 @@
-//! Triangular mel bands that share out every bin's power completely.
+//! Triangular bands that divide every bin's power completely.
 
-use super::FeatureSettings;
+use super::settings::FeatureSettings;
 use realfft::num_complex::Complex32;
 
-/// Mel bands as sparse weights over the bins of a one-sided spectrum.
+/// Bands as sparse weights over the bins of a one-sided spectrum.
 ///
-/// Bands are triangles between centres that are evenly spaced on a [`BandScale`](super::BandScale). The
+/// Bands are triangles between centres that are evenly spaced on a [`BandScale`](super::settings::BandScale). The
 /// lowest band keeps weight 1 down to 0 Hz and the highest up to the Nyquist frequency, so that the weights of each
 /// bin sum to one and the bands together hold all of the power.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ pub fn k_weight_power(hz: f32) -> f32 {
         a: [1.0, -1.690_659_293_182_41, 0.732_480_774_215_85],
     };
     let high_pass = Biquad { b: [1.0, -2.0, 1.0], a: [1.0, -1.990_047_454_833_98, 0.990_072_250_366_21] };
-    // Above 20 kHz nothing is heard; the response is flat there, so the clamp only keeps it off the Nyquist point.
+    // The response is flat above 20 kHz, so the clamp only avoids the Nyquist frequency.
     let radians = std::f64::consts::TAU * f64::from(hz.min(20_000.0)) / 48_000.0;
     (shelf.power(radians) * high_pass.power(radians)) as f32
 }

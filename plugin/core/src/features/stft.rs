@@ -41,7 +41,7 @@ impl Stft {
         self.spectrum.len()
     }
 
-    /// Calls `visit(frame, spectrum)` for `frames` frames centred at multiples of the hop; outside of `samples` is silence.
+    /// Calls `visit(frame, spectrum)` for `frames` frames centred at multiples of the hop; outside `samples` is silence.
     pub fn for_each_frame(&mut self, samples: &[f32], frames: usize, visit: impl FnMut(usize, &[Complex32])) {
         let half = (self.window.len() / 2) as isize;
         self.for_each_frame_from(samples, -half, frames, visit);

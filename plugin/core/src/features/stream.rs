@@ -1,16 +1,17 @@
-//! Mel power of sound that arrives piece by piece, frame by frame as it becomes known.
+//! Band power of sound that arrives piece by piece: each frame as soon as it is complete.
 
-use super::{FeatureExtractor, FeatureSettings};
+use super::extract::FeatureExtractor;
+use super::settings::FeatureSettings;
 
-/// Turns a stream of sound at the model's rate into the frames that [`FeatureExtractor::band_power`] gives for the
-/// whole of it: same transform, same bands, in memory that does not grow.
+/// Turns a stream of sound at the model's rate into the frames that [`FeatureExtractor::band_power`] gives for the whole
+/// sound: same transform, same bands, in memory that does not grow.
 pub struct FeatureStream {
     extractor: FeatureExtractor,
     settings: FeatureSettings,
-    /// Samples that frames still to come need.
+    /// Samples that later frames need.
     mid: Vec<f32>,
     side: Vec<f32>,
-    /// Where the next frame begins within `mid` and `side`: negative in the silence before the first sample.
+    /// Start of the next frame within `mid` and `side`: negative in the silence before the first sample.
     next_start: isize,
     row: Vec<f32>,
 }
@@ -33,8 +34,8 @@ impl FeatureStream {
         self.row.len()
     }
 
-    /// Takes the next samples, all of them numbers, and gives every frame that is now complete to `visit`: mid bands,
-    /// then side bands. Channels of different length are cut to the shorter one.
+    /// Takes the next samples, which must be finite, and gives every complete frame to `visit`: mid bands, then side
+    /// bands. Channels of different length are cut to the shorter one.
     pub fn push(&mut self, left: &[f32], right: &[f32], mut visit: impl FnMut(&[f32])) {
         self.mid.extend(left.iter().zip(right).map(|(l, r)| 0.5 * (l + r)));
         self.side.extend(left.iter().zip(right).map(|(l, r)| 0.5 * (l - r)));
@@ -47,7 +48,7 @@ impl FeatureStream {
         self.next_start -= done as isize;
     }
 
-    /// Gives the frames that reach beyond the end, silence following, and starts anew.
+    /// Gives the frames that reach beyond the end, with silence after it, and restarts.
     pub fn finish(&mut self, mut visit: impl FnMut(&[f32])) {
         let half = (self.settings.fft_samples / 2) as isize;
         while self.next_start + half < self.mid.len() as isize {
@@ -56,7 +57,7 @@ impl FeatureStream {
         self.restart();
     }
 
-    /// Forgets what was pushed.
+    /// Discards all samples pushed so far.
     pub fn restart(&mut self) {
         self.mid.clear();
         self.side.clear();

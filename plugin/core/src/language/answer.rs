@@ -31,7 +31,7 @@ impl AnswerIds {
     /// Lays out a decision and its sentence (with slots).
     ///
     /// # Errors
-    /// When the sentence is longer than [`MAX_TEXT_TOKENS`] or uses a slot that stands for nothing.
+    /// When the sentence is longer than [`MAX_TEXT_TOKENS`] or has a slot for which there is no word.
     pub fn build(tokenizer: &AdviceTokenizer, decision: &Decision, sentence: &str) -> Result<AnswerIds> {
         let decision = Decision::new(decision.intent, decision.error)?;
         let mut ids: Vec<u32> =
@@ -47,7 +47,7 @@ impl AnswerIds {
         ids.extend(text);
         let text = start..ids.len();
         ids.push(tokenizer.special(Special::End));
-        // The parser knows the rules: training must not see what decoding forbids.
+        // The parser checks the rules, so that training never sees an answer that decoding forbids.
         parse_answer(tokenizer, &ids)?;
         let error = decision.error.is_some();
         Ok(AnswerIds {

@@ -1,4 +1,4 @@
-//! Whether a sentence, which the model writes freely, agrees with the decision, which the grammar binds.
+//! Checks that a sentence, which the model writes freely, agrees with the decision, which the grammar binds.
 
 use super::decision::Decision;
 use super::special::Special;
@@ -6,7 +6,7 @@ use crate::advice::Verdict;
 use crate::error::{Error, Result};
 use crate::stem::Direction;
 
-/// Words that don't belong into advice on a stem that is too quiet.
+/// Words that contradict an error "too quiet".
 const NOT_QUIET: &[&str] = &[
     "loud",
     "lower",
@@ -22,18 +22,18 @@ const NOT_QUIET: &[&str] = &[
     "overpowers",
     "drop",
 ];
-/// Words that don't belong into advice on a stem that is too loud.
+/// Words that contradict an error "too loud".
 const NOT_LOUD: &[&str] = &[
     "quiet", "raise", "lift", "boost", "up", "push", "buried", "hidden", "lost", "weak", "faint", "quieter",
 ];
-/// Words that don't belong where nothing is off.
+/// Words that contradict "no error".
 const NOT_RIGHT: &[&str] =
     &["loud", "quiet", "louder", "quieter", "raise", "lower", "lift", "boost", "reduce", "trim", "buried"];
-/// Words that don't belong to an error of less than [`Verdict::VERY_DB`].
+/// Words that contradict an error of less than [`Verdict::VERY_DB`].
 const NOT_SMALL: &[&str] = &["far", "much", "way", "badly", "heavily"];
-/// Words that don't belong to an error of [`Verdict::VERY_DB`] or more.
+/// Words that contradict an error of [`Verdict::VERY_DB`] or more.
 const NOT_VERY: &[&str] = &["slightly", "little", "touch", "bit", "hair", "shade"];
-/// Names of stems, which are written as slots wherever a decision speaks of one stem.
+/// Names of stems, which a sentence about one stem writes as a slot.
 const NAMES: &[&str] =
     &["vocal", "vocals", "voice", "voices", "singer", "drum", "drums", "kick", "snare", "bass", "bassline"];
 
@@ -49,8 +49,11 @@ fn words_of(lower_case: &str) -> impl Iterator<Item = &str> {
     lower_case.split(|sign: char| !sign.is_alphabetic()).filter(|word| !word.is_empty())
 }
 
-/// Checks what the grammar can't: that the sentence (with slots) is whole, speaks of the stem, gives the figure,
-/// and uses no word of the opposite direction. Where this fails, [`super::fallback_sentence`] says it plainly.
+/// Checks what the grammar cannot: that the sentence (with slots) is complete, names the stem, gives the figure, and
+/// uses no word of the opposite direction. [`super::fallback_sentence`] replaces a sentence that fails.
+///
+/// # Errors
+/// With the reason, when the sentence fails.
 pub fn check_sentence(decision: &Decision, sentence: &str) -> Result<()> {
     let fault = |reason: String| Err(Error::Format(format!("the sentence '{sentence}' {reason}")));
     let sentence_text = sentence.trim();
@@ -88,7 +91,9 @@ pub fn check_sentence(decision: &Decision, sentence: &str) -> Result<()> {
         foreign.push(NAMES);
     }
     match words.iter().find(|word| foreign.iter().any(|list| list.contains(word))) {
-        Some(word) => fault(format!("says '{word}', which does not fit {}", decision.verdict().name())),
+        Some(word) => {
+            fault(format!("has the word '{word}', which does not fit {}", decision.verdict().name()))
+        }
         None => Ok(()),
     }
 }

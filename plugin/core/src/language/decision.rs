@@ -66,7 +66,7 @@ impl Decision {
         self.error.map_or(Verdict::NoError, |error| Verdict::of_error(error.direction, error.size_db))
     }
 
-    /// The stem that the slot `<|stem|>` stands for: the target, else the stem asked for.
+    /// The stem of the slot `<|stem|>`: the target of the error, else the stem asked for.
     pub fn slot_stem(&self) -> Option<Stem> {
         self.error.map(|error| error.stem).or(self.intent.asked_stem())
     }
@@ -86,7 +86,7 @@ impl Decision {
         specials
     }
 
-    /// Whether a special token may stand in the sentence of this decision: the slots, where they stand for something.
+    /// Whether a special token may stand in the sentence of this decision: a slot for which there is a word.
     pub(super) fn allows_in_sentence(&self, special: Special) -> bool {
         match special {
             Special::StemSlot => self.slot_stem().is_some(),

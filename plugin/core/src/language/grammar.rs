@@ -15,11 +15,11 @@ pub enum State {
     Intent,
     /// Which stem is off, or none.
     Stem,
-    /// Which way it is off.
+    /// In which direction it is off.
     Direction,
     /// How far it is off.
     Gain,
-    /// The verdict; one token is left to choose from.
+    /// The verdict; only one token is allowed.
     Verdict,
     /// The sentence.
     Text,
@@ -27,7 +27,7 @@ pub enum State {
     Done,
 }
 
-/// Follows an answer token by token. Whatever it lets through, [`super::parse_answer`] parses.
+/// Follows an answer token by token. Whatever it accepts, [`super::parse_answer`] parses.
 #[derive(Clone, Debug)]
 pub struct Grammar<'a> {
     tokenizer: &'a AdviceTokenizer,
@@ -41,8 +41,8 @@ pub struct Grammar<'a> {
 }
 
 impl<'a> Grammar<'a> {
-    /// An answer at its beginning. `allowed` says which stems may be blamed: those present and not named as anchor;
-    /// `other` never is, whatever it says. A question about one stem narrows this further.
+    /// An answer at its beginning. `allowed` states which stems the answer may name: those that are present and not the
+    /// anchor. Stems that are no target are never allowed, and a question about one stem allows only that one.
     pub fn new(tokenizer: &'a AdviceTokenizer, allowed: PerStem<bool>) -> Self {
         Grammar {
             tokenizer,
@@ -66,7 +66,7 @@ impl<'a> Grammar<'a> {
         self.state == State::Done
     }
 
-    /// How the question was understood, once that is said.
+    /// How the question was understood, once it is decided.
     pub fn intent(&self) -> Option<Intent> {
         self.intent
     }
@@ -125,8 +125,8 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// The ids that may come next: a few at a decision, in the order of the token table; the sayable part of the
-    /// vocabulary in the sentence; none once the answer is complete.
+    /// The ids that may come next: a few at a decision, in the order of the token table; in the sentence the part of the
+    /// vocabulary that a sentence may use; none once the answer is complete.
     pub fn allowed_ids(&self) -> Vec<u32> {
         let specials = self.allowed_specials().into_iter().map(|special| self.tokenizer.special(special));
         if self.allows_text() {
@@ -137,7 +137,7 @@ impl<'a> Grammar<'a> {
     }
 
     /// Sets the logits of all tokens that may not come next to minus infinity. Rows beyond the vocabulary, which
-    /// an embedding may have to spare, are forbidden too.
+    /// an embedding may have, are forbidden too.
     pub fn mask_logits(&self, logits: &mut [f32]) {
         let specials: Vec<u32> =
             self.allowed_specials().into_iter().map(|special| self.tokenizer.special(special)).collect();
@@ -151,7 +151,7 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// The next token where there is only one to choose from.
+    /// The next token, if only one is allowed.
     pub fn forced(&self) -> Option<u32> {
         match self.allowed_specials().as_slice() {
             [only] if !self.allows_text() => Some(self.tokenizer.special(*only)),
@@ -159,11 +159,17 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// Takes the next token. Errors, and stays where it is, if the token may not come next.
+    /// Takes the next token.
+    ///
+    /// # Errors
+    /// When the token may not come next; the state then stays as it is.
     pub fn advance(&mut self, id: u32) -> Result<()> {
         if !self.is_allowed(id) {
             let name = self.tokenizer.special_of(id).map_or_else(|| id.to_string(), Special::text);
-            return Err(Error::Format(format!("token {name} may not come next: {:?} is due", self.state)));
+            return Err(Error::Format(format!(
+                "token {name} may not come next: {:?} is expected",
+                self.state
+            )));
         }
         match self.tokenizer.special_of(id) {
             Some(Special::Intent(intent)) => {

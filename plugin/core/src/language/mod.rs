@@ -1,4 +1,4 @@
-//! What goes into the language model and what comes out of it: tokens, prompt, answer, sentence.
+//! Input and output of the language model: tokens, prompt, answer, sentence.
 //!
 //! # The grammar of a sequence
 //!
@@ -6,9 +6,9 @@
 //! sequence  = prompt answer
 //! prompt    = "<|prompt|>" question
 //!             "<|stems|>" { stem }                  stems present in the window, in array order
-//!             [ "<|anchor|>" stem ]                 a stem that the caller calls right
-//!             [ "<|reference|>" soft×4 ]            the balance to aim at, one slot a stem
-//!             "<|audio|>" soft×N                    what the encoder heard
+//!             [ "<|anchor|>" stem ]                 a stem that the user says is right
+//!             [ "<|reference|>" soft×4 ]            the balance to aim at, one slot per stem
+//!             "<|audio|>" soft×N                    what the encoder measured
 //!             "<|answer|>"
 //! question  = at most 40 tokens of text, normalised: see `prompt::normalise_question`
 //! stem      = "<vocals>" | "<drums>" | "<bass>" | "<other>"
@@ -25,13 +25,17 @@
 //!             "<|stem|>" stands for the stem's name and "<|gain|>" for the dB figure
 //! ```
 //!
-//! What the grammar can't write down and [`Grammar`] and [`parse_answer`] hold as well: asked about
-//! vocals, drums or bass, only that stem may be blamed; the verdict is the one of direction and gain
-//! ([`crate::advice::Verdict::of_error`]); `<|stem|>` needs a stem that is blamed or was asked for;
-//! `<|gain|>` needs an error.
+//! [`Grammar`] and [`parse_answer`] also enforce what this notation cannot express: an answer to a question about a
+//! target names only that target; the verdict follows from direction and gain
+//! ([`crate::advice::Verdict::of_error`]); `<|stem|>` needs a target or a stem asked for; `<|gain|>` needs an error.
 //!
-//! The special tokens are named in one table ([`Special`]) and looked up by their text, so the same code
-//! serves our own small tokenizer and the one of Qwen2, to which the table is added.
+//! The special tokens are named in one table ([`Special`]) and looked up by their text, so the same code serves our
+//! own small tokenizer and that of Qwen2, to which the table is added.
+//!
+//! # Files
+//!
+//! Each file uses only those above it: `questions`, `intent`, `special`, `tokenizer`, `decision`, then `prompt`,
+//! `parse`, `grammar`, `check` and `render`, then `answer`.
 
 mod answer;
 mod check;

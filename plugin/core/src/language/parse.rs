@@ -1,4 +1,4 @@
-//! The strict parser of answers: tokens or text in, decision and sentence out, or a sentence that says why not.
+//! The strict parser of answers: tokens or text in, decision and sentence out, or an error with the reason.
 
 use super::decision::{Decision, MAX_TEXT_TOKENS, StemError};
 use super::special::Special;
@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 /// An answer that follows the grammar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedAnswer {
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
-    /// The verdict, in agreement with the decision.
+    /// The verdict, which follows from the decision.
     pub verdict: Verdict,
     /// The sentence, with its slots.
     pub sentence: String,
@@ -32,6 +32,9 @@ impl Piece {
 }
 
 /// Parses the tokens of an answer, from the intent to `<|end|>`.
+///
+/// # Errors
+/// With the reason, when they do not follow the grammar.
 pub fn parse_answer(tokenizer: &AdviceTokenizer, ids: &[u32]) -> Result<ParsedAnswer> {
     let mut pieces = Vec::new();
     let mut run = Vec::new();
@@ -63,13 +66,16 @@ pub fn parse_answer(tokenizer: &AdviceTokenizer, ids: &[u32]) -> Result<ParsedAn
 
 /// Parses an answer written as text, such as
 /// `<ask:balance><bass><loud><4.0><v:loud>The <|stem|> is a little too loud.<|end|>`.
+///
+/// # Errors
+/// With the reason, when it does not follow the grammar.
 pub fn parse_answer_text(text: &str) -> Result<ParsedAnswer> {
     let table: Vec<(Special, String)> =
         Special::all().into_iter().map(|special| (special, special.text())).collect();
     let mut pieces = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        // Names end with '>', so none is the beginning of another.
+        // Names end with '>', so none is a prefix of another.
         if let Some((special, name)) = table.iter().find(|(_, name)| rest.starts_with(name.as_str())) {
             pieces.push(Piece::Special(*special));
             rest = &rest[name.len()..];
@@ -78,7 +84,7 @@ pub fn parse_answer_text(text: &str) -> Result<ParsedAnswer> {
         let plain = &rest[..rest.find('<').unwrap_or(rest.len())];
         if !is_text(plain) {
             let shown: String = rest.chars().take(40).collect();
-            return Err(wrong(format!("'{shown}' holds what may not stand in an answer")));
+            return Err(wrong(format!("'{shown}' holds text that may not stand in an answer")));
         }
         pieces.push(Piece::Text(plain.to_string()));
         rest = &rest[plain.len()..];
@@ -125,7 +131,7 @@ fn parse_pieces(pieces: Vec<Piece>) -> Result<ParsedAnswer> {
     };
     if verdict != decision.verdict() {
         return Err(wrong(format!(
-            "it says {} where its decision means {}",
+            "its verdict is {}, but its decision means {}",
             verdict.name(),
             decision.verdict().name()
         )));

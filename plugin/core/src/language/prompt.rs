@@ -1,4 +1,25 @@
-//! From a question and what is known of the window to the tokens of the prompt.
+//! From a question and the facts about the window to the tokens of the prompt.
+//!
+//! ```
+//! use mixing_buddy_core::bundle::{Bundle, SHIPPED_BUNDLE};
+//! use mixing_buddy_core::language::{Prompt, PromptSpec};
+//! use mixing_buddy_core::{CancelFlag, PerStem, Stem};
+//! # fn main() -> mixing_buddy_core::Result<()> {
+//! # let (path, device) = (std::path::Path::new("compact"), candle_core::Device::Cpu);
+//! let bundle = Bundle::read(path, SHIPPED_BUNDLE, &device, &CancelFlag::new())?;
+//! let spec = PromptSpec {
+//!     question: "Is the bass too loud?",
+//!     stems_present: PerStem::all(true),
+//!     anchor: Some(Stem::Drums),
+//!     has_reference: false,
+//!     soft_tokens: 8,
+//! };
+//! let prompt = Prompt::build(&bundle.tokenizer, &spec)?;
+//! assert_eq!(prompt.audio_slots.len(), 8); // to be filled with the encoder's soft tokens
+//! assert_eq!(prompt.reference_slots, None);
+//! # Ok(())
+//! # }
+//! ```
 
 use super::questions::DEFAULT_QUESTION;
 use super::special::Special;
@@ -7,23 +28,25 @@ use crate::error::Result;
 use crate::stem::{PerStem, Stem};
 use std::ops::Range;
 
-/// The longest question in tokens; of a longer one the first and the last half of this are kept.
+/// The longest question in tokens. Of a longer one, half of this many tokens are kept at either end. Chosen, not tuned:
+/// about thirty words.
 pub const MAX_QUESTION_TOKENS: usize = 40;
 
-/// Number of soft slots of a reference balance: one a stem.
+/// Number of soft slots of a reference balance: one per stem.
 pub const REFERENCE_SLOTS: usize = Stem::COUNT;
 
-/// Of a question, at most this many characters at either end are read.
+/// At most this many characters at either end of a question are read, so that a long text costs nothing. They hold more
+/// tokens than [`MAX_QUESTION_TOKENS`] keeps.
 const QUESTION_END_CHARACTERS: usize = 240;
 
 /// What a prompt is made from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptSpec<'a> {
-    /// What the user typed; a blank one stands for [`DEFAULT_QUESTION`].
+    /// The user's words; blank text stands for [`DEFAULT_QUESTION`].
     pub question: &'a str,
-    /// Which stems are heard in the window.
+    /// Which stems are present in the window.
     pub stems_present: PerStem<bool>,
-    /// A stem that the user calls right.
+    /// A stem that the user says is right.
     pub anchor: Option<Stem>,
     /// Whether a reference balance is given.
     pub has_reference: bool,
@@ -36,14 +59,17 @@ pub struct PromptSpec<'a> {
 pub struct Prompt {
     /// All tokens, from `<|prompt|>` to `<|answer|>`.
     pub ids: Vec<u32>,
-    /// The [`REFERENCE_SLOTS`] slots of the reference, none without one.
+    /// The [`REFERENCE_SLOTS`] slots of the reference; none without a reference.
     pub reference_slots: Option<Range<usize>>,
     /// The slots of the audio tokens.
     pub audio_slots: Range<usize>,
 }
 
 impl Prompt {
-    /// Lays out a prompt. Whatever the question holds, the special tokens are those of the grammar.
+    /// Lays out a prompt. Whatever text the question holds, the special tokens are those of the grammar.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
     pub fn build(tokenizer: &AdviceTokenizer, spec: &PromptSpec<'_>) -> Result<Prompt> {
         let special = |special| tokenizer.special(special);
         let mut ids = vec![special(Special::Prompt)];
@@ -71,9 +97,9 @@ impl Prompt {
     }
 }
 
-/// What of a question reaches the model: lower case, letters and digits of any script, single spaces. Apostrophes
-/// vanish ("what's" is "whats"), every other sign becomes a space, so that "Drums TOO loud??" and "drums too loud"
-/// are one question and a special token can't be spelled. Of an overlong text only both ends are read.
+/// A question as the model gets it: lower case, letters and digits of any script, single spaces. Apostrophes are
+/// removed ("what's" is "whats"), every other sign becomes a space. So "Drums TOO loud??" and "drums too loud" are one
+/// question, and no text can spell a special token. Of a very long text only both ends are read.
 pub fn normalise_question(question: &str) -> String {
     let ends: String = match question.char_indices().nth(2 * QUESTION_END_CHARACTERS) {
         None => question.to_string(),

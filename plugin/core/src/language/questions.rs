@@ -1,11 +1,11 @@
-//! Questions that the program itself asks, where the user has typed none.
+//! Questions that the program asks when the user types none.
 
 use crate::stem::Stem;
 
-/// Asked when the user has typed nothing.
+/// The question for blank text.
 pub const DEFAULT_QUESTION: &str = "How is the balance of this mix?";
 
-/// Asked when the user wants to hear how far a reference is.
+/// The question for a comparison with the reference.
 pub const COMPARE_QUESTION: &str = "How does this mix compare with my reference?";
 
 /// Suggestions for a panel or a help page.
@@ -17,7 +17,7 @@ pub const EXAMPLE_QUESTIONS: [&str; 5] = [
     COMPARE_QUESTION,
 ];
 
-/// The question that is asked when the user picks a stem instead of typing.
+/// The question for a stem that the user picks instead of typing.
 pub fn stem_question(stem: Stem) -> &'static str {
     match stem {
         Stem::Vocals => "How are the vocals?",

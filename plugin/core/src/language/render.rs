@@ -1,4 +1,4 @@
-//! From a sentence with slots to the sentence that a person reads.
+//! From a sentence with slots to the text that a person reads.
 
 use super::decision::Decision;
 use super::special::Special;
@@ -7,15 +7,18 @@ use crate::error::{Error, Result};
 use crate::gain_grid::GainStep;
 use crate::stem::Stem;
 
-/// Fills the slots and tidies the text: one space between words, none before a full stop, capitals where
-/// sentences begin, a full stop at the end. Errors where a slot has nothing to stand for.
+/// Fills the slots and tidies the text: one space between words, none before a full stop, a capital at the start of
+/// each sentence, a full stop at the end.
+///
+/// # Errors
+/// When the sentence has a slot for which no word is given.
 pub fn render(sentence: &str, stem: Option<Stem>, gain_db: Option<f32>) -> Result<String> {
     let fill = |text: String, slot: Special, word: Option<String>| {
         let slot = slot.text();
         match word {
             Some(word) => Ok(text.replace(&slot, &word)),
             None if text.contains(&slot) => Err(Error::Format(format!(
-                "the sentence '{sentence}' has the slot {slot}, for which there is no word"
+                "the sentence '{sentence}' has the slot {slot}, for which no word is given"
             ))),
             None => Ok(text),
         }
@@ -29,13 +32,13 @@ pub fn render(sentence: &str, stem: Option<Stem>, gain_db: Option<f32>) -> Resul
     Ok(tidy(&text))
 }
 
-/// A gain as it is said: its size to the nearest half dB, such as "4 dB" or "4.5 dB".
+/// A gain in words: its size to the nearest [`GainStep::STEP_DB`], such as "4 dB" or "4.5 dB".
 pub fn gain_words(gain_db: f32) -> String {
     let size = (gain_db.abs() / GainStep::STEP_DB).round() * GainStep::STEP_DB;
     format!("{size} dB")
 }
 
-/// A plain sentence (with slots) for a decision, where the model's own is no use: see [`super::check_sentence`].
+/// A plain sentence (with slots) for a decision, which replaces a sentence that fails [`super::check_sentence`].
 pub fn fallback_sentence(decision: &Decision) -> String {
     let Some(stem) = decision.slot_stem() else { return "The balance is right.".to_string() };
     let (are, them) = if stem == Stem::Bass { ("is", "it") } else { ("are", "them") };
@@ -50,7 +53,7 @@ pub fn fallback_sentence(decision: &Decision) -> String {
     }
 }
 
-/// A pronoun stands before the particle of its verb: "turn them down", though "turn down the vocals".
+/// Moves a pronoun before the particle of its verb: "turn them down", but "turn down the vocals".
 fn pronouns_first(text: &str) -> Vec<String> {
     let mut words: Vec<String> = text.split_whitespace().map(String::from).collect();
     for at in 1..words.len() {
@@ -98,7 +101,7 @@ mod tests {
     fn fills_slots_and_tidies() {
         let sentence = "the  <|stem|> are a little too loud .  lower them by about <|gain|>";
         assert_eq!(
-            render(sentence, Some(Stem::Vocals), Some(-4.1)).expect("both slots are given"),
+            render(sentence, Some(Stem::Vocals), Some(-4.1)).expect("both words are given"),
             "The vocals are a little too loud. Lower them by about 4 dB."
         );
         assert_eq!(render("<|stem|> sits well.", Some(Stem::Bass), None).expect("given"), "Bass sits well.");

@@ -1,11 +1,11 @@
-//! The table of special tokens: the one place where their names are written.
+//! The table of special tokens: the only place that states their names.
 
 use super::intent::Intent;
 use crate::advice::Verdict;
 use crate::gain_grid::GainStep;
 use crate::stem::{Direction, Stem};
 
-/// A token that text never spells. Every use in prompt, answer and training goes through this type.
+/// A token that text can never produce. Every use in prompt, answer and training goes through this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Special {
     /// Fills batches; never part of a sequence.

@@ -1,4 +1,4 @@
-//! The tokenizer: a byte-level BPE with the table of special tokens, ours or the one of Qwen2.
+//! The tokenizer: a byte-level BPE with the table of special tokens, either our own or that of Qwen2.
 
 use super::special::Special;
 use crate::error::{Error, Result};
@@ -7,26 +7,32 @@ use tokenizers::{AddedToken, Tokenizer};
 
 /// Encodes and decodes, and knows which tokens are special.
 ///
-/// No call starts a thread: padding, truncation and post-processing, which could, are taken out on loading, and
-/// the batch functions of `tokenizers`, which use rayon's global pool, are not used.
+/// No call starts a thread: loading removes padding, truncation and post-processing, which could, and the batch
+/// functions of `tokenizers`, which use rayon's global pool, are not used.
 pub struct AdviceTokenizer {
     tokenizer: Tokenizer,
     id_of: HashMap<Special, u32>,
     special_of: HashMap<u32, Special>,
     /// Every added token, ours or the base tokenizer's own, such as `<|im_start|>`: never made from text.
     reserved: HashSet<u32>,
-    /// Whether a token may stand in a sentence, one entry an id.
+    /// Whether a token may stand in a sentence, one entry per id.
     text_ids: Vec<bool>,
 }
 
 impl AdviceTokenizer {
     /// From the bytes of a `tokenizer.json` that holds the whole table of special tokens.
+    ///
+    /// # Errors
+    /// When the file cannot be read or lacks a special token.
     pub fn from_bytes(json: &[u8]) -> Result<Self> {
         Self::new(parse(json)?)
     }
 
-    /// From the bytes of another model's `tokenizer.json`, to which the table of special tokens is added. With
-    /// Qwen2 the 49 new ids fall into the rows that its embedding has to spare.
+    /// From the bytes of another model's `tokenizer.json`, to which the table of special tokens is added. With Qwen2
+    /// the new ids fall into unused rows of its embedding.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
     pub fn from_bytes_adding_specials(json: &[u8]) -> Result<Self> {
         let mut tokenizer = parse(json)?;
         let added = Special::all().into_iter().map(|special| AddedToken::from(special.text(), true));
@@ -69,7 +75,7 @@ impl AdviceTokenizer {
 
     /// The id of a special token.
     pub fn special(&self, special: Special) -> u32 {
-        // `new` fails where a token of the table is missing, so the map is complete.
+        // `new` fails when a token of the table is missing, so the map is complete.
         self.id_of[&special]
     }
 
@@ -90,15 +96,21 @@ impl AdviceTokenizer {
     }
 
     /// Encodes text as text: what looks like a special token becomes ordinary tokens.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
     pub fn encode_text(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(failed)?;
-        // The encoder leaves special tokens alone; this keeps the promise for base tokenizers whose added
-        // tokens are not marked as special.
+        // The encoder does not make special tokens; the filter is for base tokenizers whose added tokens are not
+        // marked as special.
         Ok(encoding.get_ids().iter().copied().filter(|id| !self.reserved.contains(id)).collect())
     }
 
     /// Encodes a sentence of the project's own, in which `<|stem|>` and `<|gain|>` are slots. The space before a
-    /// slot is not encoded; [`decode_sentence`](Self::decode_sentence) puts it back.
+    /// slot is not encoded; [`decode_sentence`](Self::decode_sentence) restores it.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
     pub fn encode_sentence(&self, sentence: &str) -> Result<Vec<u32>> {
         let slots = [Special::StemSlot, Special::GainSlot].map(|slot| (slot, slot.text()));
         let mut ids = Vec::new();
@@ -136,7 +148,7 @@ impl AdviceTokenizer {
 
     /// The text of text tokens; ids that are unknown are left out.
     pub fn decode_text(&self, ids: &[u32]) -> String {
-        // Decoding byte-level tokens can't fail; were another decoder to, there is nothing to say.
+        // Decoding byte-level tokens cannot fail. Should another decoder fail, the text is empty.
         self.tokenizer.decode(ids, false).unwrap_or_default()
     }
 }

@@ -60,16 +60,16 @@ impl RotaryTable {
     }
 }
 
-/// Keys and values of the tokens seen so far, one pair a layer, `[batch, key_value_heads, tokens, head_dim]`.
+/// Keys and values of all tokens so far, one pair per layer, `[batch, key_value_heads, tokens, head_dim]`.
 ///
-/// Cloning is cheap (tensors are shared), so that several answers can branch off one prompt.
+/// Cloning is cheap (tensors are shared), so several answers can branch from one prompt.
 #[derive(Clone, Default)]
 pub struct KeyValueCache {
     layers: Vec<(Tensor, Tensor)>,
 }
 
 impl KeyValueCache {
-    /// Tokens seen so far.
+    /// Number of tokens so far.
     pub fn tokens(&self) -> usize {
         self.layers.first().and_then(|(keys, _)| keys.dim(2).ok()).unwrap_or(0)
     }
@@ -110,7 +110,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// The block at `params`, named as in a Qwen2 checkpoint, with adapters where `lora` asks for them.
+    /// The block at `params`, named as in a Qwen2 checkpoint, with the adapters that `lora` names.
     ///
     /// # Errors
     /// When a weight is missing or of another shape.
@@ -139,7 +139,7 @@ impl Block {
 
     /// `x` is `[batch, tokens, hidden]`; `mask` is added to the scores, broadcast to `[batch, heads, tokens, keys]`.
     ///
-    /// With a `cache`, `x` continues what `layer` of it has seen.
+    /// With a `cache`, `x` continues the tokens in its `layer`.
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -209,7 +209,8 @@ impl Block {
     }
 }
 
-/// A mask for causal attention: `[tokens, past + tokens]`, 0 where a token may look and -∞ (as -1e9) ahead of it.
+/// A mask for causal attention: `[tokens, past + tokens]`, 0 for a token and those before it, and -1e9 (for -∞) after
+/// it.
 ///
 /// # Errors
 /// As tensor operations.

@@ -1,4 +1,6 @@
-//! `x Wᵀ` for a weight that does not learn: no gradient is computed for it, and it may be stored quantised.
+//! `x Wᵀ` for a weight that is not trained: no gradient is computed for it, and it may be stored quantised.
+//!
+//! These operations use candle's own frame and not [`fused`](super::fused): they multiply storages and not slices.
 
 use super::dequantize::Pieces;
 use candle_core::backend::BackendStorage;
@@ -8,16 +10,15 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Values that are dequantised at a time, about: 1 MB, which stays in a core's cache until it is multiplied.
+/// About this many values are dequantised at a time: 1 MB, which stays in a core's cache until it is multiplied.
 const PIECE_VALUES: usize = 1 << 18;
 
-/// A weight that does not learn, `[outputs, inputs]`.
+/// A weight that is not trained, `[outputs, inputs]`.
 #[derive(Clone)]
 pub(super) enum FrozenWeight {
-    /// As it is.
+    /// Dense, in any type.
     Dense(Arc<Tensor>),
-    /// Dequantised where it is used, forward and backward (QLoRA), in pieces that the threads of the present rayon pool
-    /// share out.
+    /// Dequantised on use, forward and backward (QLoRA), in pieces that the threads of the current rayon pool share.
     Quantized(Arc<QTensor>),
 }
 
@@ -123,7 +124,7 @@ impl CustomOp1 for Backward {
             let Storage::Cpu(held) = &*held else { bail!("the weight is not on the CPU") };
             return Ok((multiply(held, inputs)?, shape));
         };
-        // Columns, not rows: each value of the product is then summed up at once, as with the whole weight.
+        // Columns, not rows: each value of the product is then one sum, as with the whole weight.
         let block = pieces.block();
         let blocks = inputs / block;
         let least = least_columns(rows).div_ceil(block);
@@ -145,23 +146,23 @@ impl CustomOp1 for Backward {
     }
 }
 
-/// Fewest columns of a piece of a product of so many rows.
+/// Fewest columns of a piece of a product with this number of rows.
 ///
-/// A matrix product sums each value up in an order that does not depend on how many there are, except in small products:
-/// those of up to 64 rows and columns, and those of up to 256 values. A piece is never one of them, so that it holds
-/// what the whole product would, bit for bit.
+/// A matrix product sums each value in an order that does not depend on the number of values, except in small products:
+/// those of up to 64 rows and columns, and those of up to 256 values. A piece is never that small, so it equals the whole
+/// product bit for bit.
 fn least_columns(rows: usize) -> usize {
     (256 / rows.max(1)).max(64) + 1
 }
 
-/// Cuts `total` things of `values` each into pieces as even as can be, of about [`PIECE_VALUES`] and of `least` things or
-/// more; into one where there are not that many.
+/// Cuts `total` items of `values` each into pieces of about [`PIECE_VALUES`] values, as even as possible, with at least
+/// `least` items each; into one piece if there are fewer items.
 fn cuts(total: usize, values: usize, least: usize) -> impl Iterator<Item = Range<usize>> {
     let count = (total * values).div_ceil(PIECE_VALUES).min(total / least).max(1);
     (0..count).map(move |piece| total * piece / count..total * (piece + 1) / count)
 }
 
-/// Writes rows of `count` values into the columns from `first` on of rows of `width`.
+/// Writes rows of `count` values into rows of `width`, from column `first` on.
 fn put_columns(from: &CpuStorage, count: usize, first: usize, to: &mut [f32], width: usize) -> Result<()> {
     let CpuStorage::F32(from) = from else { bail!("a frozen weight is multiplied in f32 only") };
     for (from, to) in from.chunks_exact(count).zip(to.chunks_exact_mut(width)) {
@@ -194,9 +195,9 @@ mod tests {
         assert_eq!((least_columns(1), least_columns(3), least_columns(96)), (257, 86, 65));
     }
 
-    /// A weight of several pieces against the same one multiplied whole, with few rows and with many.
+    /// A weight in several pieces against the same weight multiplied whole, with few rows and with many.
     #[test]
-    fn a_product_made_piece_by_piece_is_the_whole_one() {
+    fn a_product_in_pieces_equals_the_whole_one() {
         let device = Device::Cpu;
         let sizes = [(1200, 416), (416, 2976), (4864, 416), (416, 2816)];
         for ((outputs, inputs), rows) in sizes.into_iter().flat_map(|size| [1, 2, 9, 70].map(|n| (size, n))) {

@@ -1,8 +1,10 @@
-//! A linear layer: dense, frozen or quantised, with or without LoRA. One file chooses, the models do not know.
+//! A linear layer: dense, frozen or quantised, with or without LoRA. The choice is made here; models do not depend on
+//! it.
 
 use super::frozen::{FrozenWeight, frozen_matmul};
 use super::fused::{Argument, Fused, evaluate2};
-use super::params::{Init, Params, mix_bits};
+use super::params::{Init, Params};
+use crate::hash::mix_bits;
 use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{Module, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -57,8 +59,8 @@ pub struct Linear {
 impl Linear {
     /// A layer named `name` below `params`.
     ///
-    /// `lora` adds an adapter where `name` is among its target modules; the adapter's weights live beside the base's as
-    /// `lora_A.weight` and `lora_B.weight`, and are trained even where `params` is frozen.
+    /// `lora` adds an adapter where `name` is among its target modules; the adapter's weights are next to the base's, as
+    /// `lora_A.weight` and `lora_B.weight`, and are trained even if `params` is frozen.
     ///
     /// # Errors
     /// When a weight is missing or of another shape.
@@ -97,14 +99,14 @@ impl Linear {
     /// A layer without a bias that shares its weight with another place: an output layer that is the embedding.
     ///
     /// # Errors
-    /// When the weight is no matrix.
+    /// When the weight is not a matrix.
     pub fn sharing(weight: Tensor, is_frozen: bool) -> Result<Self> {
         let outputs = weight.dims2()?.0;
         let weight = if is_frozen { Weight::Frozen(Arc::new(weight)) } else { Weight::Dense(weight) };
         Ok(Linear { weight, bias: None, lora: None, outputs })
     }
 
-    /// Applies the layer. `dropout` turns the adapter's dropout on.
+    /// Applies the layer. `dropout` enables the adapter's dropout.
     ///
     /// # Errors
     /// When the last dimension of `x` is not the layer's number of inputs.
@@ -143,8 +145,8 @@ impl Linear {
 
 /// `y + bias`, the bias to each row.
 ///
-/// candle adds large tensors on a pool of threads that never ends, which a plugin must not start in its host; so
-/// where no gradient is asked for, the sum is made here, on the calling thread.
+/// candle adds large tensors on a thread pool that never ends, which a plugin must not start in its host. So without
+/// gradients, the sum is computed here, on the calling thread.
 fn add_bias(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if y.device().is_cpu() && !y.track_op() && !bias.track_op() {
         evaluate2(AddBias, y, bias)
@@ -168,7 +170,7 @@ impl Fused<2> for AddBias {
     }
 }
 
-/// Where dropout's masks come from while training: seeded, so that a resumed run drops what an unbroken one would.
+/// Source of dropout masks in training: seeded, so that a resumed run drops the same values as an uninterrupted one.
 pub struct DropoutStream {
     state: AtomicU64,
 }
@@ -203,7 +205,7 @@ mod tests {
     use candle_core::Device;
 
     #[test]
-    fn a_bias_added_here_is_the_one_that_candle_adds() {
+    fn a_bias_added_here_equals_the_one_that_candle_adds() {
         let y = Tensor::randn(0f32, 1.0, (7, 5), &Device::Cpu).unwrap();
         let bias = Tensor::randn(0f32, 1.0, 5, &Device::Cpu).unwrap();
         let ours = add_bias(&y, &bias).unwrap().to_vec2::<f32>().unwrap();

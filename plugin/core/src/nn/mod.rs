@@ -1,7 +1,7 @@
 //! The few tensor operations that the encoder and the decoder share, in training and in inference.
 //!
-//! candle's fused softmax, RMS norm and rotary embedding have no gradient and say nothing about it. [`ops`] holds
-//! ours: fast on the CPU with a tested backward, and plain differentiable operations on every other device.
+//! candle's fused softmax, RMS norm and rotary embedding have no gradient, and no error says so. [`ops`] holds ours:
+//! fast on the CPU with a tested backward, and plain differentiable operations on every other device.
 
 pub mod block;
 mod dequantize;
@@ -13,5 +13,4 @@ pub mod params;
 
 pub use block::{Block, BlockConfig, KeyValueCache, RotaryTable};
 pub use linear::{DropoutStream, Linear, LoraConfig};
-pub(crate) use params::mix_bits;
 pub use params::{Init, Params};

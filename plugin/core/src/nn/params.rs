@@ -3,7 +3,6 @@
 use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 use normal::SeededNormal;
-pub(crate) use normal::mix_bits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -22,22 +21,22 @@ pub enum Init {
 }
 
 enum Store {
-    /// Fresh or loaded variables; what is asked for and missing is made.
+    /// Fresh or loaded variables; a missing one is made on demand.
     Train { vars: BTreeMap<String, Var>, quantized: BTreeMap<String, Arc<QTensor>>, seed: u64 },
-    /// Weights of a file. What is missing is an error.
+    /// Weights of a file. A missing one is an error.
     Load { dense: BTreeMap<String, Tensor>, quantized: BTreeMap<String, Arc<QTensor>> },
 }
 
 /// A place in the tree of named weights. Cloning is cheap; [`Params::pp`] descends.
 ///
 /// Names mirror the Hugging Face checkpoint of Qwen2 (`layers.0.self_attn.q_proj.weight`), so that an error names the
-/// weight and a base model's file fits.
+/// weight and the file of a base model fits.
 #[derive(Clone)]
 pub struct Params {
     store: Arc<Mutex<Store>>,
     path: String,
     device: Device,
-    /// Where set, weights below are loaded but not trained (the base of a LoRA run).
+    /// If set, weights below are not trained (the base of a LoRA run).
     frozen: bool,
 }
 
@@ -47,7 +46,7 @@ impl Params {
         Self::of(Store::Train { vars: BTreeMap::new(), quantized: BTreeMap::new(), seed }, device)
     }
 
-    /// Weights of a file; dense ones that live elsewhere are copied to the device where they are asked for.
+    /// Weights of a file; a dense one on another device is copied when it is used.
     pub fn load(
         dense: BTreeMap<String, Tensor>,
         quantized: BTreeMap<String, Arc<QTensor>>,
@@ -72,7 +71,7 @@ impl Params {
         Params { path, ..self.clone() }
     }
 
-    /// The same place, its weights frozen: no gradient is computed for them.
+    /// The same place with frozen weights: no gradient is computed for them.
     pub fn frozen(&self) -> Self {
         Params { frozen: true, ..self.clone() }
     }
@@ -87,7 +86,7 @@ impl Params {
         self.frozen
     }
 
-    /// Where the weights live.
+    /// The device of the weights.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -138,7 +137,7 @@ impl Params {
         }
     }
 
-    /// Whether the weight `name` exists already.
+    /// Whether the weight `name` exists.
     pub fn contains(&self, name: &str) -> bool {
         let name = self.name(name);
         match &*self.lock() {
@@ -236,7 +235,7 @@ impl Params {
         match &mut *self.lock() {
             Store::Load { .. } => bail!("loaded weights cannot be changed"),
             Store::Train { vars, .. } if vars.contains_key(&name) => {
-                bail!("the weight '{name}' is a variable already")
+                bail!("the weight '{name}' is already a variable")
             }
             Store::Train { quantized, .. } => {
                 quantized.insert(name, Arc::new(value));
@@ -246,7 +245,7 @@ impl Params {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Store> {
-        // A panic elsewhere while the map was held leaves the map itself whole.
+        // A panic on another thread that held the lock leaves the map itself intact.
         self.store.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

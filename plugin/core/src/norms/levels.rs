@@ -1,7 +1,7 @@
-//! Stem-minus-rest levels, shares of power, and the way between them.
+//! Stem-minus-rest levels, shares of power, and conversions between them.
 //!
-//! Stems are taken to add in power. Three stem-minus-rest levels (vocals, drums, bass) fix the four relative
-//! levels of a mix, so they are the coordinates in which norms, reference and meter speak of a balance.
+//! Stems are assumed to add in power. The stem-minus-rest levels of the targets determine the relative levels of all
+//! stems, so they are the coordinates of a balance in norms, references and meter.
 
 use crate::stem::{PerStem, PerTarget, Stem};
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_and_rest_levels_are_one_anothers_inverse() {
+    fn levels_and_rest_levels_are_inverse_to_each_other() {
         let levels = PerStem::from_array([-20.0, -18.0, -23.0, -19.0]);
         let rest = rest_levels_from_levels(&levels);
         let back = levels_from_rest_levels(rest).expect("a real mix is consistent");

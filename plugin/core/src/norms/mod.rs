@@ -2,11 +2,11 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`levels`] | stem-minus-rest levels, shares of power, and the way between them |
+//! | [`levels`] | stem-minus-rest levels, shares of power, and conversions between them |
 //! | [`matrix`] | algebra of small matrices, one row and column per target |
 //! | [`summary`] | [`NormsSummary`]: the fitted summary that ships, and sampling from it |
 //!
-//! All levels here are unweighted RMS in dB. K-weighted levels must not be judged by these norms: K-weighting
+//! All levels here are unweighted RMS in dB. Do not compare K-weighted levels with these norms: K-weighting
 //! moves vocals by about +1.1 dB and bass by about -1.4 dB.
 
 pub mod levels;

@@ -1,7 +1,7 @@
-//! The fitted summary of released songs' balances that ships: a mixture of Gaussians and a band a stem.
+//! The shipped summary of released songs' balances: a mixture of Gaussians, and a usual range per stem.
 //!
-//! It is fitted by the trainer (`norms_fit`) to levels that were published beside a preprint's code. It is a summary
-//! and never a copy: a few hundred numbers for thousands, no song can be told from it.
+//! The trainer fits it (its module `oracle::fit`) to levels that were published with the code of a preprint. It is a summary, not a
+//! copy: a few hundred numbers for thousands, from which no song can be identified.
 
 use super::levels::{Balance, shares_from_rest_levels};
 use super::matrix::{self, Matrix};
@@ -15,30 +15,30 @@ use std::sync::OnceLock;
 /// Version of the JSON that this code reads and writes.
 pub const NORMS_VERSION: u32 = 1;
 
-/// Standard deviation in dB of the Gaussian kernel that norms are seen through (the benchmark's definition).
+/// Standard deviation in dB of the Gaussian kernel that smooths the norms (the benchmark's definition).
 pub const KERNEL_BANDWIDTH_DB: f64 = 2.5;
 
-/// A draw from the mixture that leaves no power for the other stems is drawn again, this often at most.
+/// Most attempts to draw a balance that leaves power for the stems that are no target.
 const DRAWS: usize = 64;
 
-/// What is usual: fitted to 10 s chunks in which all four stems play, each song weighing the same.
+/// Usual balances: fitted to 10 s chunks in which all stems play, with the same weight for each song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormsSummary {
     /// [`NORMS_VERSION`] of the writer.
     pub version: u32,
-    /// What the levels were measured on, and by whom they were published.
+    /// The songs behind the levels, and who published the levels.
     pub source: String,
-    /// Whom to thank.
+    /// Credit to the authors of the data.
     pub credit: String,
     /// Number of songs behind the fit.
     pub songs: usize,
     /// Number of chunks behind the fit.
     pub chunks: usize,
-    /// Standard deviation in dB of the kernel that is added when the density is asked for.
+    /// Standard deviation in dB of the kernel that the density adds.
     pub kernel_bandwidth_db: f64,
-    /// Mixture over the stem-minus-rest levels of vocals, drums and bass, without the kernel.
+    /// Mixture over the stem-minus-rest levels of the targets, without the kernel.
     pub components: Vec<Component>,
-    /// Mean covariance in dB² of a song's chunks around their song's mean (vocals, drums, bass).
+    /// Mean covariance in dB² of a song's chunks around their song's mean.
     pub within_song_covariance_db2: Matrix,
     /// Usual stem-minus-rest level of each stem.
     #[serde(rename = "bands")]
@@ -48,9 +48,9 @@ pub struct NormsSummary {
 /// One Gaussian of the mixture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Component {
-    /// Its part of the mixture; they sum to 1.
+    /// Its share of the mixture; the shares sum to 1.
     pub weight: f64,
-    /// Mean in dB of vocals, drums and bass against the rest.
+    /// Mean in dB of each target against the rest.
     pub mean_db: Balance,
     /// Covariance in dB².
     pub covariance_db2: Matrix,
@@ -83,16 +83,19 @@ pub struct SongDraw {
 }
 
 impl NormsSummary {
-    /// The summary that ships, `assets/norms.json`.
+    /// The shipped summary, `assets/norms.json`.
     pub fn shipped() -> &'static NormsSummary {
         static SHIPPED: OnceLock<NormsSummary> = OnceLock::new();
         SHIPPED.get_or_init(|| {
             NormsSummary::from_json(include_str!("../../../../assets/norms.json"))
-                .expect("a test reads the shipped summary")
+                .expect("a test reads the shipped summary, so it is valid")
         })
     }
 
     /// Reads the JSON text of a summary and checks it.
+    ///
+    /// # Errors
+    /// When the text is no summary of this version, or its numbers make no mixture.
     pub fn from_json(text: &str) -> Result<NormsSummary> {
         let summary: NormsSummary = serde_json::from_str(text)
             .map_err(|error| Error::Format(format!("the norms summary cannot be read: {error}")))?;
@@ -101,11 +104,17 @@ impl NormsSummary {
     }
 
     /// Reads a summary from a file and checks it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and as [`NormsSummary::from_json`].
     pub fn load(path: &Path) -> Result<NormsSummary> {
         NormsSummary::from_json(&std::fs::read_to_string(path).map_err(Error::io(path))?)
     }
 
     /// JSON text, as in `assets/norms.json`.
+    ///
+    /// # Errors
+    /// When a number cannot be written.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
             .map(|text| text + "\n")
@@ -155,7 +164,7 @@ impl NormsSummary {
     /// Draws the balance of a window from the mixture with `blur_db` added to each standard deviation's square
     /// (0 for songs as they are, [`KERNEL_BANDWIDTH_DB`] for the density that the bound judges by).
     ///
-    /// `uniform` gives numbers from 0 to 1. Draws that leave no power for the other stems are drawn again.
+    /// `uniform` gives numbers from 0 to 1. A draw that leaves no power for the other stems is repeated.
     pub fn sample_window(&self, blur_db: f64, uniform: &mut impl FnMut() -> f64) -> Balance {
         for _ in 0..DRAWS {
             let mut left = uniform() * self.components.iter().map(|c| c.weight).sum::<f64>();
@@ -194,18 +203,13 @@ impl NormsSummary {
         };
         SongDraw { window_db, song_mean_db }
     }
-
-    /// Draws how far a window is from its song's mean, in dB.
-    pub fn sample_deviation(&self, uniform: &mut impl FnMut() -> f64) -> Balance {
-        sample_gaussian(&self.within_song_covariance_db2, uniform)
-    }
 }
 
 fn add(left: Balance, right: Balance) -> Balance {
     std::array::from_fn(|c| left[c] + right[c])
 }
 
-/// A draw from a Gaussian around zero; zero where the covariance is none.
+/// A draw from a Gaussian around zero; zero if the covariance is not positive definite.
 fn sample_gaussian(covariance: &Matrix, uniform: &mut impl FnMut() -> f64) -> Balance {
     let normals = std::array::from_fn(|_| {
         // Box and Muller's transform.

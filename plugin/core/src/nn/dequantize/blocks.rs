@@ -1,6 +1,6 @@
-//! The blocks of GGUF files, decoded so that a compiler can do many values at once.
+//! The blocks of GGUF files, decoded by loops that the compiler can vectorise.
 //!
-//! Layouts: `ggml-quants.h` of llama.cpp. A value is computed by the operations, in the order, that candle has for it.
+//! Layouts: `ggml-quants.h` of llama.cpp. Each value is computed by candle's operations in candle's order.
 
 use candle_core::quantized::GgmlDType;
 use half::f16;
@@ -8,18 +8,18 @@ use half::f16;
 /// Kinds of blocks that are dequantised here.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// 8 bits a value, 32 values.
+    /// 8 bits per value, 32 values.
     Q8,
-    /// 5 bits a value, 32 values.
+    /// 5 bits per value, 32 values.
     Q5,
-    /// 4 bits a value, 8 parts of 32 values with a scale and an offset each.
+    /// 4 bits per value, 8 parts of 32 values with a scale and an offset each.
     Q4K,
-    /// 6 bits a value, 16 parts of 16 values with a scale each.
+    /// 6 bits per value, 16 parts of 16 values with a scale each.
     Q6K,
 }
 
 impl Kind {
-    /// The kind of blocks of a type; none for types that are left to candle.
+    /// The kind of blocks of a type; none for types that only candle dequantises.
     pub(super) fn of(dtype: GgmlDType) -> Option<Self> {
         match dtype {
             GgmlDType::Q8_0 => Some(Kind::Q8),
@@ -53,7 +53,7 @@ impl Kind {
 pub(super) fn decode(kind: Kind, bytes: &[u8], to: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor was just found to have what the function is compiled for.
+        // SAFETY: the processor has AVX2, which the function is compiled for.
         unsafe { decode_avx2(kind, bytes, to) };
         return;
     }
@@ -102,7 +102,7 @@ fn q8(block: &[u8; 34], to: &mut [f32; 32]) {
     }
 }
 
-/// For each byte, its bits spread over eight bytes as their fifth bits.
+/// For each byte, its bits as the fifth bits of eight bytes.
 const FIFTH_BITS: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;

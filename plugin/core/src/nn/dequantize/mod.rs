@@ -1,6 +1,7 @@
-//! Quantised weights back to `f32`, a few blocks at a time: what fits a core's cache is read again before it is gone.
+//! Quantised weights back to `f32`, a few blocks at a time, so that the values are still in a core's cache when they are
+//! used.
 //!
-//! The blocks are those of GGUF files; values come out bit for bit as candle's own dequantisation gives them.
+//! The blocks are those of GGUF files; values equal those of candle's own dequantisation bit for bit.
 
 mod blocks;
 
@@ -18,10 +19,10 @@ pub(super) struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    /// The matrix `weight`; none where it is of a kind that can only be dequantised whole, or not on the CPU.
+    /// The matrix `weight`; none if its type can only be dequantised whole, or it is not on the CPU.
     ///
     /// # Errors
-    /// When it is no matrix.
+    /// When it is not a matrix.
     pub(super) fn of(weight: &'a QTensor) -> Result<Option<Self>> {
         let Some(kind) = Kind::of(weight.dtype()).filter(|_| weight.device().is_cpu()) else {
             return Ok(None);
@@ -30,7 +31,7 @@ impl<'a> Pieces<'a> {
         Ok(Some(Pieces { bytes: weight.data()?, kind, rows, row_blocks: inputs / kind.values() }))
     }
 
-    /// Values of a block: columns can be had in multiples of it.
+    /// Values per block: columns are read in multiples of it.
     pub(super) fn block(&self) -> usize {
         self.kind.values()
     }
@@ -43,7 +44,7 @@ impl<'a> Pieces<'a> {
     /// Dequantises rows from `first` on, as many as `to` holds.
     ///
     /// # Errors
-    /// When there are not that many.
+    /// When the matrix has fewer rows.
     pub(super) fn rows(&self, first: usize, to: &mut [f32]) -> Result<()> {
         let blocks = to.len() / self.block();
         self.blocks(first * self.row_blocks, blocks, to)
@@ -52,7 +53,7 @@ impl<'a> Pieces<'a> {
     /// Dequantises all rows of the columns of `count` blocks from the block `first` on, row by row into `to`.
     ///
     /// # Errors
-    /// When there are not that many, or `to` is of another size.
+    /// When the matrix has fewer blocks, or `to` is of another size.
     pub(super) fn columns(&self, first: usize, count: usize, to: &mut [f32]) -> Result<()> {
         let width = count * self.block();
         if first + count > self.row_blocks || to.len() != self.rows * width {

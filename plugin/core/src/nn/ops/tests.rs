@@ -1,4 +1,4 @@
-//! Every fused operation against its plain twin: values and gradients.
+//! Every fused operation against its form of plain operations: values and gradients.
 
 use super::*;
 use candle_core::{Device, Var};

@@ -1,12 +1,6 @@
 //! Normal deviates for fresh weights: reproducible on every platform, no dependency in the plugin.
 
-/// SplitMix64's finaliser: well-spread bits of a counter.
-pub(crate) fn mix_bits(counter: u64) -> u64 {
-    let mut z = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+use crate::hash::{fnv1a, mix_bits};
 
 /// A SplitMix64 stream (Steele, Lea and Flood 2014) through the Box-Muller transform.
 pub(super) struct SeededNormal {
@@ -16,11 +10,7 @@ pub(super) struct SeededNormal {
 impl SeededNormal {
     /// A stream of its own for each name, so that weights do not depend on the order in which they are made.
     pub(super) fn new(seed: u64, name: &str) -> Self {
-        // FNV-1a of the name.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        SeededNormal { state: seed ^ hash }
+        SeededNormal { state: seed ^ fnv1a(name.bytes()) }
     }
 
     fn uniform(&mut self) -> f64 {

@@ -1,0 +1,229 @@
+//! The encoder: transformer, masks and head.
+
+use super::masks::mask_energies;
+use crate::cancel::CancelFlag;
+use crate::error::Result;
+use crate::features::{BandPower, FeatureSettings};
+use crate::nn::block::{Block, BlockConfig, RotaryTable};
+use crate::nn::{DropoutStream, Init, Linear, Params, ops};
+use crate::stem::Stem;
+use candle_core::{D, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Added to both sides of a level's ratio, relative to the window's power, so that levels stay within ±50 dB. Chosen,
+/// not tuned: far beyond the range in which a stem matters.
+const RATIO_FLOOR: f64 = 1e-5;
+
+/// Sizes of the encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncoderConfig {
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Width inside the feed-forward layers.
+    pub intermediate: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of each stem's summary.
+    pub summary: usize,
+    /// Share of the residual branches dropped in training.
+    pub dropout: f32,
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        EncoderConfig { hidden: 192, intermediate: 512, layers: 5, heads: 6, summary: 32, dropout: 0.1 }
+    }
+}
+
+/// The encoder.
+pub struct Encoder {
+    embed: Linear,
+    blocks: Vec<Block>,
+    norm: Tensor,
+    masks: Linear,
+    summary: Linear,
+    head_in: Linear,
+    head_out: Linear,
+    rotary: RotaryTable,
+    summary_width: usize,
+}
+
+/// Outputs of the encoder for a batch of windows, before any sums over time.
+pub struct Encoded {
+    /// Residual stream, `[batch, tokens, hidden]`.
+    pub hidden: Tensor,
+    /// Mask logits, `[batch, tokens, stems, patch_values]`.
+    pub mask_logits: Tensor,
+}
+
+/// Levels and summaries of a batch of windows.
+pub struct Metered {
+    /// Stem against the rest in dB, unweighted power, from the masks alone, `[batch, stems]`.
+    pub mask_level_db: Tensor,
+    /// The same after the head's correction, `[batch, stems]`.
+    pub level_db: Tensor,
+    /// Natural logarithm of the level's expected absolute error in dB, `[batch, stems]`.
+    pub log_error: Tensor,
+    /// Logit of the stem's presence, `[batch, stems]`.
+    pub presence_logit: Tensor,
+    /// How each stem sounds, `[batch, stems, summary]`.
+    pub summary: Tensor,
+}
+
+/// Windows of one length, ready for the encoder.
+pub struct EncoderBatch {
+    /// [`encoder_input`](crate::features::encoder_input) of each window, `[batch, tokens, patch_values]`.
+    pub input: Tensor,
+    /// Band power in the same layout, each window scaled to a mean of one per cell.
+    pub power: Tensor,
+}
+
+/// Longest input in tokens: a minute of sound, six times the longest window. It sizes the rotary table.
+const LONGEST_TOKENS: usize = 600;
+
+impl Encoder {
+    /// The encoder whose weights are at `params`.
+    ///
+    /// # Errors
+    /// When a weight is missing or of another shape.
+    pub fn new(params: &Params, config: &EncoderConfig, features: &FeatureSettings) -> Result<Self> {
+        let block = BlockConfig {
+            hidden: config.hidden,
+            intermediate: config.intermediate,
+            heads: config.heads,
+            key_value_heads: config.heads,
+            norm_epsilon: 1e-6,
+            dropout: config.dropout,
+        };
+        let (hidden, cells) = (config.hidden, features.patch_values());
+        let layers = params.pp("layers");
+        Ok(Encoder {
+            embed: Linear::new(params, "embed", (cells, hidden), true, None)?,
+            blocks: (0..config.layers)
+                .map(|i| Block::new(&layers.pp(i), block, None))
+                .collect::<candle_core::Result<_>>()?,
+            norm: params.pp("norm").get("weight", hidden, Init::Const(1.0))?,
+            masks: Linear::new(params, "masks", (hidden, Stem::COUNT * cells), true, None)?,
+            summary: Linear::new(params, "summary", (hidden, config.summary), true, None)?,
+            head_in: Linear::new(params, "head_in", (config.summary + 3 * Stem::COUNT, 64), true, None)?,
+            head_out: Linear::new(params, "head_out", (64, 3), true, None)?,
+            rotary: RotaryTable::new(LONGEST_TOKENS, block.head_dim(), 10_000.0, params.device())?,
+            summary_width: config.summary,
+        })
+    }
+
+    /// Tokens and mask logits of a batch.
+    ///
+    /// # Errors
+    /// When shapes do not fit, or the window is longer than a minute.
+    pub fn encode(&self, input: &Tensor, dropout: Option<&DropoutStream>) -> Result<Encoded> {
+        self.encode_until(input, dropout, &CancelFlag::new())
+    }
+
+    /// As [`Encoder::encode`]; the flag is checked before every block.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`], and when cancelled.
+    pub fn encode_until(
+        &self,
+        input: &Tensor,
+        dropout: Option<&DropoutStream>,
+        cancel: &CancelFlag,
+    ) -> Result<Encoded> {
+        let (batch, tokens, cells) = input.dims3()?;
+        let mut x = self.embed.forward(input, dropout)?;
+        for block in &self.blocks {
+            cancel.check()?;
+            x = block.forward(&x, &self.rotary, None, None, dropout)?;
+        }
+        cancel.check()?;
+        let hidden = ops::rms_norm(&x, &self.norm, 1e-6)?;
+        let mask_logits =
+            self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, Stem::COUNT, cells))?;
+        Ok(Encoded { hidden, mask_logits })
+    }
+
+    /// Levels, their uncertainty, presence and summaries.
+    ///
+    /// The head's gradient reaches the residual stream but not the masks, which have a better loss of their own.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn meter(
+        &self,
+        encoded: &Encoded,
+        power: &Tensor,
+        dropout: Option<&DropoutStream>,
+    ) -> Result<Metered> {
+        let (batch, _, _) = encoded.hidden.dims3()?;
+        let energies = mask_energies(&encoded.mask_logits, power)?; // [batch, tokens, stems]
+        let mask_level_db = levels_against_rest_db(&energies.sum(1)?)?;
+
+        let shares = energies.detach();
+        let weights = shares.broadcast_div(&(shares.sum_keepdim(1)? + 1e-6)?)?;
+        let pooled = weights.transpose(1, 2)?.contiguous()?.matmul(&encoded.hidden)?; // [batch, stems, hidden]
+        let summary = self.summary.forward(&pooled, dropout)?;
+
+        let levels = (mask_level_db.detach() / 10.0)?;
+        let device = levels.device();
+        let all_levels = levels.unsqueeze(1)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
+        let own_level = levels.unsqueeze(2)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
+        let which = Tensor::eye(Stem::COUNT, levels.dtype(), device)?.unsqueeze(0)?.expand((
+            batch,
+            Stem::COUNT,
+            Stem::COUNT,
+        ))?;
+        let own_level = (own_level * &which)?;
+        let inputs =
+            Tensor::cat(&[&summary, &all_levels.contiguous()?, &own_level, &which.contiguous()?], D::Minus1)?;
+        let inner = self.head_in.forward(&inputs, dropout)?.silu()?;
+        let head = self.head_out.forward(&inner, dropout)?; // [batch, stems, 3]
+        let part = |i| head.narrow(D::Minus1, i, 1)?.squeeze(D::Minus1);
+        Ok(Metered {
+            level_db: (mask_level_db.detach() + part(0)?)?,
+            mask_level_db,
+            log_error: part(1)?,
+            presence_logit: part(2)?,
+            summary,
+        })
+    }
+
+    /// The device of the weights, on which inputs must be.
+    pub fn device(&self) -> &Device {
+        self.norm.device()
+    }
+
+    /// Width of a stem's summary.
+    pub fn summary_width(&self) -> usize {
+        self.summary_width
+    }
+}
+
+/// `10 log10(stem / rest)` of stem energies `[batch, stems]`, unweighted power as in the norms.
+///
+/// # Errors
+/// As tensor operations.
+pub fn levels_against_rest_db(energies: &Tensor) -> candle_core::Result<Tensor> {
+    let total = energies.sum_keepdim(D::Minus1)?;
+    let floor = (&total * RATIO_FLOOR)?;
+    let rest = total.broadcast_sub(energies)?;
+    let ratio = energies.broadcast_add(&floor)?.log()? - rest.broadcast_add(&floor)?.log()?;
+    ratio? * (10.0 / std::f64::consts::LN_10)
+}
+
+/// Band power in the encoder's patch layout, scaled to a mean of one per cell (mid plus side).
+pub fn patch_power(power: &BandPower) -> Vec<f32> {
+    let (frames, bands) = (power.frames, power.bands);
+    let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
+    let scale = ((frames * bands) as f64 / total.max(1e-30)) as f32;
+    let mut patches = Vec::with_capacity(2 * frames * bands);
+    for frame in 0..frames {
+        for map in [&power.mid, &power.side] {
+            patches.extend(map[frame * bands..(frame + 1) * bands].iter().map(|p| p.max(0.0) * scale));
+        }
+    }
+    patches
+}
