@@ -5,7 +5,8 @@
 
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::{decibels_to_power, levels_from_rest_levels, power_to_decibels};
-use mixing_buddy_core::stem::{PerStem, Stem};
+use mixing_buddy_core::norms::{Balance, matrix};
+use mixing_buddy_core::stem::Stem;
 use mixing_buddy_trainer::oracle::LevelRow;
 use mixing_buddy_trainer::protocol::Split;
 use rand::{Rng, SeedableRng};
@@ -47,7 +48,7 @@ pub fn drawn_rows() -> Vec<LevelRow> {
             let mean_db = norms.sample_song(&mut || rng.random()).song_mean_db;
             let mut chunk = 0_u32;
             while chunk < chunks {
-                let deviation_db = norms.sample_deviation(&mut || rng.random());
+                let deviation_db = deviation_db(norms, &mut rng);
                 let balance_db = std::array::from_fn(|c| mean_db[c] + deviation_db[c]);
                 // A balance that leaves no power for the other stems is drawn again.
                 let Some(relative_db) = levels_from_rest_levels(balance_db) else { continue };
@@ -68,13 +69,23 @@ pub fn drawn_rows() -> Vec<LevelRow> {
     rows
 }
 
+/// Draws how far a chunk is from its song's mean, in dB (normal numbers by Box and Muller's transform).
+fn deviation_db(norms: &NormsSummary, rng: &mut ChaCha8Rng) -> Balance {
+    let normals = std::array::from_fn(|_| {
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).max(f64::MIN_POSITIVE).ln()).sqrt();
+        radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+    });
+    let lower = matrix::cholesky(&norms.within_song_covariance_db2).expect("a checked covariance");
+    matrix::apply(&lower, normals)
+}
+
 fn rounded(level_db: f64) -> f64 {
     (level_db * 100.0).round() / 100.0
 }
 
 /// The fixture's text.
 pub fn as_csv(rows: &[LevelRow]) -> String {
-    let names = PerStem::from_fn(|stem: Stem| format!("{stem}_rms_dbfs")).into_array().join(",");
+    let names = Stem::ALL.map(|stem| format!("{stem}_rms_dbfs")).join(",");
     let mut text = format!("split,song,start_s,mixture_rms_dbfs,{names}\n");
     for row in rows {
         let levels = row.stems_dbfs.to_array().map(|level| format!("{level:.2}")).join(",");
