@@ -170,7 +170,7 @@ impl Engine {
 
     /// Judges a window of noise, so that a GPU loads its kernels, or fails, before the first real window.
     ///
-    /// On a CPU the first window takes no longer than the next ones, so there is nothing to gain.
+    /// On a CPU it costs as much time as it saves, so it is of no use there.
     ///
     /// # Errors
     /// When cancelled or the model fails.
