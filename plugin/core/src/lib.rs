@@ -16,7 +16,7 @@
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
-//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] are used by all of them, [`device`] by the engine. Only
+//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine. Only
 //! [`engine`] calls the others in turn; no module knows the callers of this crate.
 
 pub mod advice;

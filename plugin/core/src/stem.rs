@@ -165,11 +165,6 @@ impl<T> PerStem<T> {
     pub fn iter(&self) -> impl Iterator<Item = (Stem, &T)> {
         Stem::ALL.into_iter().map(move |stem| (stem, &self[stem]))
     }
-
-    /// The values in array order.
-    pub fn into_array(self) -> [T; Stem::COUNT] {
-        [self.vocals, self.drums, self.bass, self.other]
-    }
 }
 
 impl<T> PerStem<Option<T>> {
@@ -253,11 +248,6 @@ impl<T> PerTarget<T> {
     /// The value of a stem; none where the stem is no target.
     pub fn get(&self, stem: Stem) -> Option<&T> {
         stem.target_index().map(|index| &self.0[index])
-    }
-
-    /// Applies `f` to each value.
-    pub fn map<U>(self, f: impl FnMut(T) -> U) -> PerTarget<U> {
-        PerTarget(self.0.map(f))
     }
 
     /// Target and value, in array order.
