@@ -3,7 +3,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod log;
 mod models;
 mod references;
 mod song;

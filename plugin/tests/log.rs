@@ -1,11 +1,16 @@
-//! What a person who debugs the worker finds in the log.
+//! What a person who debugs the worker finds in the log. A test program of its own: the subscriber is the process's.
+#![allow(clippy::unwrap_used)]
 
-use crate::LOUD;
-use crate::common::{Act, Bench, Fake};
+mod common;
+
+use common::{Act, Bench, Fake};
 use mixing_buddy::capture::Flow;
 use mixing_buddy_core::DeviceKind;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+
+/// An amplitude at which the fake model finds the vocals too loud.
+const LOUD: f32 = 0.5;
 
 /// Collects log lines.
 #[derive(Clone, Default)]
@@ -31,18 +36,17 @@ fn the_log_tells_what_the_worker_did_and_what_went_wrong() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let mut bench = Bench::new([Fake::on(DeviceKind::Cuda, [Act::Fail]), Fake::new([])]);
-        bench.play_and_step(21, LOUD);
-        bench.change_flow(Flow::Paused);
-        bench.settle();
-        // Ten seconds fit into the ring. The loss is announced with the audio that follows.
-        bench.play(13.0, LOUD);
-        bench.settle();
-        bench.play_and_step(1, LOUD);
-        bench.params.project.load_text("{");
-        bench.settle();
-    });
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let mut bench = Bench::new([Fake::on(DeviceKind::Cuda, [Act::Fail]), Fake::new([])]);
+    bench.play_and_step(21, LOUD);
+    bench.change_flow(Flow::Paused);
+    bench.settle();
+    // Ten seconds fit into the ring. The loss is announced with the audio that follows.
+    bench.play(13.0, LOUD);
+    bench.settle();
+    bench.play_and_step(1, LOUD);
+    bench.params.project.load_text("{");
+    bench.settle();
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     for expected in [
         "INFO mixing_buddy::worker::session: model loaded",
