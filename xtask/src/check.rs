@@ -63,13 +63,23 @@ fn fmt() -> Result<()> {
 
 fn clippy() -> Result<()> {
     finish(
-        cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+        cargo(&[
+            "clippy",
+            "--release",
+            "--workspace",
+            "--all-targets",
+            "--keep-going",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
         "clippy",
     )
 }
 
 fn doc() -> Result<()> {
-    let mut command = cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items"]);
+    let mut command =
+        cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--keep-going"]);
     command.env("RUSTDOCFLAGS", "--deny warnings");
     finish(command, "rustdoc")
 }
