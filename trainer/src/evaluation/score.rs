@@ -247,7 +247,7 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
         error_recall: recall.value(),
         magnitude_band_right: band.value(),
         joint_by_category: by_category.map(Ratio::value),
-        joint_by_stem: by_stem.map(Ratio::value).into_array(),
+        joint_by_stem: by_stem.into_array().map(Ratio::value),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::{decibels_to_power, levels_from_rest_levels, power_to_decibels};
-use mixing_buddy_core::stem::{PerStem, Stem};
+use mixing_buddy_core::stem::Stem;
 use mixing_buddy_trainer::oracle::LevelRow;
 use mixing_buddy_trainer::protocol::Split;
 use rand::{Rng, SeedableRng};
@@ -74,7 +74,7 @@ fn rounded(level_db: f64) -> f64 {
 
 /// The fixture's text.
 pub fn as_csv(rows: &[LevelRow]) -> String {
-    let names = PerStem::from_fn(|stem: Stem| format!("{stem}_rms_dbfs")).into_array().join(",");
+    let names = Stem::ALL.map(|stem| format!("{stem}_rms_dbfs")).join(",");
     let mut text = format!("split,song,start_s,mixture_rms_dbfs,{names}\n");
     for row in rows {
         let levels = row.stems_dbfs.to_array().map(|level| format!("{level:.2}")).join(",");
