@@ -142,7 +142,8 @@ fn a_collection_becomes_a_model_that_advises() {
     tuned(&place, &cache, &advisor);
     let (encoder, out) = (text("run1/encoder.safetensors"), text("bundle"));
     let parts = ["--encoder", &encoder, "--cache", &cache, "--name", "mine", "--out", &out];
-    run(&[&["export", &text("run3"), "--format", "bundle"], &parts[..]].concat()).unwrap();
+    run(&[&["export", &text("run3"), "--format", "bundle", "--model-version", "1"], &parts[..]].concat())
+        .unwrap();
 
     // The bundle itself can be tuned further.
     let mine = text("bundle/mine.mixbuddy");

@@ -73,6 +73,8 @@ validation_mixes = 200
 [advisor.lora]
 rank = 4
 alpha = 8.0
+dropout = 0.05
+target_modules = ["q_proj", "down_proj"]
 [advisor.simulation]
 summary = 8
 "#;

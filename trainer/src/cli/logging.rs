@@ -1,6 +1,7 @@
 //! The log: events of a run on standard error.
 
 use crate::progress::StderrBetweenBars;
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Events that are shown if neither `-v` nor `RUST_LOG` asks for others: all crates' warnings, and our runs' milestones.
@@ -16,6 +17,7 @@ pub(super) fn start(verbose: bool) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| StderrBetweenBars)
+        .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
         .try_init();
