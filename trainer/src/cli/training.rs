@@ -209,7 +209,7 @@ pub struct PlanArgs {
     mixing-buddy-trainer ablate --plan assets/weights/ablation-front-end.toml --out ABLATION3"
 )]
 pub struct AblateArgs {
-    /// What to compare (TOML): a cache, an encoder or an advisor run and the [[variant]]s that change it, or front ends
+    /// What to compare (TOML): a cache, an encoder or an advisor run and the `[[variant]]` tables that change it, or front ends
     #[arg(long)]
     plan: PathBuf,
     /// Split to measure on; no run is trained on it

@@ -8,7 +8,7 @@
 //! | [`SongReader`] | decodes all files of a song side by side, ten seconds at a time |
 //! | [`load_song`] | the same, a whole song in memory |
 //! | [`measure_song`] | levels, gate figures and checks of a song |
-//! | [`import`] | a whole collection, on several threads |
+//! | [`import()`] | a whole collection, on several threads |
 //! | [`Index`] | what is kept of it, as JSON |
 //! | [`songs`] | songs whose feature maps are to be computed |
 //!

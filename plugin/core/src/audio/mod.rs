@@ -6,7 +6,7 @@
 //! | [`FileStream`] | decodes a file packet by packet, trimmed to the sound itself, as stereo |
 //! | [`ModelRateStream`] | the same at another rate, ready for models: every sample is a finite number |
 //! | [`decode_file`], [`decode_at_rate`], [`decode_track_at_rate`] | a whole file at its own or another rate |
-//! | [`StreamResampler`], [`resample`] | change the rate without moving the sound |
+//! | [`StreamResampler`], [`resample()`] | change the rate without moving the sound |
 //! | [`StereoPcm`] | the samples |
 //!
 //! A song of five minutes takes 77 MB at [`MODEL_RATE_HZ`] as [`StereoPcm`], and about 100 kB as

@@ -49,7 +49,7 @@ pub struct MixReading {
 pub struct TrueLevels {
     /// Power of each stem in dB, up to a constant that all stems of the window share.
     pub power_db: PerStem<f64>,
-    /// Level of each stem against the rest in dB; [`ABSENT_REST_DB`] if the stem is absent.
+    /// Level of each stem against the rest in dB; `ABSENT_REST_DB` if the stem is absent.
     pub rest_db: PerStem<f64>,
 }
 

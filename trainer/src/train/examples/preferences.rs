@@ -23,7 +23,7 @@ pub struct RejectedShares {
     pub direction: f64,
     /// Another stem is named as target.
     pub stem: f64,
-    /// The size is off by [`MIN_SIZE_ERROR_DB`] or more.
+    /// The size is off by `MIN_SIZE_ERROR_DB` or more.
     pub magnitude: f64,
     /// The error is missed: the answer calls the mix balanced.
     pub missed: f64,
