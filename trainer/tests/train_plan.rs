@@ -7,7 +7,10 @@ mod cli;
 #[path = "common/sounds.rs"]
 mod sounds;
 
+use candle_core::Tensor;
 use cli::{Place, answer, run, trainer};
+use mixing_buddy_trainer::weights::load_tensors;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -89,6 +92,14 @@ fn songs(place: &Place) -> String {
     place.text("songs")
 }
 
+/// The weights of a file, bit by bit. (The order of its metadata differs from run to run.)
+fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
+    let of = |tensor: &Tensor| {
+        tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect()
+    };
+    load_tensors(path).unwrap().0.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
+}
+
 /// Waits until a file exists; the child must still run then.
 fn wait_for(file: &Path, child: &mut std::process::Child) {
     let started = Instant::now();
@@ -132,10 +143,14 @@ fn an_interrupted_plan_resumes_to_the_same_model() {
     assert!(done.status.success(), "{log}");
     assert!(log.contains("stage 2 of 6, encoder-first: finished"), "{log}");
     assert_eq!(before, written("encoder-first"), "a finished stage is skipped");
-    for file in ["encoder-second/encoder.safetensors", "advisor/advisor.safetensors", "compact.mixbuddy"] {
-        let read = |out: &str| std::fs::read(place.path(out).join(file)).unwrap();
-        assert!(read("whole") == read("killed"), "{file} differs");
+    for file in
+        ["encoder-second/encoder.safetensors", "decoder/decoder.safetensors", "advisor/advisor.safetensors"]
+    {
+        let [whole, killed] = ["whole", "killed"].map(|out| bits(&place.path(out).join(file)));
+        assert!(!whole.is_empty() && whole == killed, "{file} differs");
     }
+    let bundle = |out: &str| std::fs::read(place.path(out).join("compact.mixbuddy")).unwrap();
+    assert!(bundle("whole") == bundle("killed"), "the bundles differ");
     let summary = std::fs::read_to_string(killed.join("summary.md")).unwrap();
     for words in ["| cache |", "4 songs", "| encoder-second |", "| decoder |", "| advisor |", "version 1.2.3"]
     {

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(values("a"), [1.0, 1.0], "nothing is changed");
         save_tensors(&path, &Tensors::from([("b".into(), zeros(3))]), &[]).unwrap();
         let sentence = format!("{:#}", start_from(&params, &path, Part::Encoder).unwrap_err());
-        assert!(sentence.ends_with("missing: a"), "{sentence}");
+        assert!(sentence.contains("missing: a") && !sentence.contains("unknown"), "{sentence}");
         let tensors = Tensors::from([("a".into(), zeros(2)), ("b".into(), zeros(3))]);
         save_tensors(&path, &tensors, &[]).unwrap();
         // The folder of a run stands for the file in it.

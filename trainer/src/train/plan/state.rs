@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct FinishedStage {
     /// Its name.
     pub stage: String,
-    /// How long it took, in seconds: all starts together, as far as it was not lost.
+    /// How long it took, in seconds, since its last start: `report.md` of a run has the time of all its starts.
     pub seconds: u64,
     /// Its result in words.
     pub result: String,
