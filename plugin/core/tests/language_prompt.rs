@@ -89,7 +89,11 @@ fn lookalikes_of_special_tokens_are_plain_text() {
 fn long_questions_keep_both_ends() {
     let long = format!("is the bass too loud {} compare with my reference", "and then ".repeat(20_000));
     let prompt = build(&long);
-    let end = prompt.ids.iter().position(|id| *id == TOKENIZER.special(Special::Stems)).expect("the prompt contains it");
+    let end = prompt
+        .ids
+        .iter()
+        .position(|id| *id == TOKENIZER.special(Special::Stems))
+        .expect("the prompt contains it");
     let question = TOKENIZER.decode_text(&prompt.ids[1..end]);
     assert_eq!(end - 1, MAX_QUESTION_TOKENS);
     assert!(question.starts_with("is the bass too loud"), "{question}");
