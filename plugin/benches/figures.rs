@@ -143,7 +143,7 @@ fn load() {
         worst = worst.max(started.elapsed());
     }
     row(
-        "load until the host may go on (slowest of 20)",
+        "load until the host may continue (slowest of 20)",
         format!("{:.2} ms", worst.as_secs_f64() * 1e3),
         "50 ms",
     );

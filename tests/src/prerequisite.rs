@@ -8,7 +8,7 @@
 /// When the variable `CI` is set.
 #[allow(
     dead_code,
-    reason = "some test programs include this file through a module of which they use another part"
+    reason = "some test programs include this file through a module, and use another part of that module"
 )]
 pub fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} is missing; `cargo xtask test` installs it");

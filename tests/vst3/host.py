@@ -139,7 +139,7 @@ def state(path):
         try:
             other.raw_state = garbage
         except Exception as error:  # The host may refuse; the plugin must survive.
-            print(f"the host says of {len(garbage)} bytes: {error}")
+            print(f"the host refused {len(garbage)} bytes: {error}")
         sound = noise(2, 4096)
         check(same_bits(sound, other.process(sound, 48000)), "sound passing after garbage")
     other.raw_state = saved

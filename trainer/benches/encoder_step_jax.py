@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The encoder's training step in JAX, and ours beside it, one thread each, in one run.
+"""The encoder's training step in JAX, and ours next to it, one thread each, in one run.
 
     pip install jax optax numpy
     taskset -c 0 python3 trainer/benches/encoder_step_jax.py
 
-Same sizes, batch, losses and optimiser as `encoder_step.rs`; prints CPU seconds a step and the ratio.
+Same sizes, batch, losses and optimiser as `encoder_step.rs`; prints CPU seconds per step and the ratio.
 """
 
 import json
@@ -150,4 +150,4 @@ def our_seconds():
 if __name__ == "__main__":
     theirs, count = jax_seconds()
     ours = our_seconds()
-    print(f"{count} weights, {BATCH} windows: JAX {theirs:.3f} s, ours {ours:.3f} s a step; ours runs at {theirs / ours:.2f} of JAX's speed")
+    print(f"{count} weights, {BATCH} windows: JAX {theirs:.3f} s, ours {ours:.3f} s per step; ours runs at {theirs / ours:.2f} of JAX's speed")

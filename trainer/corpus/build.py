@@ -74,8 +74,8 @@ def progress(config, total, done, started):
     rate = (time.time() - started) / max(done, 1)
     made = sum(s["source"] not in ("real", "voice") for s in songs)
     line = (
-        f"{time.strftime('%H:%M:%S')} {done}/{total} of this run, {made} made songs in all, "
-        f"{rate:.1f} s a song, {rate * (total - done) / 60:.0f} min left"
+        f"{time.strftime('%H:%M:%S')} {done}/{total} of this run, {made} generated songs in total, "
+        f"{rate:.1f} s per song, {rate * (total - done) / 60:.0f} min left"
     )
     print(line, flush=True)
     (Path(config.out) / "PROGRESS.txt").write_text(line + "\n")

@@ -27,7 +27,8 @@ pub struct Injected {
     pub gain_db: f32,
 }
 
-const STEMS: [(Stem, &[u8]); Stem::COUNT] = [
+/// The stems of the demo song.
+const STEMS: &[(Stem, &[u8])] = &[
     (Stem::Vocals, include_bytes!("../../../assets/demo/vocals.ogg")),
     (Stem::Drums, include_bytes!("../../../assets/demo/drums.ogg")),
     (Stem::Bass, include_bytes!("../../../assets/demo/bass.ogg")),
@@ -63,7 +64,7 @@ pub fn flawed_mix(cancel: &CancelFlag) -> Result<(Demo, StereoPcm)> {
         serde_json::from_str(include_str!("../../../assets/demo/demo.json")).context("demo.json")?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let mut mix: Option<StereoPcm> = None;
-    for (stem, bytes) in STEMS {
+    for &(stem, bytes) in STEMS {
         let path = folder.path().join(format!("{stem}.ogg"));
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
         let mut pcm = decode_at_rate(&path, MODEL_RATE_HZ, cancel)?;

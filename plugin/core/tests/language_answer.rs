@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 /// The tokenizer that is shipped, read when the test runs.
 fn shipped_json() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tokenizer.json");
-    std::fs::read(path).expect("the shipped tokenizer is there")
+    std::fs::read(path).expect("the shipped tokenizer exists")
 }
 
 static TOKENIZER: LazyLock<AdviceTokenizer> =

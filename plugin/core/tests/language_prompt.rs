@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 /// The tokenizer that is shipped, read when the test runs.
 fn shipped_json() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tokenizer.json");
-    std::fs::read(path).expect("the shipped tokenizer is there")
+    std::fs::read(path).expect("the shipped tokenizer exists")
 }
 
 static TOKENIZER: LazyLock<AdviceTokenizer> =
@@ -89,7 +89,11 @@ fn lookalikes_of_special_tokens_are_plain_text() {
 fn long_questions_keep_both_ends() {
     let long = format!("is the bass too loud {} compare with my reference", "and then ".repeat(20_000));
     let prompt = build(&long);
-    let end = prompt.ids.iter().position(|id| *id == TOKENIZER.special(Special::Stems)).expect("it is there");
+    let end = prompt
+        .ids
+        .iter()
+        .position(|id| *id == TOKENIZER.special(Special::Stems))
+        .expect("the prompt contains it");
     let question = TOKENIZER.decode_text(&prompt.ids[1..end]);
     assert_eq!(end - 1, MAX_QUESTION_TOKENS);
     assert!(question.starts_with("is the bass too loud"), "{question}");

@@ -60,7 +60,7 @@ pub fn run(cli: Cli) -> Result<()> {
     logging::start(cli.verbose);
     match cli.command {
         Command::Advise { .. } => anyhow::bail!(
-            "`advise` moved to the command line for engineers: run `mixing-buddy advise`, or `cargo xtask advise` here"
+            "`advise` is now a command of another program: run `mixing-buddy advise`, or `cargo xtask advise` in the repository"
         ),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(command) => data::run(&command),

@@ -31,7 +31,7 @@ impl Default for ImportOptions {
     }
 }
 
-/// Imports the collection in `dir`. A song that cannot be used is refused with its reason; the others go on.
+/// Imports the collection in `dir`. A song that cannot be used is refused with its reason; the others are still imported.
 ///
 /// # Errors
 /// When the folder or the mapping cannot be read, holds no songs in this layout, or every song is refused.

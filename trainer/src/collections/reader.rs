@@ -246,7 +246,7 @@ impl SongReader {
         Ok(whole)
     }
 
-    /// Whether the files that have ended are not much shorter than those that go on; notes small differences at the
+    /// Whether the files that have ended are not much shorter than the others; notes small differences at the
     /// end.
     fn check_lengths(&mut self) -> Result<(), SongError> {
         let seconds = |track: &OpenTrack| track.frames as f64 / f64::from(self.rate_hz);

@@ -3,7 +3,7 @@
 //! All of it works on power maps (`[frames, (mid, side), bands]`), so it costs no transform. Rendered stems are cleaner
 //! and more alike than recorded ones; the encoder must not learn that.
 //!
-//! What that is worth: at the ablation's length it costs 0.1 to 0.4 dB on songs like those trained on, and gains 0.6 dB
+//! Its effect: at the ablation's length it costs 0.1 to 0.4 dB on songs like those trained on, and gains 0.6 dB
 //! of bass on real songs (`trainer/RUNS.md`). The ranges below were chosen, not tuned.
 
 use mixing_buddy_core::Stem;

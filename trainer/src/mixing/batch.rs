@@ -41,7 +41,7 @@ impl EncoderPart {
     }
 }
 
-/// A stem under this level against the rest counts as absent: nobody hears it. Chosen, not tuned.
+/// A stem under this level against the rest counts as absent: it is inaudible. Chosen, not tuned.
 pub const ABSENT_REST_DB: f32 = -30.0;
 /// Share of a cell's mean power that is added to each stem, so that shares are defined where all are silent.
 const CELL_FLOOR: f32 = 1e-9;

@@ -83,9 +83,9 @@ impl MapHeader {
         self.split == Split::Calib && self.source != SourceKind::Voice
     }
 
-    /// Which of two halves a song belongs to must not depend on what else is there: it follows from its name.
+    /// Which of two halves a song belongs to must not depend on the other songs: it follows from its name.
     fn name_bits(&self) -> u64 {
-        // The lowest bit of FNV-1a is the parity of its bytes; a higher one is as good as random.
+        // The lowest bit of FNV-1a is the parity of its bytes; a higher one is practically random.
         fnv1a(self.song.bytes()) >> 32
     }
 

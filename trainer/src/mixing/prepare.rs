@@ -35,7 +35,7 @@ pub struct PrepareOptions {
 
 /// A stem below this RMS level (dBFS) is silent in a window. Chosen, not tuned.
 const ACTIVE_DBFS: f32 = -50.0;
-/// A stem this far below the loudest one counts as absent: nobody hears it. Chosen, not tuned.
+/// A stem this far below the loudest one counts as absent: it is inaudible. Chosen, not tuned.
 const PRESENT_LOUDEST_DB: f32 = -35.0;
 /// Largest shift of a variant in semitones, either way.
 const SHIFT_SEMITONES: f64 = 3.0;

@@ -142,7 +142,7 @@ pub struct Hypotheses {
 impl Hypotheses {
     /// Restricts to the stems that may be named, and normalises.
     ///
-    /// The published protocol draws a target first, so "nothing is wrong" counts once a stem that may be named.
+    /// The published protocol draws a target first, so "nothing is wrong" counts once per stem that may be named.
     pub fn posterior(&self, allowed: AllowedStems) -> Posterior {
         let stems = || Stem::TARGETS.into_iter().filter(|stem| allowed.0[*stem]);
         let highest = stems()

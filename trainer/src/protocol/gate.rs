@@ -12,7 +12,7 @@ pub const MIXTURE_GATE_DBFS: f64 = -35.0;
 
 /// The quietest stem whose measured level is judged, in dB against the rest of the mix.
 ///
-/// A stem that adds less than a third of a per cent to the rest's power (0.014 dB) is as good as absent: its level
+/// A stem that adds less than a third of a per cent to the rest's power (0.014 dB) is practically absent: its level
 /// cannot be measured, and its error would only blur the figures. Every measurement of the meter's error (ablation,
 /// training, calibration) leaves quieter stems out. The value was chosen, not tuned.
 pub const QUIETEST_MEASURED_DB: f64 = -25.0;

@@ -251,7 +251,7 @@ impl FileStream {
         Ok(())
     }
 
-    /// Sets the cuts of the track, of which `left` and `right` are already decoded.
+    /// Sets where the track is cut. `left` and `right` are the samples of the track that are already decoded.
     fn apply_edit(&mut self, edit: TrackEdit, mut left: Vec<f32>, mut right: Vec<f32>) {
         let rate_hz = f64::from(self.sample_rate_hz);
         let to_frames = |seconds: f64| (seconds.max(0.0) * rate_hz).round() as u64;

@@ -51,18 +51,18 @@ fn song(root: &Path, part: &Split, name: &str, dir: &Path) -> Result<FoundSong> 
         split: Some(split(part, name)),
         ..FoundSong::default()
     };
-    let is_there = |path: &PathBuf| root.join(path).is_file();
+    let exists = |path: &PathBuf| root.join(path).is_file();
     let mut known = Vec::new();
     for stem in Stem::ALL {
         let path = dir.join(format!("{stem}.wav"));
-        if !is_there(&path) {
+        if !exists(&path) {
             bail!("{stem}.wav is missing");
         }
         song.push(stem, &path);
         known.push(path);
     }
     let mixture = dir.join("mixture.wav");
-    if is_there(&mixture) {
+    if exists(&mixture) {
         song.mixture = Some(Track::whole(&mixture));
         known.push(mixture);
     }

@@ -24,7 +24,7 @@ pub enum WindowChoice {
     PerSong(usize),
 }
 
-/// General questions only, of which these shares have an anchor and a reference.
+/// General questions only; these shares of them have an anchor and a reference.
 pub fn general_questions(anchor: f64, reference: f64) -> QuestionShares {
     QuestionShares { about: 0.0, other: 0.0, unclear: 0.0, compare: 0.0, anchor, reference }
 }
