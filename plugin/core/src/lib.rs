@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`audio`] | decodes files, resamples to the model's rate, cuts windows |
 //! | [`features`] | mid/side maps of log band power, independent of absolute level |
+//! | [`separator`] | a pretrained network for the vocals: their share of each cell of the mix |
 //! | [`nn`] | the few tensor operations that training and inference share |
 //! | [`encoder`] | measures how much of each patch is vocals, drums, bass, other: masks, levels, summaries |
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
@@ -36,6 +37,7 @@ pub mod hash;
 pub mod language;
 pub mod nn;
 pub mod norms;
+pub mod separator;
 pub mod stem;
 
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};

@@ -20,15 +20,24 @@ impl Stft {
     /// The periodic Hann window is scaled so that a frame's power sums (over the full spectrum) to the power of one
     /// hop of samples: sums over frames are sums over samples.
     pub fn new(fft_samples: usize, hop_samples: usize) -> Self {
+        let energy: f64 = hann(fft_samples).map(|w| w * w).sum();
+        Self::with_scale(
+            fft_samples,
+            hop_samples,
+            (hop_samples as f64 / (energy * fft_samples as f64)).sqrt(),
+        )
+    }
+
+    /// As [`Stft::new`], with the plain periodic Hann window: what networks of others were trained on.
+    pub fn unscaled(fft_samples: usize, hop_samples: usize) -> Self {
+        Self::with_scale(fft_samples, hop_samples, 1.0)
+    }
+
+    fn with_scale(fft_samples: usize, hop_samples: usize, scale: f64) -> Self {
         let fft = RealFftPlanner::<f32>::new().plan_fft_forward(fft_samples);
-        let hann: Vec<f64> = (0..fft_samples)
-            .map(|n| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / fft_samples as f64).cos())
-            .collect();
-        let energy: f64 = hann.iter().map(|w| w * w).sum();
-        let scale = (hop_samples as f64 / (energy * fft_samples as f64)).sqrt();
         Stft {
             hop_samples,
-            window: hann.iter().map(|w| (w * scale) as f32).collect(),
+            window: hann(fft_samples).map(|w| (w * scale) as f32).collect(),
             frame: fft.make_input_vec(),
             spectrum: fft.make_output_vec(),
             scratch: fft.make_scratch_vec(),
@@ -68,4 +77,8 @@ impl Stft {
             visit(index, &self.spectrum);
         }
     }
+}
+/// The periodic Hann window.
+fn hann(samples: usize) -> impl Iterator<Item = f64> {
+    (0..samples).map(move |n| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / samples as f64).cos())
 }

@@ -1,0 +1,65 @@
+//! The network's input: magnitudes of both channels at 44.1 kHz.
+
+use super::unet::{BINS, CHANNELS, FRAME_MULTIPLE};
+use crate::audio::{StereoPcm, resample};
+use crate::error::Result;
+use crate::features::Stft;
+
+/// Rate that the networks were trained at.
+pub const SEPARATOR_RATE_HZ: u32 = 44_100;
+/// Length of a frame in samples.
+pub const FFT_SAMPLES: usize = 4096;
+/// Samples from one frame to the next.
+pub const HOP_SAMPLES: usize = 1024;
+
+/// Magnitudes of a stretch of sound, `[2, padded frames, 1024]`: Hann windows, not scaled, centred on multiples of the hop.
+pub struct Magnitudes {
+    frames: usize,
+    padded: usize,
+    values: Vec<f32>,
+}
+
+impl Magnitudes {
+    /// Magnitudes of a stretch of sound at any rate. Before and after it is silence.
+    ///
+    /// # Errors
+    /// When the sound cannot be brought to [`SEPARATOR_RATE_HZ`].
+    pub fn new(pcm: &StereoPcm) -> Result<Self> {
+        let resampled;
+        let pcm = if pcm.sample_rate_hz == SEPARATOR_RATE_HZ {
+            pcm
+        } else {
+            resampled = resample(pcm, SEPARATOR_RATE_HZ)?;
+            &resampled
+        };
+        let frames = pcm.len() / HOP_SAMPLES + 1;
+        let padded = frames.next_multiple_of(FRAME_MULTIPLE);
+        let mut values = vec![0.0; CHANNELS * padded * BINS];
+        let mut stft = Stft::unscaled(FFT_SAMPLES, HOP_SAMPLES);
+        for (samples, plane) in
+            [&pcm.left, &pcm.right].into_iter().zip(values.chunks_exact_mut(padded * BINS))
+        {
+            stft.for_each_frame(samples, frames, |frame, spectrum| {
+                for (to, bin) in plane[frame * BINS..][..BINS].iter_mut().zip(spectrum) {
+                    *to = bin.norm();
+                }
+            });
+        }
+        Ok(Magnitudes { frames, padded, values })
+    }
+
+    /// Frames that hold sound.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Frames with those that fill up the last [`FRAME_MULTIPLE`], which are silent.
+    pub fn padded_frames(&self) -> usize {
+        self.padded
+    }
+
+    /// The magnitudes.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}

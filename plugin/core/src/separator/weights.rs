@@ -1,0 +1,188 @@
+//! A network's weights: kernels in 8 bits with a scale for each output channel, or whole.
+
+use super::convolution::TAPS;
+use super::unet::LEVELS;
+use safetensors::{Dtype, SafeTensors};
+
+/// Output channels of the layers on the way down. On the way up they are the same in reverse, and 1 at the end.
+const DOWN_CHANNELS: [usize; LEVELS] = [16, 32, 64, 128, 256, 512];
+/// Taps of the last convolution.
+const MASK_TAPS: usize = 16;
+
+/// Values of a kernel.
+enum Values {
+    /// To be multiplied by the scale of their output channel.
+    Eight(Vec<i8>),
+    Whole(Vec<f32>),
+}
+
+/// A kernel of a convolution, as stored.
+pub struct Kernel {
+    values: Values,
+    /// One for each output channel.
+    scales: Vec<f32>,
+    outputs: usize,
+    /// Number of consecutive values that belong to one output channel.
+    run: usize,
+}
+
+impl Kernel {
+    /// Number of output channels.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Number of values.
+    pub fn size(&self) -> usize {
+        match &self.values {
+            Values::Eight(values) => values.len(),
+            Values::Whole(values) => values.len(),
+        }
+    }
+
+    /// Writes the kernel's values into `dense`, whose content is replaced.
+    pub fn dense_into(&self, dense: &mut Vec<f32>) {
+        dense.clear();
+        match &self.values {
+            Values::Whole(values) => dense.extend_from_slice(values),
+            Values::Eight(values) => {
+                for (values, scale) in values.chunks_exact(self.run).zip(self.scales.iter().cycle()) {
+                    dense.extend(values.iter().map(|value| f32::from(*value) * scale));
+                }
+            }
+        }
+    }
+}
+
+/// A layer: kernel, bias and normalisation.
+pub struct Layer {
+    /// The convolution.
+    pub kernel: Kernel,
+    /// Added to its output.
+    pub bias: Vec<f32>,
+    /// Scale of the normalisation; empty where there is none.
+    pub norm_scale: Vec<f32>,
+    /// Its offset.
+    pub norm_offset: Vec<f32>,
+}
+
+/// All layers of a network.
+pub struct NetworkWeights {
+    /// Down, from the widest.
+    pub down: Vec<Layer>,
+    /// Up, from the narrowest.
+    pub up: Vec<Layer>,
+    /// The last convolution.
+    pub mask: Layer,
+}
+
+/// The shape that a layer must have in the file.
+struct Expected<'a> {
+    name: &'a str,
+    inputs: usize,
+    outputs: usize,
+    taps: usize,
+    /// Whether the inputs come first, as in a transposed convolution.
+    is_transposed: bool,
+    has_norm: bool,
+}
+
+impl NetworkWeights {
+    /// Reads the bytes of a safetensors file, as `trainer/frontends/convert_spleeter.py` writes it.
+    ///
+    /// # Errors
+    /// A sentence that names the tensor, when the file is damaged or a tensor is missing, of another shape or type.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| format!("it is not a safetensors file: {error}"))?;
+        let mut inputs = super::unet::CHANNELS;
+        let mut down = Vec::new();
+        for (n, outputs) in DOWN_CHANNELS.into_iter().enumerate() {
+            let name = format!("down{}", n + 1);
+            let expected =
+                Expected { name: &name, inputs, outputs, taps: TAPS, is_transposed: false, has_norm: true };
+            down.push(layer(&file, &expected)?);
+            inputs = outputs;
+        }
+        let mut up = Vec::new();
+        for n in 0..LEVELS {
+            let name = format!("up{}", n + 1);
+            // Each level's output is joined with a skip of the same number of channels.
+            let outputs = if n + 1 == LEVELS { 1 } else { DOWN_CHANNELS[LEVELS - 2 - n] };
+            let expected =
+                Expected { name: &name, inputs, outputs, taps: TAPS, is_transposed: true, has_norm: true };
+            up.push(layer(&file, &expected)?);
+            inputs = 2 * outputs;
+        }
+        let expected = Expected {
+            name: "mask",
+            inputs: 1,
+            outputs: super::unet::CHANNELS,
+            taps: MASK_TAPS,
+            is_transposed: false,
+            has_norm: false,
+        };
+        Ok(NetworkWeights { down, up, mask: layer(&file, &expected)? })
+    }
+}
+
+fn layer(file: &SafeTensors<'_>, expected: &Expected<'_>) -> Result<Layer, String> {
+    let Expected { name, inputs, outputs, taps, is_transposed, has_norm } = *expected;
+    let floats = |part: &str| floats(file, &format!("{name}.{part}"), outputs);
+    let kernel_name = format!("{name}.weight");
+    let view = tensor(file, &kernel_name)?;
+    let leading = if is_transposed { [inputs, outputs] } else { [outputs, inputs] };
+    let size = inputs * outputs * taps;
+    let found = view.shape();
+    if found.len() != 4 || found[..2] != leading || found.iter().product::<usize>() != size {
+        return Err(format!("'{kernel_name}' has shape {found:?}, expected {leading:?} and {taps} taps"));
+    }
+    let run = if is_transposed { taps } else { inputs * taps };
+    let kernel = match view.dtype() {
+        Dtype::I8 => Kernel {
+            values: Values::Eight(view.data().iter().map(|byte| byte.cast_signed()).collect()),
+            scales: floats("weight_scale")?,
+            outputs,
+            run,
+        },
+        Dtype::F32 => Kernel {
+            values: Values::Whole(floats_of(view.data(), &kernel_name)?),
+            scales: Vec::new(),
+            outputs,
+            run,
+        },
+        other => return Err(format!("'{kernel_name}' is stored as {other:?}; I8 or F32 can be read")),
+    };
+    let norm = |part: &str| if has_norm { floats(part) } else { Ok(Vec::new()) };
+    Ok(Layer {
+        kernel,
+        bias: floats("bias")?,
+        norm_scale: norm("norm_scale")?,
+        norm_offset: norm("norm_offset")?,
+    })
+}
+
+fn tensor<'a>(file: &SafeTensors<'a>, name: &str) -> Result<safetensors::tensor::TensorView<'a>, String> {
+    file.tensor(name).map_err(|_| format!("'{name}' is missing"))
+}
+
+fn floats(file: &SafeTensors<'_>, name: &str, count: usize) -> Result<Vec<f32>, String> {
+    let view = tensor(file, name)?;
+    if view.dtype() != Dtype::F32 || view.shape() != [count] {
+        return Err(format!(
+            "'{name}' is {:?} of shape {:?}, expected F32 of [{count}]",
+            view.dtype(),
+            view.shape()
+        ));
+    }
+    floats_of(view.data(), name)
+}
+
+fn floats_of(bytes: &[u8], name: &str) -> Result<Vec<f32>, String> {
+    let values: Vec<f32> =
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(format!("'{name}' holds a value that is not a number"));
+    }
+    Ok(values)
+}
