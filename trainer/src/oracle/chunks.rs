@@ -31,10 +31,11 @@ impl LevelRow {
     /// [`Error::Io`] when the file cannot be read; [`Error::Format`], with the line, when a column or a field is
     /// missing, a level is not a number, or a split is neither `train` nor `test`.
     pub fn read_csv(path: &Path) -> Result<Vec<LevelRow>> {
-        let file = std::fs::File::open(path).map_err(Error::io(path))?;
-        let fault = |line: u64, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let fault = |line: usize, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
         let broken = |cause: csv::Error| Error::Format(format!("{}: {cause}", path.display()));
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
         let header = reader.headers().map_err(broken)?.clone();
         if header.is_empty() {
             return Err(fault(1, "the table is empty"));
@@ -55,7 +56,7 @@ impl LevelRow {
             if record.iter().all(str::is_empty) {
                 continue;
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = line_of_record(&text, record.position().map_or(0, csv::Position::byte));
             let field = |column: usize| record.get(column).ok_or_else(|| fault(line, "a field is missing"));
             let number = |column: usize| {
                 field(column)?.parse::<f64>().map_err(|_| fault(line, "a level is not a number"))
@@ -84,6 +85,15 @@ impl LevelRow {
         self.mixture_dbfs > MIXTURE_GATE_DBFS
             && self.stems_dbfs.to_array().into_iter().all(|level| level > STEM_GATE_DBFS)
     }
+}
+
+/// Line of the record that begins at a byte of the text, counted from 1. The reader's own position is that of the
+/// empty lines before the record.
+fn line_of_record(text: &str, byte: u64) -> usize {
+    let at = usize::try_from(byte).unwrap_or(usize::MAX).min(text.len());
+    let (before, after) = text.as_bytes().split_at(at);
+    let empty = after.iter().take_while(|byte| byte.is_ascii_whitespace());
+    1 + before.iter().chain(empty).filter(|byte| **byte == b'\n').count()
 }
 
 /// Stem-minus-rest levels of many chunks, each song weighing the same.
