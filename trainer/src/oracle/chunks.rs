@@ -32,7 +32,8 @@ impl LevelRow {
     /// missing, a level is not a number, or a split is neither `train` nor `test`.
     pub fn read_csv(path: &Path) -> Result<Vec<LevelRow>> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        let fault = |line: usize, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
+        let fault =
+            |line: usize, what: &str| Error::Format(format!("{}: line {line}: {what}", path.display()));
         let broken = |cause: csv::Error| Error::Format(format!("{}: {cause}", path.display()));
         let mut reader =
             csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());

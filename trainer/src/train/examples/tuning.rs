@@ -17,6 +17,7 @@ use mixing_buddy_core::{PerStem, Stem};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::path::Path;
+use tracing::warn;
 
 /// The part of a run's configuration that is about its mixes.
 #[derive(Clone, Copy)]
@@ -201,6 +202,13 @@ impl<'a> MixReader<'a> {
             "no song of the cache has two windows in which all {} stems play",
             Stem::COUNT
         );
+        let wanted = count / self.shards * self.shards;
+        if readings.len() < wanted {
+            warn!(
+                read = readings.len(),
+                wanted, "fewer mixes than asked for: some songs have no two windows in which all stems play"
+            );
+        }
         Ok(readings)
     }
 }
