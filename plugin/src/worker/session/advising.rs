@@ -1,7 +1,6 @@
 //! Asks the model for advice: on windows, on the song, and on questions of the user.
 
 use super::{LAST_WINDOWS, ModelState, Next, Session, WINDOWS_PER_SONG_ADVICE, attempt};
-use crate::capture::Flow;
 use crate::view::{Answered, SongSummary};
 use crate::worker::advice_model::AdviceModel;
 use crate::worker::history::MOST_MARKS;
@@ -40,8 +39,8 @@ impl Session {
             self.measure(&*model);
             return Next::Busy;
         }
-        let is_playing = self.flow == Some(Flow::Playing)
-            && self.last_audio.is_some_and(|when| when.elapsed() < RENDER_PAUSE);
+        let is_playing =
+            self.is_song_running() && self.last_audio.is_some_and(|when| when.elapsed() < RENDER_PAUSE);
         if self.queue.offline_len() > 0 {
             if is_playing {
                 return Next::Idle;
