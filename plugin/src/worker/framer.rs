@@ -207,7 +207,8 @@ impl Framer {
         let mut slabs: Vec<Arc<Slab>> = self.recent.iter().cloned().collect();
         let is_damaged = self.is_damaged(self.run_slabs);
         slabs.push(Arc::new(Slab::new(std::mem::take(&mut self.filling), is_damaged)));
-        let (start_s, end_s) = (self.run_start_s, self.run_start_s + f64::from(run_s));
+        let loop_s = self.run_frames as f64 / f64::from(self.source_rate_hz);
+        let (start_s, end_s) = (self.run_start_s, self.run_start_s + loop_s);
         windows(Window { start_s, end_s, is_offline: self.is_offline, slabs });
     }
 

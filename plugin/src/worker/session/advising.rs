@@ -1,6 +1,7 @@
 //! Asks the model for advice: on windows, on the song, and on questions of the user.
 
 use super::{LAST_WINDOWS, ModelState, Next, Session, WINDOWS_PER_SONG_ADVICE, attempt};
+use crate::capture::Flow;
 use crate::view::{Answered, SongSummary};
 use crate::worker::advice_model::AdviceModel;
 use crate::worker::history::MOST_MARKS;
@@ -50,7 +51,9 @@ impl Session {
             }
             return Next::Busy;
         }
-        let song_can_wait = self.view.song.is_some() && self.windows_since_song < WINDOWS_PER_SONG_ADVICE;
+        let song_can_wait = self.flow == Some(Flow::Playing)
+            && self.view.song.is_some()
+            && self.windows_since_song < WINDOWS_PER_SONG_ADVICE;
         if self.song_due && !(is_playing && song_can_wait) {
             self.advise_song(&*model);
             return Next::Busy;
