@@ -190,9 +190,9 @@ unsafe fn fill(
         // SAFETY: both hold `frames` samples; `copy` allows the same memory.
         unsafe { if from.is_null() { to.write_bytes(0, frames) } else { std::ptr::copy(from, to, frames) } }
     };
-    // SAFETY: checked to be two different channels.
     if count >= 2 && channel(output, 0) == from(1) {
         if channel(output, 1) == from(0) && from(0) != from(1) {
+            // SAFETY: two different channels, which do not overlap.
             unsafe { std::ptr::swap_nonoverlapping(from(0), from(1), frames) };
         } else {
             // The first output lies where the second input is.
