@@ -3,6 +3,7 @@
 //! | module | thread | what it does |
 //! | --- | --- | --- |
 //! | [`plugin`] | main, audio | what hosts see |
+//! | `clap_entry` | main, audio | the CLAP's entry point, which defines the output for any buffers |
 //! | [`capture`] | audio → worker | copies audio to the worker through lock-free rings |
 //! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
@@ -14,6 +15,7 @@
 //! each other.
 
 pub mod capture;
+mod clap_entry;
 pub mod editor;
 pub mod log;
 pub mod panel;
@@ -28,5 +30,4 @@ pub mod worker;
 
 pub use plugin::MixingBuddy;
 
-nice_plug::nice_export_clap!(MixingBuddy);
 nice_plug::nice_export_vst3!(MixingBuddy);

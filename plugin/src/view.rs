@@ -61,6 +61,8 @@ pub enum Activity {
         /// Seconds of audio in the first window since the last break: 0 to 10.
         filled_s: f32,
     },
+    /// The host plays, and something keeps every window from finishing.
+    Obstructed(Obstacle),
     /// The host's transport is stopped.
     Paused,
     /// The plugin is bypassed.
@@ -70,6 +72,22 @@ pub enum Activity {
         /// Windows still to analyze.
         left: usize,
     },
+}
+
+/// What keeps windows from finishing while the host plays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Obstacle {
+    /// The host plays a loop that is too short for the model.
+    ShortLoop {
+        /// Length of the loop in seconds.
+        loop_s: f32,
+    },
+    /// The position jumps.
+    Jumps,
+    /// The host stops and starts.
+    Stops,
+    /// Audio is lost because the computer is too busy.
+    LostAudio,
 }
 
 /// A window and the advice on it.

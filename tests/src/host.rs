@@ -219,6 +219,19 @@ impl Instance {
         }
     }
 
+    /// Stops processing and starts it again, as some hosts do around every block.
+    ///
+    /// # Errors
+    /// When the plugin is not active, or refuses.
+    pub fn restart(&mut self) -> Result<()> {
+        let mut audio = self.audio.take().context("the plugin is not active")?;
+        let stopped = audio.processor.stop_processing();
+        audio.processor =
+            stopped.start_processing().map_err(|error| anyhow!("processing cannot start: {error}"))?;
+        self.audio = Some(audio);
+        Ok(())
+    }
+
     /// The part for the audio thread.
     ///
     /// # Errors
@@ -313,6 +326,11 @@ pub struct Audio {
 impl Audio {
     /// The output before each call, so that a block that the plugin did not write is noticed.
     pub const UNWRITTEN: f32 = -123_456.0;
+
+    /// Tells the plugin to forget the audio so far.
+    pub fn reset(&mut self) {
+        self.processor.reset();
+    }
 
     /// Sets the plain value of a parameter with the next block.
     pub fn set_parameter(&mut self, id: ClapId, value: f64) {

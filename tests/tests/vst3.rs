@@ -54,6 +54,11 @@ fn it_finds_the_error_in_the_demo() {
 }
 
 #[test]
+fn resets_between_pieces_are_no_break_in_the_song() {
+    run("resets", &[]);
+}
+
+#[test]
 fn its_window_opens_twice_and_draws_the_panel() {
     if !cfg!(target_os = "linux") {
         eprintln!("skipped: the test needs a virtual screen, which is available on Linux");

@@ -2,7 +2,7 @@
 
     python host.py CHECK MixingBuddy.vst3 [FOLDER]
 
-CHECK is audio, state, lives, advice or window; FOLDER is where pictures go. Fails with what was expected.
+CHECK is audio, state, lives, advice, resets or window; FOLDER is where pictures go. Fails with what was expected.
 """
 
 import gc
@@ -81,15 +81,15 @@ def demo():
     return np.ascontiguousarray(mix, np.float32), rate
 
 
-def play_demo(plugin):
-    """Plays the demo and a little silence, and waits for the advice on all of it."""
+def play_demo(plugin, resets=False):
+    """Plays the demo and a little silence, and waits for the advice on all of it. `resets`: a reset before each piece."""
     mix, rate = demo()
     silence = np.zeros((2, rate // 2), np.float32)
     first = True
     for sound in (mix, silence):
         # In pieces, so that the worker has time to read.
         for start in range(0, sound.shape[1], rate):
-            plugin.process(np.ascontiguousarray(sound[:, start:start + rate]), rate, buffer_size=512, reset=first)
+            plugin.process(np.ascontiguousarray(sound[:, start:start + rate]), rate, buffer_size=512, reset=first or resets)
             first = False
             time.sleep(0.05)
     start = time.monotonic()
@@ -180,6 +180,13 @@ def advice(path):
     check(rounded(session(other)["history"]) == rounded(said["history"]), "the history restored with the project")
 
 
+def resets(path):
+    """Resets are no break in the song: JUCE stops, deactivates, activates and starts the plugin."""
+    plugin = pedalboard.load_plugin(path)
+    starts = [mark["start_s"] for mark in play_demo(plugin, resets=True)["history"]]
+    check(np.allclose(starts, [0, 5, 10], atol=0.05), f"windows at 0, 5 and 10 s, not {starts}")
+
+
 class Screen:
     """A virtual screen with a window manager and desktop settings."""
 
@@ -258,5 +265,5 @@ def colours(picture):
 
 
 if __name__ == "__main__":
-    checks = {function.__name__: function for function in (audio, state, lives, advice, window)}
+    checks = {function.__name__: function for function in (audio, state, lives, advice, resets, window)}
     checks[sys.argv[1]](*sys.argv[2:])

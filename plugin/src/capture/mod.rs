@@ -6,11 +6,13 @@
 //! never waits.
 
 mod reader;
+mod trend;
 
 pub use reader::TapReader;
 
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapProd, HeapRb};
+use trend::Trend;
 
 /// Length of the ring in seconds when the host plays live.
 const LIVE_RING_S: u32 = 10;
@@ -19,9 +21,6 @@ const OFFLINE_RING_S: u32 = 60;
 /// A stretch is announced once it is a hundredth of a second long, so that blocks of one sample cost no more than
 /// others.
 const ANNOUNCE_PER_S: u32 = 100;
-/// A position within this many seconds of the expected one counts as continuous: hosts round positions, and some derive
-/// them from beats. Not tuned.
-const POSITION_TOLERANCE_S: f64 = 0.02;
 
 /// State of the host's transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,8 @@ pub enum Flow {
     Paused,
     /// The plugin is bypassed: nothing is captured.
     Bypassed,
-    /// The host no longer calls.
+    /// The host has stopped, reset or deactivated the plugin. Some hosts do so around every block, so this alone is no
+    /// break in the song.
     Stopped,
 }
 
@@ -45,7 +45,7 @@ pub struct Stretch {
     pub position: i64,
     /// State of the transport.
     pub flow: Flow,
-    /// Whether a break separates it from the stretch before: a stop, seek, loop jump, bypass, or lost audio.
+    /// Whether a break separates it from the stretch before: a pause, seek, loop jump, bypass, or lost audio.
     pub follows_break: bool,
     /// Total of frames lost because a ring was full.
     pub dropped: u64,
@@ -67,14 +67,12 @@ pub struct Tap {
     sample_rate_hz: u32,
     is_offline: bool,
     announce_frames: usize,
-    tolerance_frames: i64,
     /// Samples that are written and not announced yet.
     pending: Stretch,
     /// The last state of the transport that was announced.
     flow: Flow,
-    /// Position of the next frame if there is no break; none after a break.
-    expected: Option<i64>,
-    /// Position in samples, counted for hosts that give none.
+    trend: Trend,
+    /// Position of the next frame in samples, counted for hosts that give none or one that stands still.
     counter: i64,
     dropped: u64,
 }
@@ -99,10 +97,9 @@ pub fn tap(sample_rate_hz: u32, is_offline: bool) -> (Tap, TapReader) {
         sample_rate_hz: rate,
         is_offline,
         announce_frames: (rate / ANNOUNCE_PER_S).max(1) as usize,
-        tolerance_frames: (POSITION_TOLERANCE_S * f64::from(rate)).ceil() as i64,
         pending: Stretch { frames: 0, position: 0, flow: Flow::Playing, follows_break: true, dropped: 0 },
         flow: Flow::Stopped,
-        expected: None,
+        trend: Trend::new(rate),
         counter: 0,
         dropped: 0,
     };
@@ -133,20 +130,20 @@ impl Tap {
         if frames == 0 {
             return;
         }
-        let position = info.position.unwrap_or(self.counter);
-        self.counter = position.saturating_add(frames as i64);
+        let given = info.position.unwrap_or(self.counter);
+        let position = if self.trend.stands_at(given) { self.counter } else { given };
         if info.flow != Flow::Playing {
+            self.counter = position.saturating_add(frames as i64);
             self.change_flow(info.flow);
             return;
         }
-        let continues = self.expected.is_some_and(|expected| {
-            expected.saturating_sub(position).unsigned_abs() <= self.tolerance_frames.unsigned_abs()
-        });
+        let continues = self.trend.continues(given, frames);
+        self.counter = if continues { self.counter } else { position }.saturating_add(frames as i64);
         // One place for the pending stretch, one for this block.
         if self.samples.vacant_len() < frames || self.stretches.vacant_len() < 2 {
             self.dropped += frames as u64;
             self.announce();
-            self.expected = None;
+            self.trend.interrupt();
             return;
         }
         if !continues {
@@ -159,26 +156,37 @@ impl Tap {
         self.samples.push_iter(left.iter().zip(right).map(|(l, r)| [*l, *r]));
         self.pending.frames += frames;
         self.flow = Flow::Playing;
-        self.expected = Some(self.counter);
         if self.pending.frames >= self.announce_frames {
             self.announce();
         }
     }
 
-    /// The host no longer calls, or resets: a break follows.
+    /// The host stops, resets or deactivates the plugin. No break: if the position runs on, so does the song.
+    ///
+    /// A host may do so around every block, and the reader may be busy for seconds. So only half the ring of stretches
+    /// is for these calls. When it is full, pending samples wait for the next block.
     pub fn stop(&mut self) {
-        self.change_flow(Flow::Stopped);
+        if self.stretches.vacant_len() <= self.stretches.capacity().get() / 2 {
+            return;
+        }
+        self.announce();
+        self.announce_flow(Flow::Stopped, false);
     }
 
-    /// Announces pending samples and the new state of the transport. If there is no room, the next block tries again.
+    /// A pause or a bypass: announces pending samples and the new state of the transport. If there is no room, the next
+    /// block tries again.
     fn change_flow(&mut self, flow: Flow) {
         self.announce();
-        self.expected = None;
+        self.trend.interrupt();
+        self.announce_flow(flow, true);
+    }
+
+    fn announce_flow(&mut self, flow: Flow, follows_break: bool) {
         if self.flow == flow {
             return;
         }
         let change =
-            Stretch { frames: 0, position: self.counter, flow, follows_break: true, dropped: self.dropped };
+            Stretch { frames: 0, position: self.counter, flow, follows_break, dropped: self.dropped };
         if self.stretches.try_push(change).is_ok() {
             self.flow = flow;
         }

@@ -64,7 +64,7 @@ fn activity(ui: &mut Ui, colours: &Palette, view: &View, room_pt: f32) {
         Activity::Filling { filled_s } => (colours.good, Some((filled_s / 10.0).clamp(0.0, 1.0))),
         Activity::CatchingUp { .. } => (colours.accent, None),
         Activity::Loading => (colours.accent, None),
-        Activity::NoModel => (colours.error, None),
+        Activity::NoModel | Activity::Obstructed(_) => (colours.error, None),
         Activity::Waiting | Activity::Paused | Activity::Bypassed => (colours.dim, None),
     };
     let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());

@@ -1,6 +1,6 @@
 //! The panel's words: numbers and states as text. Plain functions of plain values.
 
-use crate::view::{Activity, Mark, View};
+use crate::view::{Activity, Mark, Obstacle, View};
 use mixing_buddy_core::{Advice, BestAnswer, Direction, Stem, Verdict, clock};
 
 /// The headline and the evidence under it.
@@ -46,6 +46,7 @@ pub fn headline(view: &View) -> Headline {
                 "The host rendered faster than the model can follow.",
             )
         }
+        (Activity::Obstructed(obstacle), _) => obstructed(*obstacle),
         (_, Some(newest)) => advice(view, newest),
         (Activity::Loading, None) => quiet("Loading the model…", "You can already press play."),
         (Activity::Waiting, None) => quiet("Ready", "Press play. The first advice comes after 10 seconds."),
@@ -53,6 +54,29 @@ pub fn headline(view: &View) -> Headline {
         (Activity::Filling { filled_s }, None) => {
             quiet(&filling(*filled_s), "The first advice comes after 10 seconds.")
         }
+    }
+}
+
+/// Why there is no advice, and what to do.
+fn obstructed(obstacle: Obstacle) -> Headline {
+    match obstacle {
+        Obstacle::ShortLoop { loop_s } => quiet(
+            "This loop is too short for advice",
+            &format!(
+                "It is {loop_s:.1} s long. Make it at least 3 s long, or let the song play for 10 s in a row."
+            ),
+        ),
+        Obstacle::Jumps => quiet(
+            "No advice: the position keeps jumping",
+            "Let the song play for 10 s in a row without a jump, or play a loop of at least 3 s.",
+        ),
+        Obstacle::Stops => {
+            quiet("No advice: playback keeps stopping", "Let the song play for 10 s in a row without a stop.")
+        }
+        Obstacle::LostAudio => quiet(
+            "No advice: audio is lost",
+            "The computer is too busy to analyze 10 s in a row. Close other programs, or use larger blocks.",
+        ),
     }
 }
 
@@ -75,7 +99,7 @@ fn advice(view: &View, mark: &Mark) -> Headline {
         }
         Verdict::NoError => (Tone::Balanced, "Balanced".to_string(), advice.text.clone()),
         Verdict::Abstain => {
-            (Tone::Quiet, cannot_tell(view, advice), best_guess(&advice.best, advice.confidence))
+            (Tone::Quiet, cannot_tell(view, mark), best_guess(&advice.best, advice.confidence))
         }
         Verdict::Quiet | Verdict::VeryQuiet | Verdict::Loud | Verdict::VeryLoud => {
             let direction = advice.verdict.direction().unwrap_or(Direction::Quiet);
@@ -126,6 +150,10 @@ pub fn activity(view: &View) -> String {
         Activity::NoModel => "No model".to_string(),
         Activity::Waiting => "Ready".to_string(),
         Activity::Filling { filled_s } => filling(*filled_s),
+        Activity::Obstructed(Obstacle::ShortLoop { .. }) => "Loop too short".to_string(),
+        Activity::Obstructed(Obstacle::Jumps) => "Position jumps".to_string(),
+        Activity::Obstructed(Obstacle::Stops) => "Playback stops".to_string(),
+        Activity::Obstructed(Obstacle::LostAudio) => "Audio lost".to_string(),
         Activity::Paused => "Paused".to_string(),
         Activity::Bypassed => "Bypassed".to_string(),
         Activity::CatchingUp { left } => format!("{left} left"),
@@ -133,7 +161,10 @@ pub fn activity(view: &View) -> String {
 }
 
 /// "Can't tell", and the reason if it is known: stems that belong to the song and are not in the window.
-fn cannot_tell(view: &View, advice: &Advice) -> String {
+fn cannot_tell(view: &View, mark: &Mark) -> String {
+    let advice = &mark.advice;
+    // A window is as long as the loop that it is.
+    let last = format!("the last {:.0} s", mark.end_s - mark.start_s);
     let present = |stem: Stem| advice.levels_lu[stem].is_some();
     let missing: Vec<Stem> = if Stem::TARGETS.into_iter().any(present) {
         let belongs = |stem: Stem| match &view.choices.stems {
@@ -146,9 +177,9 @@ fn cannot_tell(view: &View, advice: &Advice) -> String {
     };
     match missing.as_slice() {
         [] => "Can't tell".to_string(),
-        [one] => format!("Can't tell: no {one} in the last 10 s"),
-        [one, two] => format!("Can't tell: no {one} or {two} in the last 10 s"),
-        [..] => "Can't tell: no vocals, drums or bass in the last 10 s".to_string(),
+        [one] => format!("Can't tell: no {one} in {last}"),
+        [one, two] => format!("Can't tell: no {one} or {two} in {last}"),
+        [..] => format!("Can't tell: no vocals, drums or bass in {last}"),
     }
 }
 

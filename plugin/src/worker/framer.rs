@@ -1,4 +1,6 @@
 //! From captured audio to windows of features: resamples, starts over at every break, keeps no audio.
+//!
+//! A loop that is shorter than a window is a window of its own, from its start to its end, once the host jumps back.
 
 use super::windows::{Slab, Window, pack, slab_frames};
 use crate::capture::{Flow, Stretch};
@@ -14,6 +16,11 @@ use std::sync::Arc;
 const LOUDEST: f32 = 1e6;
 /// Quieter samples than this (-300 dB) count as silence: denormals make the transform slow.
 const QUIETEST: f32 = 1e-15;
+/// A jump to within this many seconds of where the audio started is a loop: hosts that jump within a block report the
+/// next block's position. The largest usual block is 8192 samples, 0.19 s.
+const LOOP_TOLERANCE_S: f64 = 0.25;
+/// Loops that are too short for the model by less than this, in seconds, are analyzed: hosts cut loops at blocks.
+const SHORT_BY_S: f32 = 0.05;
 
 /// Turns stretches into windows. Worker thread.
 pub struct Framer {
@@ -31,6 +38,8 @@ pub struct Framer {
     recent: VecDeque<Arc<Slab>>,
     /// Slabs since the last window was finished; none before the first.
     since_window: Option<usize>,
+    /// Seconds of this loop since it was last a window; none if it was not yet.
+    since_loop_s: Option<f64>,
     /// Where the current run of audio started, in seconds of the host's transport.
     run_start_s: f64,
     /// Frames of audio in this run, at the host's rate.
@@ -60,6 +69,7 @@ impl Framer {
             filling: Vec::new(),
             recent: VecDeque::new(),
             since_window: None,
+            since_loop_s: None,
             run_start_s: 0.0,
             run_frames: 0,
             run_slabs: 0,
@@ -79,13 +89,37 @@ impl Framer {
         (self.run_frames as f64 / f64::from(self.source_rate_hz)) as f32
     }
 
+    /// Whether a window was finished since the last break.
+    pub fn has_window(&self) -> bool {
+        self.since_window.is_some()
+    }
+
+    /// Whether a stretch begins a new run of audio.
+    pub fn is_end_of_run(stretch: &Stretch) -> bool {
+        stretch.follows_break || matches!(stretch.flow, Flow::Paused | Flow::Bypassed)
+    }
+
+    /// Whether a stretch is the host's jump back to where the run started.
+    pub fn loops_at(&self, stretch: &Stretch) -> bool {
+        let position_s = stretch.position as f64 / f64::from(self.source_rate_hz);
+        stretch.flow == Flow::Playing
+            && stretch.follows_break
+            && self.run_frames > 0
+            && (position_s - self.run_start_s).abs() <= LOOP_TOLERANCE_S
+    }
+
+    /// Whether a loop of this length can be analyzed.
+    pub fn is_long_enough(loop_s: f32) -> bool {
+        loop_s >= FeatureSettings::SHORTEST_S - SHORT_BY_S
+    }
+
     /// Total of frames with samples that are not finite.
     pub fn bad_frames(&self) -> u64 {
         self.bad_frames
     }
 
     /// Takes a stretch and its samples, and sets samples that are not finite to zero. Calls `windows` with each
-    /// complete window, one every `hop_slabs` slabs.
+    /// complete window, one every `hop_slabs` slabs, and with each loop that is shorter than a window.
     ///
     /// # Errors
     /// When resampling fails.
@@ -97,8 +131,8 @@ impl Framer {
         hop_slabs: usize,
         mut windows: impl FnMut(Window),
     ) -> Result<()> {
-        if stretch.follows_break || stretch.flow != Flow::Playing {
-            self.start_run(stretch)?;
+        if Self::is_end_of_run(stretch) {
+            self.start_run(stretch, hop_slabs, &mut windows)?;
         }
         if left.is_empty() {
             return Ok(());
@@ -123,12 +157,22 @@ impl Framer {
         Ok(())
     }
 
-    fn start_run(&mut self, stretch: &Stretch) -> Result<()> {
+    fn start_run(
+        &mut self,
+        stretch: &Stretch,
+        hop_slabs: usize,
+        windows: &mut impl FnMut(Window),
+    ) -> Result<()> {
         self.left.clear();
         self.right.clear();
         if self.run_frames > 0 {
             // A flush resets the resampler. Its output belongs to the run that has ended.
             self.resampler.flush(&mut self.left, &mut self.right)?;
+        }
+        if self.loops_at(stretch) && !self.has_window() {
+            self.finish_loop(hop_slabs, windows);
+        } else {
+            self.since_loop_s = None;
         }
         self.features.restart();
         self.filling.clear();
@@ -141,14 +185,48 @@ impl Framer {
         Ok(())
     }
 
+    /// Makes the whole run a window, if it is long enough and the hop has passed since the last time.
+    fn finish_loop(&mut self, hop_slabs: usize, windows: &mut impl FnMut(Window)) {
+        let run_s = self.run_s();
+        let since_s = self.since_loop_s.map(|since| since + f64::from(run_s));
+        let hop_s = hop_slabs.max(1) as f64 * self.slab_s();
+        if !Self::is_long_enough(run_s) || since_s.is_some_and(|since| since < hop_s) {
+            self.since_loop_s = since_s;
+            return;
+        }
+        self.since_loop_s = Some(0.0);
+        let filling = &mut self.filling;
+        let mut pack_row = |row: &[f32]| filling.extend(row.iter().map(|power| pack(*power)));
+        self.features.push(&self.left, &self.right, &mut pack_row);
+        self.features.finish(pack_row);
+        // Slabs are whole patches, so only the last one has frames to leave out.
+        let patch_values = self.settings.patch_frames * self.features.row_values();
+        let room = (SLABS_PER_WINDOW - self.recent.len()) * self.slab_frames * self.features.row_values();
+        let kept = self.filling.len().min(room) / patch_values * patch_values;
+        self.filling.truncate(kept);
+        let mut slabs: Vec<Arc<Slab>> = self.recent.iter().cloned().collect();
+        let is_damaged = self.is_damaged(self.run_slabs);
+        slabs.push(Arc::new(Slab::new(std::mem::take(&mut self.filling), is_damaged)));
+        let loop_s = self.run_frames as f64 / f64::from(self.source_rate_hz);
+        let (start_s, end_s) = (self.run_start_s, self.run_start_s + loop_s);
+        windows(Window { start_s, end_s, is_offline: self.is_offline, slabs });
+    }
+
+    fn slab_s(&self) -> f64 {
+        (self.slab_frames * self.settings.hop_samples) as f64 / f64::from(self.settings.sample_rate_hz)
+    }
+
+    fn is_damaged(&self, slab: usize) -> bool {
+        self.damaged.is_some_and(|(first, last)| (first..=last).contains(&slab))
+    }
+
     /// Sets samples that are not audio to zero, and notes the slabs that they lie in.
     fn clean(&mut self, left: &mut [f32], right: &mut [f32]) {
         let is_audio = |x: f32| (x == 0.0) | ((x.abs() >= QUIETEST) & (x.abs() <= LOUDEST));
         if left.iter().chain(right.iter()).all(|x| is_audio(*x)) {
             return;
         }
-        let slab_s =
-            (self.slab_frames * self.settings.hop_samples) as f64 / f64::from(self.settings.sample_rate_hz);
+        let slab_s = self.slab_s();
         let reach_s = self.settings.fft_samples as f64 / f64::from(self.settings.sample_rate_hz);
         for (index, (l, r)) in left.iter_mut().zip(right).enumerate() {
             let mut is_bad = false;
@@ -171,7 +249,7 @@ impl Framer {
     }
 
     fn finish_slab(&mut self, values: Vec<f16>, hop_slabs: usize, windows: &mut impl FnMut(Window)) {
-        let is_damaged = self.damaged.is_some_and(|(first, last)| (first..=last).contains(&self.run_slabs));
+        let is_damaged = self.is_damaged(self.run_slabs);
         if self.damaged.is_some_and(|(_, last)| last <= self.run_slabs) {
             self.damaged = None;
         }
@@ -188,14 +266,13 @@ impl Framer {
             return;
         }
         self.since_window = Some(0);
-        let slab_s =
-            (self.slab_frames * self.settings.hop_samples) as f64 / f64::from(self.settings.sample_rate_hz);
+        let slab_s = self.slab_s();
         let end_s = self.run_start_s + self.run_slabs as f64 * slab_s;
         windows(Window {
             start_s: end_s - SLABS_PER_WINDOW as f64 * slab_s,
             end_s,
             is_offline: self.is_offline,
-            slabs: std::array::from_fn(|index| self.recent[index].clone()),
+            slabs: self.recent.iter().cloned().collect(),
         });
     }
 }
@@ -270,6 +347,39 @@ mod tests {
         framer.take(&paused, &mut [], &mut [], 2, |_| panic!("a pause makes no window")).unwrap();
         assert_eq!(framer.run_s(), 0.0);
         assert_eq!(feed(&mut framer, 71.0, 9.0, true, 2), [0.0; 0]);
+    }
+
+    #[test]
+    fn a_loop_shorter_than_a_window_is_a_window() {
+        // Length of the loop, hop, and the rounds in which it is a window.
+        for (loop_s, hop_slabs, expected) in
+            [(8.0, 2, 3), (3.0, 1, 3), (3.0, 2, 2), (2.98, 2, 2), (2.0, 2, 0), (9.99, 2, 3), (10.5, 2, 4)]
+        {
+            let mut framer = framer();
+            // The user starts in the middle of the loop.
+            assert_eq!(feed(&mut framer, 41.0, 1.0, true, hop_slabs), [0.0; 0]);
+            let mut starts = Vec::new();
+            for _ in 0..4 {
+                starts.extend(feed(&mut framer, 40.0, loop_s, true, hop_slabs));
+            }
+            assert_eq!(starts, vec![40.0; expected], "{loop_s} s, hop of {hop_slabs} slabs");
+        }
+    }
+
+    #[test]
+    fn the_window_of_a_loop_has_its_length_and_whole_patches() {
+        let settings = FeatureSettings::default();
+        let mut framer = framer();
+        let mut windows = Vec::new();
+        for (seconds, position) in [(8.33, 0), (1.0, 0)] {
+            let mut left = noise((seconds * f64::from(RATE_HZ)) as usize);
+            let mut right = left.clone();
+            let stretch = stretch(left.len(), position, true);
+            framer.take(&stretch, &mut left, &mut right, 2, |window| windows.push(window)).unwrap();
+        }
+        let [window] = windows.as_slice() else { panic!("{} windows", windows.len()) };
+        assert!(window.start_s == 0.0 && (window.end_s - 8.33).abs() < 1e-3 && !window.is_damaged());
+        assert_eq!(window.power(&settings).frames, 415, "8.3 s of whole patches of 0.1 s");
     }
 
     #[test]

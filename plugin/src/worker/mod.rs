@@ -5,6 +5,7 @@
 //! | [`session`] | what one instance knows and does, step by step |
 //! | [`advice_model`] | what the worker needs from a model; [`models`] shares one copy among all instances |
 //! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
+//! | [`runs`] | why no window can finish |
 //! | [`history`] | advice by position in the song |
 //! | [`reference`](mod@reference) | measures a file in small steps |
 //! | [`platform`] | thread priority, and keeping the library in memory |
@@ -17,6 +18,7 @@ pub mod history;
 pub mod models;
 pub mod platform;
 pub mod reference;
+pub mod runs;
 pub mod session;
 pub mod windows;
 
@@ -27,6 +29,7 @@ use advice_model::ModelSource;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use session::{Connections, Next, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -61,6 +64,8 @@ impl Commands {
 pub struct Worker {
     commands: Sender<Message>,
     cancel: CancelFlag,
+    /// The rayon pool whose only thread `thread` is. The thread ends when the pool is dropped and the work is done.
+    pool: Option<ThreadPool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,7 +75,7 @@ impl Worker {
         let (commands, messages) = unbounded();
         let cancel = CancelFlag::new();
         let connections = Connections { params, view: view.clone(), source, cancel: cancel.clone() };
-        let spawned = std::thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
+        let work = move || {
             let view = connections.view.clone();
             if catch_unwind(AssertUnwindSafe(|| run(connections, &messages))).is_err() {
                 error!("the worker panicked");
@@ -79,11 +84,17 @@ impl Worker {
                     "The analysis stopped because of an internal error. Audio still passes through.".into(),
                 );
             }
-        });
-        let thread = spawned
-            .inspect_err(|error| stopped(&view, format!("The analysis could not start: {error}.")))
-            .ok();
-        Worker { commands, cancel, thread }
+        };
+        match pool_of_one() {
+            Ok((pool, thread)) => {
+                pool.spawn(work);
+                Worker { commands, cancel, pool: Some(pool), thread: Some(thread) }
+            }
+            Err(error) => {
+                stopped(&view, format!("The analysis could not start: {error}."));
+                Worker { commands, cancel, pool: None, thread: None }
+            }
+        }
     }
 
     /// A sender of commands.
@@ -100,6 +111,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.cancel.cancel();
+        self.pool = None;
         let Some(thread) = self.thread.take() else { return };
         let started = Instant::now();
         while !thread.is_finished() {
@@ -116,9 +128,25 @@ impl Drop for Worker {
     }
 }
 
+/// A rayon pool of one thread, and that thread, which is ours to name and to join.
+///
+/// Matrix products run on the rayon pool of their thread. A thread without a pool would start rayon's global one, whose
+/// threads never end. A pool around an existing thread (`use_current_thread`) is never freed. The memory of this one is
+/// freed when its thread ends.
+fn pool_of_one() -> Result<(ThreadPool, JoinHandle<()>), Box<dyn std::error::Error>> {
+    let mut handle = None;
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(1)
+        .spawn_handler(|thread| {
+            handle = Some(std::thread::Builder::new().name(THREAD_NAME.into()).spawn(|| thread.run())?);
+            Ok(())
+        })
+        .build()?;
+    Ok((pool, handle.ok_or("no thread was started")?))
+}
+
 fn run(connections: Connections, messages: &Receiver<Message>) {
     platform::lower_priority();
-    keep_rayon_here();
     let cancel = connections.cancel.clone();
     let mut session = Session::new(connections);
     let mut next = Next::Busy;
@@ -136,13 +164,6 @@ fn run(connections: Connections, messages: &Receiver<Message>) {
             next = session.step();
         }
     }
-}
-
-/// Makes this thread a rayon pool of its own. Matrix products would otherwise start rayon's global pool, whose threads
-/// never end. The few kilobytes of the pool are not freed when the thread ends.
-fn keep_rayon_here() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-    debug_assert!(pool.is_ok(), "a new thread belongs to no pool");
 }
 
 fn stopped(view: &ArcSwap<View>, text: String) {

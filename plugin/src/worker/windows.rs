@@ -1,6 +1,6 @@
 //! Windows of features in compact form, and the queue in which they wait for the model.
 
-use crate::settings::{SLAB_S, SLABS_PER_WINDOW};
+use crate::settings::SLAB_S;
 use half::f16;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ pub fn slab_frames(settings: &FeatureSettings) -> usize {
     (patches.round() as usize).max(1) * settings.patch_frames
 }
 
-/// A quarter of a window: band power as half-precision logarithms, 40 kB for 80 bands. Overlapping windows share it.
+/// A quarter of a window, or what is left at the end of a loop: band power as half-precision logarithms, 40 kB for 80 bands. Overlapping windows share it.
 #[derive(Debug)]
 pub struct Slab {
     /// `log2` of the power, frame by frame: mid bands, then side bands.
@@ -39,7 +39,7 @@ pub fn pack(power: f32) -> f16 {
     f16::from_f32(power.max(1e-30).log2())
 }
 
-/// A complete window.
+/// A complete window: ten seconds, or a loop that is shorter.
 #[derive(Clone, Debug)]
 pub struct Window {
     /// Start in seconds of the host's transport.
@@ -48,8 +48,8 @@ pub struct Window {
     pub end_s: f64,
     /// Whether the host rendered it.
     pub is_offline: bool,
-    /// Its quarters, in order.
-    pub slabs: [Arc<Slab>; SLABS_PER_WINDOW],
+    /// Its slabs, in order. Their frames are whole patches.
+    pub slabs: Vec<Arc<Slab>>,
 }
 
 impl Window {
@@ -127,7 +127,7 @@ mod tests {
 
     fn window(start_s: f64, is_offline: bool) -> Window {
         let slab = Arc::new(Slab::new(Vec::new(), false));
-        Window { start_s, end_s: start_s + 10.0, is_offline, slabs: std::array::from_fn(|_| slab.clone()) }
+        Window { start_s, end_s: start_s + 10.0, is_offline, slabs: vec![slab; 4] }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod interruptions;
 mod models;
 mod references;
 mod song;

@@ -40,8 +40,8 @@ impl Session {
             self.measure(&*model);
             return Next::Busy;
         }
-        let is_playing = self.flow == Some(Flow::Playing)
-            && self.last_audio.is_some_and(|when| when.elapsed() < RENDER_PAUSE);
+        let is_playing =
+            self.is_song_running() && self.last_audio.is_some_and(|when| when.elapsed() < RENDER_PAUSE);
         if self.queue.offline_len() > 0 {
             if is_playing {
                 return Next::Idle;
@@ -51,7 +51,9 @@ impl Session {
             }
             return Next::Busy;
         }
-        let song_can_wait = self.view.song.is_some() && self.windows_since_song < WINDOWS_PER_SONG_ADVICE;
+        let song_can_wait = self.flow == Some(Flow::Playing)
+            && self.view.song.is_some()
+            && self.windows_since_song < WINDOWS_PER_SONG_ADVICE;
         if self.song_due && !(is_playing && song_can_wait) {
             self.advise_song(&*model);
             return Next::Busy;

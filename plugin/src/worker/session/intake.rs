@@ -1,15 +1,25 @@
 //! Reads audio from the ring and frames it into windows.
 
 use super::{ModelState, Next, Session};
-use crate::capture::Stretch;
+use crate::capture::{Flow, Stretch, TapReader};
 use crate::settings::Hop;
 use crate::worker::framer::Framer;
+use crate::worker::runs::RunEnd;
 use mixing_buddy_core::Error;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
 /// Reading goes on for this long before other work gets a turn. Not tuned.
 const READ_SLICE: Duration = Duration::from_millis(50);
+
+/// A host that sends nothing for this long has stopped: what it sends next is a new run, even if the position runs on,
+/// because the user may have changed the mix. Hosts that stop the plugin around every block are far quicker. Not tuned.
+const CEASED: Duration = Duration::from_secs(2);
+/// After the host has stopped the plugin, the song counts as playing for this long: some stop it after every block.
+/// Blocks of 8192 samples are 0.19 s apart.
+const STOPPED: Duration = Duration::from_millis(500);
+/// The same while the host renders: then blocks come much faster.
+const STOPPED_OFFLINE: Duration = Duration::from_millis(50);
 
 /// What happened while audio was read.
 #[derive(Default)]
@@ -46,17 +56,36 @@ impl Session {
             }
         }
         let mut events = Events::default();
-        while let Some(stretch) = reader.next(&mut self.left, &mut self.right) {
+        // A render may rest for any time.
+        if reader.is_empty() && !is_offline && self.last_audio.is_some_and(|when| when.elapsed() > CEASED) {
+            self.has_ceased = true;
+        }
+        let mut dropped = self.dropped_frames_before;
+        while let Some(mut stretch) = reader.next(&mut self.left, &mut self.right) {
+            let is_interrupted = stretch.frames > 0 && std::mem::take(&mut self.has_ceased);
+            stretch.follows_break |= is_interrupted;
             log_break(&stretch, rate);
             self.flow = Some(stretch.flow);
             events.dropped = Some(stretch.dropped);
             self.is_dirty = true;
             if stretch.frames > 0 {
                 self.last_audio = Some(started);
+                self.runs.sounded(stretch.frames as f64 / f64::from(rate.max(1)), started);
             }
             if let (Some(framer), true) = (&mut self.framer, settings.is_some()) {
-                let queue = &mut self.queue;
+                let is_loss = stretch.dropped > std::mem::replace(&mut dropped, stretch.dropped);
+                if Framer::is_end_of_run(&stretch) && framer.run_s() > 0.0 && !framer.has_window() {
+                    let end = match stretch.flow {
+                        Flow::Playing if is_loss => RunEnd::Loss,
+                        Flow::Playing if framer.loops_at(&stretch) => RunEnd::Loop(framer.run_s()),
+                        Flow::Playing if !is_interrupted => RunEnd::Jump,
+                        Flow::Playing | Flow::Paused | Flow::Bypassed | Flow::Stopped => RunEnd::Stop,
+                    };
+                    self.runs.ended(end);
+                }
+                let (queue, runs) = (&mut self.queue, &mut self.runs);
                 let framed = framer.take(&stretch, &mut self.left, &mut self.right, hop.slabs(), |window| {
+                    runs.window_finished();
                     if window.is_damaged() {
                         events.damaged = true;
                     } else {
@@ -75,6 +104,17 @@ impl Session {
             return self.cannot_read(&error);
         }
         if is_empty { Next::Idle } else { Next::Busy }
+    }
+
+    /// Whether the song runs, as far as one can tell: a host may stop the plugin after every block.
+    pub(super) fn is_song_running(&self) -> bool {
+        let is_offline = self.reader.as_ref().is_some_and(TapReader::is_offline);
+        let pause = if is_offline { STOPPED_OFFLINE } else { STOPPED };
+        match self.flow {
+            Some(Flow::Playing) => !self.has_ceased,
+            Some(Flow::Stopped) => self.last_audio.is_some_and(|when| when.elapsed() < pause),
+            Some(Flow::Paused | Flow::Bypassed) | None => false,
+        }
     }
 
     /// Tells the user and the log what happened.

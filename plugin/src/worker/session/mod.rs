@@ -11,6 +11,7 @@ use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use super::framer::Framer;
 use super::history::History;
 use super::reference::ReferenceJob;
+use super::runs::Runs;
 use super::windows::Queue;
 use crate::capture::{Flow, TapReader};
 use crate::params::MixParams;
@@ -61,6 +62,9 @@ pub struct Session {
     right: Vec<f32>,
     flow: Option<Flow>,
     last_audio: Option<Instant>,
+    /// Whether the host sent no audio for so long that the next audio is a new run, wherever it lies in the song.
+    has_ceased: bool,
+    runs: Runs,
     queue: Queue,
     history: History,
     /// The song as the loaded project knew it.
@@ -107,6 +111,8 @@ impl Session {
             right: Vec::new(),
             flow: None,
             last_audio: None,
+            has_ceased: false,
+            runs: Runs::default(),
             queue: Queue::default(),
             history: History::default(),
             earlier_song: None,

@@ -28,18 +28,21 @@ impl Session {
             ModelState::Failed => return Activity::NoModel,
             ModelState::Ready(_) => {}
         }
-        let is_playing = self.flow == Some(Flow::Playing);
+        let is_playing = self.is_song_running();
         if self.queue.offline_len() > 0 && !is_playing {
             return Activity::CatchingUp { left: self.queue.offline_len() };
         }
-        match self.flow {
-            None | Some(Flow::Stopped) if self.view.history.is_empty() => Activity::Waiting,
-            None | Some(Flow::Stopped | Flow::Paused) => Activity::Paused,
-            Some(Flow::Bypassed) => Activity::Bypassed,
-            Some(Flow::Playing) => {
-                let run_s = self.framer.as_ref().map_or(0.0, Framer::run_s);
-                Activity::Filling { filled_s: run_s.min(FeatureSettings::WINDOW_S) }
+        if is_playing {
+            if let Some(obstacle) = self.runs.obstacle(Instant::now()) {
+                return Activity::Obstructed(obstacle);
             }
+            let run_s = self.framer.as_ref().map_or(0.0, Framer::run_s);
+            return Activity::Filling { filled_s: run_s.min(FeatureSettings::WINDOW_S) };
+        }
+        match self.flow {
+            Some(Flow::Bypassed) => Activity::Bypassed,
+            None | Some(Flow::Stopped | Flow::Playing) if self.view.history.is_empty() => Activity::Waiting,
+            None | Some(Flow::Stopped | Flow::Playing | Flow::Paused) => Activity::Paused,
         }
     }
 
@@ -52,13 +55,16 @@ impl Session {
         if self.connections.params.bypass.value() && self.flow.is_none() {
             self.flow = Some(Flow::Bypassed);
         }
+        // Time alone can change it: a host that no longer calls has stopped.
+        let activity = self.activity();
+        self.is_dirty |= activity != self.view.activity;
         let is_time = self.published.is_none_or(|when| when.elapsed() >= PUBLISH_EVERY);
         if !self.is_dirty || !is_time {
             return;
         }
         self.is_dirty = false;
         self.published = Some(Instant::now());
-        self.view.activity = self.activity();
+        self.view.activity = activity;
         self.view.can_undo_reference = !self.undo.is_empty();
         self.view.choices = self.choices.clone();
         self.view.revision += 1;

@@ -7,7 +7,7 @@ use super::song::{
 use mixing_buddy::panel::PanelState;
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
-use mixing_buddy::view::{Activity, Answered, Choices, ModelStatus, Notice, Reference, View};
+use mixing_buddy::view::{Activity, Answered, Choices, ModelStatus, Notice, Obstacle, Reference, View};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{PerStem, Stem, Verdict};
 use std::sync::Arc;
@@ -82,6 +82,11 @@ pub fn all() -> Vec<Scene> {
         paused(),
         bypassed(),
         catching_up(),
+        loop_too_short(),
+        loop_too_short().light().named("loop_too_short_light"),
+        jumping(),
+        stopping().smallest(),
+        audio_lost(),
         reference(),
         reference().light().named("reference_light"),
         measuring(),
@@ -167,6 +172,24 @@ pub fn bypassed() -> Scene {
 
 pub fn catching_up() -> Scene {
     Scene::new("catching_up", View { activity: Activity::CatchingUp { left: 12 }, ..playing() })
+}
+
+pub fn loop_too_short() -> Scene {
+    let activity = Activity::Obstructed(Obstacle::ShortLoop { loop_s: 2.0 });
+    Scene::new("loop_too_short", before_the_first_window(activity))
+}
+
+/// The reason comes before older advice.
+pub fn jumping() -> Scene {
+    Scene::new("jumping", View { activity: Activity::Obstructed(Obstacle::Jumps), ..playing() })
+}
+
+pub fn stopping() -> Scene {
+    Scene::new("stopping", before_the_first_window(Activity::Obstructed(Obstacle::Stops)))
+}
+
+pub fn audio_lost() -> Scene {
+    Scene::new("audio_lost", View { activity: Activity::Obstructed(Obstacle::LostAudio), ..playing() })
 }
 
 pub fn reference() -> Scene {
