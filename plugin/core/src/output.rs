@@ -32,12 +32,12 @@ pub fn note(line: &str) {
 }
 
 fn write_line(to: &mut impl Write, line: &str) -> Result<(), OutputError> {
-    to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush()).map_err(|cause| {
-        match cause.kind() {
+    to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush()).map_err(
+        |cause| match cause.kind() {
             ErrorKind::BrokenPipe => OutputError::Closed,
             _ => OutputError::Failed(cause),
-        }
-    })
+        },
+    )
 }
 
 /// Whether the output's reader has stopped: the error, or one that it names as its source, is [`OutputError::Closed`].

@@ -71,7 +71,12 @@ fn joined_and_cut_mp3_files_are_read_whole() {
         ("its start cut", [&frames[0][..], &frames[60..].concat()].concat(), Some(sound - 59), "was cut"),
         ("its end cut", frames[..100].concat(), Some(99), "was cut"),
         ("no count", frames[1..].concat(), Some(sound), ""),
-        ("a start within a frame", [&frames[50][30..], &frames[51..].concat()].concat(), Some(sound - 50), ""),
+        (
+            "a start within a frame",
+            [&frames[50][30..], &frames[51..].concat()].concat(),
+            Some(sound - 50),
+            "",
+        ),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let (len, warnings) = read(&path);

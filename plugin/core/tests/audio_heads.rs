@@ -64,7 +64,9 @@ fn warnings(path: &Path) -> Vec<String> {
 
 fn message(path: &Path) -> String {
     let text = decode_file(path, &CancelFlag::new()).unwrap_err().to_string();
-    for jargon in ["riff:", "wav:", "mpa:", "aac:", "chunk", "unsupported feature", "malformed", "end of stream"] {
+    for jargon in
+        ["riff:", "wav:", "mpa:", "aac:", "chunk", "unsupported feature", "malformed", "end of stream"]
+    {
         assert!(!text.contains(jargon), "{text}");
     }
     text
@@ -158,7 +160,8 @@ fn heads_of_long_wav_files_are_read() {
         let len = len.unwrap_or(body.len() as u64 + 24);
         [id.as_slice(), rest, &len.to_le_bytes(), body, &vec![0; pad]].concat()
     };
-    for (outer, inner) in [(200, None), (u64::MAX, Some(u64::MAX)), (0, Some(0)), (0, Some(i64::MAX as u64))] {
+    for (outer, inner) in [(200, None), (u64::MAX, Some(u64::MAX)), (0, Some(0)), (0, Some(i64::MAX as u64))]
+    {
         let bytes = [
             b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00".as_slice(),
             &u64::to_le_bytes(outer),
@@ -177,9 +180,8 @@ fn heads_of_long_wav_files_are_read() {
 fn every_way_to_store_samples_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let value = |n: usize| (n as f64 / 50.0).sin() * 0.5;
-    let guid = |tag: u16| {
-        [&tag.to_le_bytes(), b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71".as_slice()].concat()
-    };
+    let guid =
+        |tag: u16| [&tag.to_le_bytes(), b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71".as_slice()].concat();
     let int = |bits: u32| move |x: f64| ((x * f64::from(1u32 << (bits - 1))) as i64).to_le_bytes();
     let encode = |bits: u16, is_float: bool| -> Vec<u8> {
         (0..FRAMES)

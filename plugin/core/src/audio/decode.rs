@@ -130,7 +130,8 @@ impl FileStream {
         let is_mpeg = is_mpeg(params.codec);
         // Elsewhere the container states an MPEG track's delay and padding.
         let decoder_trims = !is_mpeg || (kind != FileKind::Mpeg && track.delay.is_some());
-        let decoder = make_decoder(params, decoder_trims).map_err(|cause| bad(describe_codec(params.codec, &cause)))?;
+        let decoder =
+            make_decoder(params, decoder_trims).map_err(|cause| bad(describe_codec(params.codec, &cause)))?;
         let plan = frames.map(|frames| mpeg::plan(&frames, track.num_frames, track.delay, track.padding));
         let stated = plan.as_ref().map(|plan| plan.length).or(missing_of);
         notes.extend(plan.iter().flat_map(|plan| plan.notes.iter().cloned()));
@@ -338,8 +339,8 @@ impl FileStream {
             let is_mono = packet.data.get(3).map(|byte| byte >> 6 == 3);
             if self.mpeg_is_mono.is_some() && self.mpeg_is_mono != is_mono {
                 let made = make_decoder(&self.params, self.decoder_trims);
-                self.decoder =
-                    made.map_err(|cause| Error::audio(&self.path, describe_codec(self.params.codec, &cause)))?;
+                self.decoder = made
+                    .map_err(|cause| Error::audio(&self.path, describe_codec(self.params.codec, &cause)))?;
             }
             self.mpeg_is_mono = is_mono;
         }

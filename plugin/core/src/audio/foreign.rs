@@ -66,12 +66,7 @@ const SIGNATURES: &[Signature] = &[
     (0, b"RIFX", "a big-endian WAV file (RIFX)", Advice::Convert),
     (0, b"\x0b\x77", "a Dolby Digital file (AC-3)", Advice::Convert),
     (0, b"\x7f\xfe\x80\x01", "a DTS file", Advice::Convert),
-    (
-        0,
-        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-        "a Windows Media file (WMA, WMV or ASF)",
-        Advice::Convert,
-    ),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file (WMA, WMV or ASF)", Advice::Convert),
     (0, b".RMF", "a RealMedia file", Advice::Convert),
     (0, b"FLV\x01", "a Flash video", Advice::Convert),
     (0, b"\0\0\x01\xba", "an MPEG video", Advice::Convert),
@@ -87,7 +82,12 @@ const SIGNATURES: &[Signature] = &[
     (0, b"%PDF", "a PDF document", Advice::None),
     (0, b"{\\rtf", "an RTF document", Advice::None),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an older Microsoft Office", Advice::None),
-    (0, b"\0\x05\x16\x07", "what macOS stores beside a file (AppleDouble, ._…), not the file itself", Advice::None),
+    (
+        0,
+        b"\0\x05\x16\x07",
+        "what macOS stores beside a file (AppleDouble, ._…), not the file itself",
+        Advice::None,
+    ),
     (0, b"version https://git-lfs", "a pointer of Git LFS, not the file itself", Advice::None),
     (0, b"\x7fELF", "a program", Advice::None),
     (0, b"MZ", "a program", Advice::None),
@@ -203,7 +203,9 @@ mod tests {
     #[test]
     fn text_is_told_from_bytes() {
         assert!(describe("Notizen über den Mix\n".as_bytes()).unwrap().contains("a text file"));
-        assert!(describe(b"<?xml version=\"1.0\"?><Ableton MajorVersion=\"5\">").unwrap().contains("Ableton"));
+        assert!(
+            describe(b"<?xml version=\"1.0\"?><Ableton MajorVersion=\"5\">").unwrap().contains("Ableton")
+        );
         assert!(describe(b"<!DOCTYPE html><html>").unwrap().contains("web page"));
         assert_eq!(describe(&[0x81; 64]), None);
     }

@@ -3,8 +3,9 @@
 use super::kind::FileKind;
 use std::io::ErrorKind;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
-    CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_VORBIS, CODEC_ID_WAVPACK, CODEC_ID_WMA, CODEC_ID_MUSEPACK, CODEC_ID_MONKEYS_AUDIO, CODEC_ID_TTA,
+    CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MONKEYS_AUDIO,
+    CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_MUSEPACK, CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_TTA,
+    CODEC_ID_VORBIS, CODEC_ID_WAVPACK, CODEC_ID_WMA,
 };
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
@@ -30,10 +31,7 @@ pub(super) fn has_exact_times(kind: FileKind, track: &Track, params: &AudioCodec
 }
 
 /// The length in frames that the file states; none if it states none or only an estimate.
-pub(super) fn stated_frames(
-    kind: FileKind,
-    track: &Track,
-) -> Option<u64> {
+pub(super) fn stated_frames(kind: FileKind, track: &Track) -> Option<u64> {
     let frames = track.num_frames.filter(|frames| *frames > 0)?;
     match kind {
         FileKind::Ogg => Some(frames.saturating_sub(track.start_ts.get().max(0) as u64)),

@@ -147,7 +147,8 @@ pub(super) fn judge(head: &[u8], is_whole: bool) -> Head {
         return if head.is_empty() { Head::Foreign(unknown()) } else { Head::Zeros };
     }
     let last = (zeros + PARTIAL_FRAME_BYTES).min(head.len());
-    let found = (zeros..last).find_map(|start| stream_kind(&head[start..], is_whole).map(|kind| (kind, start)));
+    let found =
+        (zeros..last).find_map(|start| stream_kind(&head[start..], is_whole).map(|kind| (kind, start)));
     found.map_or_else(|| Head::Foreign(unknown()), |(kind, start)| Head::Sound(kind, start))
 }
 

@@ -44,7 +44,8 @@ impl Losses {
             .collect();
         if self.others.0 > 0 {
             let (count, frames) = self.others;
-            sentences.push(format!("is damaged at {count} more places: {:.2} s became silence", seconds(frames)));
+            sentences
+                .push(format!("is damaged at {count} more places: {:.2} s became silence", seconds(frames)));
         }
         sentences
     }

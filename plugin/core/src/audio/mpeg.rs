@@ -308,7 +308,8 @@ pub(super) fn plan(frames: &Frames, stated: Option<u64>, delay: Option<u32>, pad
             plan.gaps.push((junk.frame, lost));
         } else {
             let (bytes, at_s) = (junk.bytes, seconds(junk.frame * samples));
-            plan.notes.push(format!("has {bytes} bytes at {at_s:.1} s that are no sound; they were left out"));
+            plan.notes
+                .push(format!("has {bytes} bytes at {at_s:.1} s that are no sound; they were left out"));
         }
     }
     let found = frames.count + plan.gaps.iter().map(|(_, lost)| lost).sum::<u64>();

@@ -89,7 +89,8 @@ pub(super) fn choose_track(
     if let (None, Some(number), count @ 1..) = (track, number, sound_tracks().count()) {
         return Err(format!("has {count} sound tracks; number {} is asked for", number + 1));
     }
-    let is_protected = |track: &Track| edits.iter().any(|edit| edit.track_id == track.id && edit.is_protected);
+    let is_protected =
+        |track: &Track| edits.iter().any(|edit| edit.track_id == track.id && edit.is_protected);
     match track {
         Some(track) if is_protected(track) => Err(PROTECTED.into()),
         Some(track) => Ok(track.clone()),

@@ -25,8 +25,7 @@ const STRAY_BYTES: u64 = 64 << 10;
 
 /// The GUID `riff` with which Wave64 starts; those of the other chunks have the same last twelve bytes but for the
 /// first of them.
-pub(super) const WAVE64_RIFF: [u8; 16] =
-    *b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
+pub(super) const WAVE64_RIFF: [u8; 16] = *b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
 /// The chunks of Wave64: `wave`, `fmt `, `data` and so on.
 const WAVE64_REST: [u8; 12] = *b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a";
 
@@ -134,7 +133,8 @@ pub(super) fn find(file: &mut File, start: u64, file_len: u64) -> Result<Chunks,
     let form: [u8; 4] = [first[8], first[9], first[10], first[11]];
     let mut finder = Finder { file, dialect, file_len, outer_end: None, long_data: None };
     let outer = dialect.chunk(finder.file, start)?.len;
-    finder.outer_end = (!is_placeholder(outer) || outer <= file_len).then(|| start.saturating_add(outer).saturating_add(8));
+    finder.outer_end =
+        (!is_placeholder(outer) || outer <= file_len).then(|| start.saturating_add(outer).saturating_add(8));
     let (mut format, mut sound) = (None, None);
     let mut pos = start + head_len;
     for _ in 0..CHUNKS_LIMIT {
@@ -224,7 +224,8 @@ impl Finder<'_> {
     fn next(&mut self, chunk: Chunk) -> Result<u64, Error> {
         let next = self.dialect.next(chunk);
         let unpadded = chunk.body.saturating_add(chunk.len);
-        if self.dialect != Dialect::Wave64 && next != unpadded && unpadded.saturating_add(8) <= self.file_len {
+        if self.dialect != Dialect::Wave64 && next != unpadded && unpadded.saturating_add(8) <= self.file_len
+        {
             let is_name = |id: [u8; 4]| id.iter().all(|byte| (0x20..0x7f).contains(byte));
             let padded = next.saturating_add(8) <= self.file_len && is_name(self.file_chunk(next)?.id);
             let tight = self.file_chunk(unpadded)?.id;
@@ -291,7 +292,8 @@ impl Finder<'_> {
             return DataLen { len: stated, ..all };
         }
         // A length that was not brought up to date, in a file whose outer length was, or is a placeholder.
-        let covers = self.outer_end.is_none_or(|outer| outer.abs_diff(self.file_len) <= body || outer <= body);
+        let covers =
+            self.outer_end.is_none_or(|outer| outer.abs_diff(self.file_len) <= body || outer <= body);
         if covers {
             return DataLen { misfit: Some(Misfit::Longer(stated)), ..all };
         }
@@ -362,7 +364,8 @@ impl Finder<'_> {
         }
         let padding = format.len() % 2;
         let head_data = data.stated.unwrap_or(data.len).min(u64::from(u32::MAX) - 8) as u32 + 8;
-        let outer = (4 + 8 + format.len() as u64 + padding as u64 + 8 + u64::from(head_data)).min(u32::MAX.into());
+        let outer =
+            (4 + 8 + format.len() as u64 + padding as u64 + 8 + u64::from(head_data)).min(u32::MAX.into());
         let head = [
             b"FORM".as_slice(),
             &(outer as u32).to_be_bytes(),
