@@ -64,12 +64,13 @@ fn warnings(path: &Path) -> Vec<String> {
 
 fn message(path: &Path) -> String {
     let text = decode_file(path, &CancelFlag::new()).unwrap_err().to_string();
+    let reason = text.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned();
     for jargon in
         ["riff:", "wav:", "mpa:", "aac:", "chunk", "unsupported feature", "malformed", "end of stream"]
     {
-        assert!(!text.contains(jargon), "{text}");
+        assert!(!reason.contains(jargon), "{text}");
     }
-    text
+    reason
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn sound_inside_something_else_is_not_the_song() {
         ("cover.png", b"\x89PNG\r\n\x1a\n", 4096, "PNG"),
         ("sheet.pdf", b"%PDF-1.7\n", 4096, "PDF"),
         ("film.avi", b"RIFF\0\0\0\0AVI LIST", 4096, "AVI"),
-        ("notes.txt", "the mix of Tuesday\n".repeat(40).as_bytes(), 760, "text file"),
+        ("notes.txt", "the mix of Tuesday\n".repeat(60).as_bytes(), 1140, "text file"),
         ("noise.bin", b"\x8f\x11\x02\x44\x91", 4096, "is not an audio file"),
         ("zeros.bin", b"\0", 4096, "is not an audio file"),
     ] {

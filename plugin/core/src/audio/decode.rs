@@ -98,6 +98,8 @@ pub struct FileStream {
     break_reason: Option<String>,
     has_ended: bool,
     planes: Vec<Vec<f32>>,
+    /// Frames of silence before the sound, not yet given.
+    lead_in: u64,
     /// Decoded on opening, not yet given.
     ready: (Vec<f32>, Vec<f32>),
 }
@@ -161,6 +163,7 @@ impl FileStream {
             break_reason: None,
             has_ended: false,
             planes: Vec::new(),
+            lead_in: 0,
             ready: Default::default(),
             format,
             decoder,
@@ -206,6 +209,14 @@ impl FileStream {
     /// [`Error::Io`] if reading fails; [`Error::Audio`] if the sample rate changes, and at the end if the file is cut
     /// off or too many packets were damaged.
     pub fn next_chunk(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<bool> {
+        if self.lead_in > 0 {
+            // In pieces: a head may ask for a minute at any rate.
+            let count = self.lead_in.min(PACKET_LIMIT_FRAMES);
+            self.lead_in -= count;
+            left.resize(left.len() + count as usize, 0.0);
+            right.resize(right.len() + count as usize, 0.0);
+            return Ok(true);
+        }
         if !self.ready.0.is_empty() {
             left.append(&mut self.ready.0);
             right.append(&mut self.ready.1);
@@ -280,7 +291,7 @@ impl FileStream {
         self.skip = start;
         self.given = lead_in;
         let (skipped, count) = self.cut(left.len() as u64);
-        self.ready = (vec![0.0; lead_in as usize], vec![0.0; lead_in as usize]);
+        self.lead_in = lead_in;
         self.ready.0.extend(left.drain(skipped..skipped + count));
         self.ready.1.extend(right.drain(skipped..skipped + count));
     }
@@ -321,7 +332,7 @@ impl FileStream {
         if self.has_exact_times && self.sample_rate_hz > 0 {
             let time = packet.pts.get().saturating_sub(self.first_time);
             let gap = time.saturating_sub_unsigned(self.decoded).max(0) as u64;
-            let usual = self.largest_packet.max(packet.dur.get()).max(1);
+            let usual = self.largest_packet.max(packet.dur.get()).clamp(1, PACKET_LIMIT_FRAMES);
             // No more than some lost packets can explain.
             if gap > 0 && gap <= usual * u64::from(BARREN_PACKETS) {
                 let lost = gap.div_ceil(usual);

@@ -180,8 +180,10 @@ pub(super) fn scan(file: &mut File, range: Range<u64>) -> Result<Frames> {
         let data = look.ahead(LOOK_BYTES.min(left as usize))?;
         if let Some(head) = FrameHead::parse(data) {
             let is_last = head.len as u64 >= left;
-            // In a damaged stream, a head counts if another follows.
-            let is_sure = is_last || data.get(head.len..).is_some_and(|next| starts_well(next, &head));
+            // After damage, a head counts if another follows.
+            let is_in_step = frames.runs.last().is_some_and(|run| run.end == pos);
+            let is_sure =
+                is_in_step || is_last || data.get(head.len..).is_some_and(|next| starts_well(next, &head));
             if is_sure && first.is_none_or(|first| first.is_like(&head)) {
                 if head.len as u64 > left {
                     frames.ends_within_frame = true;

@@ -320,7 +320,7 @@ impl Finder<'_> {
             return Err(ChunkError::Bad(describe_tag(tag)));
         }
         // A frame that lacks bytes is not sound; blocks of ADPCM may end early.
-        let is_plain = ![2, 0x11].contains(&tag);
+        let is_plain = !is_mpeg && ![2, 0x11].contains(&tag);
         let len = if is_plain { data.len - data.len % frame_bytes } else { data.len };
         let head_data = data.stated.unwrap_or(len).min(u64::from(u32::MAX)) as u32;
         let head = [
@@ -337,7 +337,7 @@ impl Finder<'_> {
             head,
             data: sound.body..sound.body + len,
             is_mpeg,
-            missing_of: data.stated.filter(|_| is_plain && !is_mpeg).map(|bytes| bytes / frame_bytes),
+            missing_of: data.stated.filter(|_| is_plain).map(|bytes| bytes / frame_bytes),
             note,
         })
     }
