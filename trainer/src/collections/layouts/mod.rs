@@ -2,6 +2,7 @@
 
 mod folder;
 mod found;
+mod instruments;
 mod medleydb;
 mod musdb;
 mod musdb_stem;
@@ -47,7 +48,7 @@ impl Layout {
             Layout::Slakh => slakh::find(root)?,
             Layout::Folder => folder::find(root, map)?,
         }
-        .settle();
+        .settle(root);
         if found.songs.is_empty() && found.refused.is_empty() {
             let example = match self {
                 Layout::Musdb => "train/SONG/vocals.wav",
