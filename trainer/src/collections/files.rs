@@ -93,14 +93,14 @@ pub(super) fn read_yaml<T: serde::de::DeserializeOwned>(root: &Path, path: &Path
     let place = root.join(path);
     let text =
         std::fs::read_to_string(&place).with_context(|| format!("{} cannot be read", place.display()))?;
-    serde_saphyr::from_str(&text).map_err(|cause| {
+    parse_yaml(&text).with_context(|| format!("{} cannot be understood", path.display()))
+}
+
+/// Reads the text of a YAML file. What aliases may grow to is bounded by the parser.
+pub(super) fn parse_yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_saphyr::from_str(text).map_err(|cause| {
         // The report goes on with an excerpt of the file; its first line is the sentence.
-        let cause = cause.to_string();
-        anyhow::anyhow!(
-            "{} cannot be understood: {}",
-            path.display(),
-            cause.lines().next().unwrap_or_default()
-        )
+        anyhow::anyhow!("{}", cause.to_string().lines().next().unwrap_or_default())
     })
 }
 

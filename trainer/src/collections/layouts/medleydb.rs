@@ -3,7 +3,9 @@
 
 use super::found::{Found, FoundSong, Track};
 use super::instruments::{Class, class};
-use crate::collections::files::{entries, folders, is_same, name_of, read_yaml, sound_files, stated_path};
+use crate::collections::files::{
+    entries, folders, is_same, name_of, parse_yaml, read_yaml, sound_files, stated_path,
+};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;
 use serde::Deserialize;
@@ -78,6 +80,16 @@ fn songs_of_name(root: &Path, name: &str, files: &[PathBuf], found: &mut Found) 
         }
     }
     found.songs.extend(songs.into_iter().map(|(song, _)| song));
+}
+
+/// The stems that the text of a `SONG_METADATA.yaml` names: file and class of each.
+///
+/// # Errors
+/// When it is not YAML, or not of this kind.
+pub fn stems_of_medleydb(text: &str) -> Result<Vec<(String, Stem)>> {
+    let about: Metadata = parse_yaml(text)?;
+    let stems = about.stems.into_values();
+    Ok(stems.map(|stem| (stem.filename, class_of(&stem.instrument, &mut |_| {}))).collect())
 }
 
 /// Metadata files at most `depth` folders down.

@@ -9,6 +9,7 @@ mod musdb_stem;
 mod slakh;
 
 pub use found::{Found, FoundSong, Track};
+pub use medleydb::stems_of_medleydb;
 
 use super::stem_map::StemMap;
 use anyhow::{Result, bail, ensure};
