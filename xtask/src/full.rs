@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 3] = [
+const EXTRAS: [Extra; 4] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -59,6 +59,21 @@ const EXTRAS: [Extra; 3] = [
             "oracle_bound",
             "--test",
             "oracle_fit",
+        ]),
+    },
+    Extra {
+        name: "fuzz-trainer",
+        purpose: "damaged and random adapters, indices and metadata of songs",
+        needs: Some(("MIXING_BUDDY_FUZZ", "a number of inputs per reader, such as 1000000")),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "fuzz_inputs",
+            "--",
+            "--ignored",
+            "--nocapture",
         ]),
     },
     Extra {

@@ -25,7 +25,7 @@ pub mod tokenizer;
 pub use advisor::AdvisorWeights;
 pub use average::weighted_mean;
 pub use export::{CardFacts, export_peft};
-pub use files::{Metadata, Tensors, field, load_tensors, save_tensors};
+pub use files::{Metadata, Tensors, field, load_tensors, parse_tensors, save_tensors};
 pub use import::{import_adapter, save_imported};
 pub use parts::{Part, bundle_file, load_encoder, load_part, start_from};
 pub use peft_config::parse_adapter_config;
