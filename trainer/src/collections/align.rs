@@ -114,11 +114,28 @@ pub(super) fn place_of(stem: &[f32], mix: &[f32], rate_hz: u32, gain: f64) -> Re
         Place::Shifted(best)
     } else if !is_gain_known || expected < CHANCE * rms {
         Place::NotKnown
-    } else if in_place < ABSENT_SHARE * expected {
+    } else if in_place < ABSENT_SHARE * expected
+        && plain_in_place(stem, mix, harmless) < ABSENT_SHARE * known_gain * plain_power(stem)
+    {
         Place::Absent
     } else {
         Place::Right
     })
+}
+
+/// The largest correlation without weights at shifts up to `reach` frames: a stem that was processed in the mix, so that its
+/// faint parts differ, is found by its loud ones.
+fn plain_in_place(stem: &[f32], mix: &[f32], reach: i64) -> f64 {
+    let product = |lag: i64| {
+        let (ahead, behind) = (lag.max(0) as usize, (-lag).max(0) as usize);
+        let pairs = stem.iter().skip(ahead).zip(mix.iter().skip(behind));
+        pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>().abs()
+    };
+    (-reach..=reach).map(product).fold(0.0, f64::max)
+}
+
+fn plain_power(stem: &[f32]) -> f64 {
+    stem.iter().map(|x| f64::from(*x) * f64::from(*x)).sum()
 }
 
 /// The power of each bin, averaged over `width` bins to either side.
