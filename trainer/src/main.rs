@@ -1,6 +1,7 @@
 //! Parses the command line, runs the command, and prints the error if it fails.
 
 use clap::Parser;
+use mixing_buddy_core::output::exit_code;
 use mixing_buddy_trainer::allocator::{MiMalloc, keep_pages};
 use mixing_buddy_trainer::cli::{Cli, run};
 use mixing_buddy_trainer::denormals::without_denormals;
@@ -18,11 +19,6 @@ fn main() -> ExitCode {
         }
     }
     let command = Cli::parse();
-    match without_denormals(|| run(command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = without_denormals(|| run(command));
+    exit_code(result.as_ref().err().map(|error| (error.as_ref(), format!("{error:#}"))))
 }

@@ -1,7 +1,7 @@
 //! Random and randomly damaged inputs to the readers of small files: whatever they hold, the answer is a value or a sentence.
 //!
-//! The ordinary run tries a few hundred inputs per reader. `cargo xtask test --full fuzz-trainer` tries as many as
-//! `MIXING_BUDDY_FUZZ` says.
+//! The ordinary run tries a few hundred inputs per reader. `cargo xtask test --full inputs` tries as many as
+//! `MIXING_BUDDY_FUZZ_CASES` says.
 
 #![allow(clippy::unwrap_used)]
 
@@ -129,8 +129,8 @@ fn aliases_of_aliases_do_not_fill_the_memory() {
 }
 
 #[test]
-#[ignore = "a long run: `cargo xtask test --full fuzz-trainer`"]
+#[ignore = "a long run: `cargo xtask test --full inputs`"]
 fn many_damaged_files_never_stop_the_program() {
-    let cases = std::env::var("MIXING_BUDDY_FUZZ").ok().and_then(|count| count.parse().ok());
-    try_all(cases.expect("MIXING_BUDDY_FUZZ is the number of inputs per reader"));
+    let cases = std::env::var("MIXING_BUDDY_FUZZ_CASES").ok().and_then(|count| count.parse().ok());
+    try_all(cases.expect("MIXING_BUDDY_FUZZ_CASES is the number of inputs per reader"));
 }

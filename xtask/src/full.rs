@@ -36,12 +36,18 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 4] = [
+const EXTRAS: [Extra; 5] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
         needs: None,
         run: Run::Call(debug_allocs),
+    },
+    Extra {
+        name: "heads",
+        purpose: "files with damaged heads, very many: no panic and no memory without bound",
+        needs: Some(("MIXING_BUDDY_FUZZ_CASES", "a number of files, such as 1000000 (about ten minutes)")),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "audio_fuzz", "--", "--ignored"]),
     },
     Extra {
         name: "oracle",
@@ -62,9 +68,12 @@ const EXTRAS: [Extra; 4] = [
         ]),
     },
     Extra {
-        name: "fuzz-trainer",
+        name: "inputs",
         purpose: "damaged and random adapters, indices and metadata of songs",
-        needs: Some(("MIXING_BUDDY_FUZZ", "a number of inputs per reader, such as 1000000")),
+        needs: Some((
+            "MIXING_BUDDY_FUZZ_CASES",
+            "a number of inputs per reader, such as 1000000 (about two minutes)",
+        )),
         run: Run::Cargo(&[
             "test",
             "--release",

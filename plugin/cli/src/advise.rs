@@ -2,11 +2,11 @@
 
 use crate::demo::flawed_mix;
 use crate::lines::{Kind, json_line, song_text, window_text};
-use crate::print_line;
 use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::output::{OutputError, note, print_line};
 use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, Request, Stem};
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  mixing-buddy advise\n  mixing-buddy advise song.wav\n  \
     mixing-buddy advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
-    mixing-buddy advise mix.wav --reference reference.mp3 --json")]
+    mixing-buddy advise mix.wav --reference reference.mp3 --json\n  \
+    ffmpeg -i video.mkv -f wav - | mixing-buddy advise -")]
 pub struct AdviseArgs {
-    /// Songs to judge; the demo song if none is given
+    /// Songs to judge, `-` for one from standard input; the demo song if none is given
     files: Vec<PathBuf>,
     /// A track whose balance the mix should have
     #[arg(long)]
@@ -41,7 +42,8 @@ pub struct AdviseArgs {
 /// Judges the files, or the demo song.
 ///
 /// # Errors
-/// When an option is invalid, the model cannot be loaded, or a file cannot be judged; the other files are still judged.
+/// When an option is invalid, the model cannot be loaded, the output cannot be written, or a file cannot be judged; the
+/// other files are still judged.
 pub fn run(args: &AdviseArgs) -> Result<()> {
     ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
     ensure!(
@@ -64,6 +66,10 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
     let mut failures = Vec::new();
     for file in &args.files {
         if let Err(error) = advise_file(&engine, file, args, &request, &cancel) {
+            // Without output, no other file matters.
+            if error.downcast_ref::<OutputError>().is_some() {
+                return Err(error);
+            }
             failures.push(format!("{error:#}"));
         }
     }
@@ -77,10 +83,10 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
 /// Gives advice on the demo's flawed mix and states the injected error.
 fn advise_demo(engine: &Engine, args: &AdviseArgs, request: &Request, cancel: &CancelFlag) -> Result<()> {
     let (demo, mix) = flawed_mix(cancel)?;
-    eprintln!("{}", demo.introduction());
+    note(&demo.introduction());
     let windows = analyze_windows(engine, &mix, args.hop, cancel)?;
     let advice = report(engine, "demo", &windows, args, request, cancel)?;
-    eprintln!("{}", demo.outcome(&advice.best));
+    note(&demo.outcome(&advice.best));
     Ok(())
 }
 
@@ -91,8 +97,9 @@ fn advise_file(
     request: &Request,
     cancel: &CancelFlag,
 ) -> Result<()> {
-    let windows = analyze_file(engine, path, args.hop, cancel)?;
-    report(engine, &path.display().to_string(), &windows, args, request, cancel).map(|_| ())
+    let song = analyze_file(engine, path, args.hop, cancel)?;
+    song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
+    report(engine, &path.display().to_string(), &song.windows, args, request, cancel).map(|_| ())
 }
 
 /// Prints the advice on each window, then on the song; returns the latter.
@@ -107,9 +114,9 @@ fn report(
     for window in windows {
         let advice = engine.answer(&window.analysis, request, cancel)?;
         if args.json {
-            print_line(&json_line(name, Kind::Window, window.start_s, window.end_s, &advice).to_string());
+            print_line(&json_line(name, Kind::Window, window.start_s, window.end_s, &advice).to_string())?;
         } else {
-            print_line(&window_text(window.start_s, window.end_s, &advice));
+            print_line(&window_text(window.start_s, window.end_s, &advice))?;
         }
     }
     let analyses: Vec<Analysis> = windows.iter().map(|window| window.analysis.clone()).collect();
@@ -117,9 +124,9 @@ fn report(
     let advice = engine.answer(&pooled, request, cancel)?;
     let end_s = windows.last().map_or(0.0, |window| window.end_s);
     if args.json {
-        print_line(&json_line(name, Kind::Song, 0.0, end_s, &advice).to_string());
+        print_line(&json_line(name, Kind::Song, 0.0, end_s, &advice).to_string())?;
     } else {
-        print_line(&song_text(name, &advice));
+        print_line(&song_text(name, &advice))?;
     }
     Ok(advice)
 }

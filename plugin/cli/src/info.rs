@@ -1,9 +1,9 @@
 //! `info`: name, version, licence and sizes of a model file.
 
-use crate::print_line;
 use anyhow::Result;
 use clap::Args;
 use mixing_buddy_core::bundle::BundleInfo;
+use mixing_buddy_core::output::print_line;
 use mixing_buddy_core::{CancelFlag, Engine};
 use serde_json::json;
 use std::path::PathBuf;
@@ -24,14 +24,14 @@ pub struct InfoArgs {
 /// Prints the facts about a model. The whole model is loaded, so that a damaged file is detected.
 ///
 /// # Errors
-/// When the file cannot be read or the bundle is damaged.
+/// When the file cannot be read, the bundle is damaged, or the output cannot be written.
 pub fn run(args: &InfoArgs) -> Result<()> {
     let engine = Engine::open(args.bundle.as_deref(), &CancelFlag::new())?;
     let info = engine.info();
     if args.json {
-        print_line(&as_json(info).to_string());
+        print_line(&as_json(info).to_string())?;
     } else {
-        as_text(info).iter().for_each(|line| print_line(line));
+        print_line(&as_text(info).join("\n"))?;
     }
     Ok(())
 }

@@ -43,9 +43,3 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Info(args) => info::run(&args),
     }
 }
-
-/// Prints a line of a command's output.
-#[expect(clippy::print_stdout, reason = "the output of a command")]
-pub(crate) fn print_line(line: &str) {
-    println!("{line}");
-}

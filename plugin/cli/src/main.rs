@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use mixing_buddy_cli::{Cli, run};
+use mixing_buddy_core::output::exit_code;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,11 +12,6 @@ fn main() -> ExitCode {
             unsafe { std::env::set_var(name, "1") };
         }
     }
-    match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = run(Cli::parse());
+    exit_code(result.as_ref().err().map(|error| (error.as_ref(), format!("{error:#}"))))
 }

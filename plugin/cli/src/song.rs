@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::FeatureSettings;
+use mixing_buddy_core::output::note;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine};
 use std::path::Path;
 
@@ -17,15 +18,22 @@ pub struct Window {
     pub analysis: Analysis,
 }
 
+/// A file's windows.
+pub struct Song {
+    /// In the order of time.
+    pub windows: Vec<Window>,
+    /// What of the file was corrected or could not be decoded, each a sentence that names the file.
+    pub warnings: Vec<String>,
+}
+
 /// The balance of a whole file, as a reference.
 ///
 /// # Errors
 /// As [`analyze_file`], and when no stem is present.
 pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
-    let analyses: Vec<Analysis> = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?
-        .into_iter()
-        .map(|w| w.analysis)
-        .collect();
+    let song = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?;
+    song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
+    let analyses: Vec<Analysis> = song.windows.into_iter().map(|w| w.analysis).collect();
     engine.reference_of(&analyses).with_context(|| format!("{}: no stem was found in it", path.display()))
 }
 
@@ -57,7 +65,7 @@ pub fn analyze_windows(
 ///
 /// # Errors
 /// When the file cannot be decoded, is shorter than 3 s, or holds samples that are not numbers.
-pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> Result<Vec<Window>> {
+pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> Result<Song> {
     let rate = engine.info().features.sample_rate_hz;
     let (window, hop) = (engine.info().features.window_samples(), (hop_s * rate as f32) as usize);
     let mut stream = ModelRateStream::open(path, rate)?;
@@ -91,5 +99,5 @@ pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFla
         let start = end.saturating_sub(window).max(dropped);
         windows.push(analyze(&left[start - dropped..], &right[start - dropped..], start)?);
     }
-    Ok(windows)
+    Ok(Song { windows, warnings: stream.warnings() })
 }

@@ -9,12 +9,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be opened, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
+        /// The error of the operating system. Not `source`: the message has it, and printing a chain of errors would
+        /// repeat it.
+        cause: std::io::Error,
     },
     /// A file is not audio that can be judged.
     #[error("{}: {reason}", path.display())]
@@ -43,14 +44,21 @@ pub enum Error {
     Format(String),
     /// A tensor operation failed: shapes or memory.
     #[error("the model failed: {0}")]
-    Tensor(#[from] candle_core::Error),
+    Tensor(candle_core::Error),
+}
+
+// Not `#[from]`, which would make it the source too: the message has it.
+impl From<candle_core::Error> for Error {
+    fn from(cause: candle_core::Error) -> Self {
+        Error::Tensor(cause)
+    }
 }
 
 impl Error {
     /// For `map_err` on file operations.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.as_ref().to_path_buf();
-        move |source| Error::Io { path, source }
+        move |cause| Error::Io { path, cause }
     }
 
     /// An audio file that cannot be judged, and the reason.

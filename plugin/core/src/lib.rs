@@ -16,7 +16,8 @@
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
-//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine. Only
+//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
+//! command lines. Only
 //! [`engine`] calls the others in turn; no module knows the callers of this crate.
 
 pub mod advice;
@@ -36,6 +37,7 @@ pub mod hash;
 pub mod language;
 pub mod nn;
 pub mod norms;
+pub mod output;
 pub mod stem;
 
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};

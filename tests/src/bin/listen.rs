@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use mixing_buddy_cli::lines::{Kind, json_line, song_text, window_text};
+use mixing_buddy_core::output::{exit_code, note, print_line};
 use mixing_buddy_tests::host::Library;
 use mixing_buddy_tests::{playback, song};
 use std::path::PathBuf;
@@ -26,13 +27,8 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = run(&Args::parse());
+    exit_code(result.as_ref().err().map(|error| (error.as_ref(), format!("{error:#}"))))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -41,34 +37,35 @@ fn run(args: &Args) -> Result<()> {
         None => song::demo()?,
     };
     if let Some(demo) = &song.demo {
-        eprintln!("{}", demo.introduction());
+        note(&demo.introduction());
     }
     let library = Library::load(&args.plugin)?;
     let mut plugin = library.create()?;
-    eprintln!("Through {} {}, at {} Hz.", library.name, library.version, song.pcm.sample_rate_hz);
+    note(&format!("Through {} {}, at {} Hz.", library.name, library.version, song.pcm.sample_rate_hz));
     let name = &song.name;
     let mut end_s = 0.0;
+    // The first line that could not be printed is the last that is tried.
+    let mut printed = Ok(());
     let advice = playback::play(&mut plugin, &song.pcm, |window| {
         end_s = window.end_s;
-        if args.json {
-            print(&json_line(name, Kind::Window, window.start_s, window.end_s, &window.advice).to_string());
+        let line = if args.json {
+            json_line(name, Kind::Window, window.start_s, window.end_s, &window.advice).to_string()
         } else {
-            print(&window_text(window.start_s, window.end_s, &window.advice));
+            window_text(window.start_s, window.end_s, &window.advice)
+        };
+        if printed.is_ok() {
+            printed = print_line(&line);
         }
     })
     .with_context(|| name.clone())?;
-    print(&if args.json {
+    printed?;
+    print_line(&if args.json {
         json_line(name, Kind::Song, 0.0, end_s, &advice).to_string()
     } else {
         song_text(name, &advice)
-    });
+    })?;
     if let Some(demo) = &song.demo {
-        eprintln!("{}", demo.outcome(&advice.best));
+        note(&demo.outcome(&advice.best));
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the advice is the output of this command")]
-fn print(line: &str) {
-    println!("{line}");
 }

@@ -7,6 +7,7 @@ use crate::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use crate::text::{Instructions, Templates, TextSampler, templates::TEMPLATE_FILES};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
+use mixing_buddy_core::output::{note, print_line};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -183,9 +184,10 @@ fn synthesize_samples(args: &SynthesizeArgs) -> Result<()> {
     let plan = Synthesis { count: args.count, seed: args.seed, audio: args.write_audio.as_deref() };
     synthesize(&index, &synthesizer, plan, &args.out)?;
     if args.json {
-        print(&json!({ "samples": args.count, "songs": songs, "chunks": chunks }).to_string());
+        print_line(&json!({ "samples": args.count, "songs": songs, "chunks": chunks }).to_string())?;
     } else {
-        print(&format!("{}: {} samples of {chunks} chunks of {songs} songs", args.out.display(), args.count));
+        let out = args.out.display();
+        print_line(&format!("{out}: {} samples of {chunks} chunks of {songs} songs", args.count))?;
     }
     Ok(())
 }
@@ -198,7 +200,7 @@ fn write_templates(args: &TemplatesArgs) -> Result<()> {
         ensure!(!path.exists(), "{} exists; choose another folder", path.display());
         files::replace(&path, text)?;
     }
-    print(&format!("{} files are in {}", TEMPLATE_FILES.len(), args.out.display()));
+    print_line(&format!("{} files are in {}", TEMPLATE_FILES.len(), args.out.display()))?;
     Ok(())
 }
 
@@ -212,9 +214,9 @@ fn import_songs(args: &ImportArgs) -> Result<()> {
     let index = import(&args.dir, &options)?;
     index.save(&args.out)?;
     if args.json {
-        print(&summary(&index).to_string())
+        print_line(&summary(&index).to_string())?;
     } else {
-        report(&index, &args.out)
+        report(&index, &args.out)?;
     }
     Ok(())
 }
@@ -230,9 +232,9 @@ fn summary(index: &Index) -> serde_json::Value {
     })
 }
 
-fn report(index: &Index, out: &Path) {
+fn report(index: &Index, out: &Path) -> Result<()> {
     for song in &index.songs {
-        song.checks.warnings.iter().for_each(|warning| eprintln!("{}: {warning}", song.name));
+        song.checks.warnings.iter().for_each(|warning| note(&format!("{}: {warning}", song.name)));
     }
     let seconds: f64 = index.songs.iter().map(|song| song.duration_s).sum();
     let mut text = format!("{}: {} songs, {:.1} hours", out.display(), index.songs.len(), seconds / 3600.0);
@@ -242,10 +244,6 @@ fn report(index: &Index, out: &Path) {
             text.push_str(&format!("\n  {}: {}", refused.path.display(), refused.reason));
         }
     }
-    print(&text);
-}
-
-#[expect(clippy::print_stdout, reason = "the summary is the command's output")]
-fn print(text: &str) {
-    println!("{text}");
+    print_line(&text)?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::Balance;
+use mixing_buddy_core::output::print_line;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
 use std::path::PathBuf;
 
@@ -132,11 +133,6 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     if let Some(plot) = &args.plot {
         plot_report(&report, plot)?;
     }
-    print_report(&if args.json { report.to_json().to_string() } else { report.to_string() });
+    print_line(&if args.json { report.to_json().to_string() } else { report.to_string() })?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
-fn print_report(text: &str) {
-    println!("{text}");
 }

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
+use mixing_buddy_core::output::{note, print_line};
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
@@ -320,17 +321,16 @@ fn train_plan(args: &PlanArgs) -> Result<()> {
     let device = open_device(&args.device.device)?;
     let options = PlanOptions { scale: args.scale, resume: args.resume, device: &device };
     let summary = run_plan(&plan, input, &args.out, options)?;
-    eprint!("{summary}");
+    note(summary.to_string().trim_end());
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the table is the command's output")]
 pub(super) fn ablate(args: &AblateArgs) -> Result<()> {
     let table = crate::train::ablate::ablate(&text(&args.plan)?, &args.split, &args.out)?;
     if args.json {
-        println!("{}", serde_json::to_string(&table)?);
+        print_line(&serde_json::to_string(&table)?)?;
     } else {
-        print!("{}", text(&args.out.join("ablation.md"))?);
+        print_line(text(&args.out.join("ablation.md"))?.trim_end())?;
     }
     Ok(())
 }

@@ -278,6 +278,11 @@ impl SongReader {
             });
         }
         if self.tracks.iter().all(|track| track.has_ended && track.left.is_empty()) {
+            for sentence in self.tracks.iter().flat_map(|track| track.stream.warnings()) {
+                if !self.warnings.contains(&sentence) {
+                    self.warnings.push(sentence);
+                }
+            }
             let longest = long.frames;
             for track in self.tracks.iter().filter(|track| track.frames + ROUNDING_FRAMES < longest) {
                 let missing_ms = (longest - track.frames) as f64 / f64::from(self.rate_hz) * 1e3;

@@ -10,6 +10,8 @@
 //! | M4A | edit list or iTunes' gapless tag (see `mp4.rs`) |
 //! | CAF | packet table |
 //!
+//! **Counts.** Of an MP3 the frames count, not the number in its first one, which is stale after joining or cutting.
+//!
 //! An MP3 without a LAME tag and raw AAC (ADTS) state neither: they keep their encoder's delay, 1,105 samples or more
 //! for MP3, 1,024 to 2,112 for AAC.
 //!
@@ -23,18 +25,21 @@
 //! Ogg that ends within a page, are errors on opening. An Ogg that lacks whole pages is not detected.
 
 use super::downmix::Downmix;
-use super::formats::{PROTECTED, describe_codec, describe_probe, has_exact_times, is_mpeg, stated_frames};
+use super::formats::{describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::input::Input;
+use super::kind::FileKind;
+use super::losses::Losses;
 use super::mp4::{TrackEdit, describe_cut, read_edits};
+use super::mpeg;
+use super::open::{Opened, choose_track, open};
 use crate::error::{Error, Result};
-use std::fs::File;
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error as SymphoniaError;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::formats::{FormatReader, Track};
 use symphonia::core::packet::Packet;
 
 /// Sample rates in Hz that are plausible.
@@ -45,6 +50,9 @@ const BARREN_PACKETS: u32 = 64;
 const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
 /// Longest silence that an edit list may put before the sound.
 const LEAD_IN_LIMIT_S: f64 = 60.0;
+
+/// A file may end this much early without a warning: rounding in containers that count milliseconds.
+const SHORT_S: f64 = 0.002;
 
 /// A decoder of one file.
 pub struct FileStream {
@@ -72,8 +80,20 @@ pub struct FileStream {
     largest_packet: u64,
     packets: u64,
     bad_packets: u64,
+    /// MPEG frames read so far.
+    mpeg_packets: u64,
+    /// Lost MPEG frames to come: after so many packets, so many frames.
+    gaps: VecDeque<(u64, u64)>,
+    /// Whether the last MPEG frame was mono: the decoder cannot change that.
+    mpeg_is_mono: Option<bool>,
+    params: AudioCodecParameters,
+    /// Whether the decoder applies the packets' trims.
+    decoder_trims: bool,
     /// Frames of damaged packets before the first intact one.
     lost_at_start: u64,
+    losses: Losses,
+    /// Sentences without subject about what was corrected.
+    notes: Vec<String>,
     /// Why the reader stopped before the end, if it gave a reason.
     break_reason: Option<String>,
     has_ended: bool,
@@ -83,11 +103,11 @@ pub struct FileStream {
 }
 
 impl FileStream {
-    /// Opens a file and decodes its first packet with sound.
+    /// Opens a file and decodes its first packet with sound. `-` is standard input; pipes are read too.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, empty, not audio, protected, of
-    /// an unknown codec, of an impossible rate, or without sound.
+    /// [`Error::Io`] if the file cannot be opened; [`Error::Audio`] if it is a folder, a device, empty, not audio,
+    /// protected, of an unknown codec, of an impossible rate, or without sound.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_track(path, None)
     }
@@ -98,69 +118,46 @@ impl FileStream {
     /// # Errors
     /// As [`FileStream::open`], and [`Error::Audio`] if the file has no such track.
     pub fn open_track(path: &Path, number: Option<usize>) -> Result<Self> {
-        let bad = |reason: String| Error::audio(path, reason);
-        let file = File::open(path).map_err(Error::io(path))?;
-        let about = file.metadata().map_err(Error::io(path))?;
-        if about.is_dir() {
-            return Err(bad("is a folder, not an audio file".into()));
-        }
-        if about.len() == 0 {
-            return Err(bad("is empty".into()));
-        }
-        let source = MediaSourceStream::new(Box::new(file), Default::default());
-        let format = symphonia::default::get_probe()
-            .probe(&Hint::new(), source, Default::default(), Default::default())
-            .map_err(|cause| bad(describe_cut(path).unwrap_or_else(|| describe_probe(cause))))?;
-        let kind = format.format_info().short_name;
-        let edits = if kind == "isomp4" { read_edits(path) } else { Vec::new() };
-        let sound_tracks = || {
-            format
-                .tracks()
-                .iter()
-                .filter(|track| track.codec_params.as_ref().is_some_and(|params| params.is_audio()))
-        };
-        let track = match number {
-            None => format.default_track(TrackType::Audio),
-            Some(number) => sound_tracks().nth(number),
-        };
-        if let (None, Some(number), count @ 1..) = (track, number, sound_tracks().count()) {
-            return Err(bad(format!("has {count} sound tracks; number {} is asked for", number + 1)));
-        }
-        let Some(track) = track.cloned() else {
-            let is_protected = edits.iter().any(|edit| edit.is_protected);
-            let reason = if is_protected { PROTECTED } else { "has no sound track that can be read" };
-            return Err(bad(reason.into()));
-        };
+        let mut input = Input::open(path)?;
+        let Opened { format, kind, frames, missing_of, mut notes } = open(&mut input)?;
+        let bad = |reason: String| Error::audio(&input.name, reason);
+        let edits = if kind == FileKind::Mp4 { read_edits(&mut input.file) } else { Vec::new() };
+        let track = choose_track(&*format, &edits, number).map_err(bad)?;
         let edit = edits.into_iter().find(|edit| edit.track_id == track.id);
-        if edit.is_some_and(|edit| edit.is_protected) {
-            return Err(bad(PROTECTED.into()));
-        }
         let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
             return Err(bad("has a sound track of an unknown kind".into()));
         };
-        // Without a LAME tag symphonia estimates an MP3's length from its first frames, and would cut it there.
         let is_mpeg = is_mpeg(params.codec);
-        let is_gapless = !is_mpeg || track.delay.is_some();
-        let options = AudioDecoderOptions::default().gapless(is_gapless);
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(params, &options)
-            .map_err(|cause| bad(describe_codec(params.codec, cause)))?;
+        // Elsewhere the container states an MPEG track's delay and padding.
+        let decoder_trims = !is_mpeg || (kind != FileKind::Mpeg && track.delay.is_some());
+        let decoder =
+            make_decoder(params, decoder_trims).map_err(|cause| bad(describe_codec(params.codec, &cause)))?;
+        let plan = frames.map(|frames| mpeg::plan(&frames, track.num_frames, track.delay, track.padding));
+        let stated = plan.as_ref().map(|plan| plan.length).or(missing_of);
+        notes.extend(plan.iter().flat_map(|plan| plan.notes.iter().cloned()));
         let mut stream = Self {
-            path: path.to_path_buf(),
+            path: input.name.clone(),
             track_id: track.id,
-            trims_packets: kind == "caf" && !is_mpeg && params.codec != CODEC_ID_VORBIS,
+            trims_packets: kind == FileKind::Caf && !is_mpeg && params.codec != CODEC_ID_VORBIS,
             has_exact_times: has_exact_times(kind, &track, params),
             first_time: track.start_ts.get().max(0),
             sample_rate_hz: 0,
-            stated_frames: stated_frames(kind, &track, params, about.len()).filter(|_| is_gapless),
-            skip: 0,
-            limit: None,
+            stated_frames: stated.or_else(|| stated_frames(kind, &track)),
+            skip: plan.as_ref().map_or(0, |plan| plan.skip),
+            limit: plan.as_ref().and_then(|plan| plan.limit),
             given: 0,
             decoded: 0,
             largest_packet: 0,
             packets: 0,
             bad_packets: 0,
+            gaps: plan.map(|plan| plan.gaps.into()).unwrap_or_default(),
+            mpeg_packets: 0,
+            mpeg_is_mono: None,
+            params: params.clone(),
+            decoder_trims,
             lost_at_start: 0,
+            losses: Losses::default(),
+            notes,
             break_reason: None,
             has_ended: false,
             planes: Vec::new(),
@@ -168,7 +165,8 @@ impl FileStream {
             format,
             decoder,
         };
-        stream.start(&track, edit)?;
+        let is_mp4 = kind == FileKind::Mp4;
+        stream.start(&track, edit, || if is_mp4 { describe_cut(&mut input.file) } else { None })?;
         Ok(stream)
     }
 
@@ -190,6 +188,13 @@ impl FileStream {
     /// Length in seconds, if the file states it.
     pub fn duration_s(&self) -> Option<f64> {
         self.stated_frames.map(|frames| self.seconds(frames))
+    }
+
+    /// What of the file was corrected or lost so far, each a sentence with the file's name. Complete once
+    /// [`FileStream::next_chunk`] has returned false.
+    pub fn warnings(&self) -> Vec<String> {
+        let sentences = self.notes.iter().cloned().chain(self.losses.describe(self.sample_rate_hz));
+        sentences.map(|sentence| format!("{} {sentence}", self.path.display())).collect()
     }
 
     /// Appends the next frames (at most one packet's, more after a gap) to `left` and `right`; false, with nothing
@@ -227,7 +232,12 @@ impl FileStream {
     }
 
     /// Decodes up to the first sound, which determines the rate, and sets the cuts.
-    fn start(&mut self, track: &Track, edit: Option<TrackEdit>) -> Result<()> {
+    fn start(
+        &mut self,
+        track: &Track,
+        edit: Option<TrackEdit>,
+        describe_cut: impl FnOnce() -> Option<String>,
+    ) -> Result<()> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut barren = 0;
         while self.sample_rate_hz == 0
@@ -237,7 +247,7 @@ impl FileStream {
             barren += 1;
         }
         if self.sample_rate_hz == 0 {
-            let reason = describe_cut(&self.path).or(self.break_reason.take());
+            let reason = describe_cut().or(self.break_reason.take());
             return Err(Error::audio(&self.path, reason.unwrap_or_else(|| "holds no sound".into())));
         }
         if let Some(edit) = edit {
@@ -286,20 +296,27 @@ impl FileStream {
             Err(SymphoniaError::IoError(cause)) if cause.kind() == ErrorKind::UnexpectedEof => {
                 return Ok(false);
             }
-            Err(SymphoniaError::IoError(source)) => {
-                return Err(Error::Io { path: self.path.clone(), source });
+            Err(SymphoniaError::IoError(cause)) => {
+                return Err(Error::Io { path: self.path.clone(), cause });
             }
             Err(SymphoniaError::ResetRequired) => {
                 return Err(Error::audio(&self.path, "holds several streams in a row, which cannot be read"));
             }
             Err(cause) => {
-                self.break_reason = Some(format!("is damaged: {cause}"));
+                tracing::debug!("{}: {cause}", self.path.display());
+                self.break_reason = Some("is damaged".into());
                 return Ok(false);
             }
         };
         if packet.track_id != self.track_id {
             return Ok(true);
         }
+        while let Some((_, lost)) = self.gaps.pop_front_if(|(before, _)| *before <= self.mpeg_packets) {
+            self.packets += lost;
+            self.bad_packets += lost;
+            self.lose(lost * packet.dur.get().min(PACKET_LIMIT_FRAMES), left, right);
+        }
+        self.mpeg_packets += 1;
         self.packets += 1;
         if self.has_exact_times && self.sample_rate_hz > 0 {
             let time = packet.pts.get().saturating_sub(self.first_time);
@@ -310,7 +327,7 @@ impl FileStream {
                 let lost = gap.div_ceil(usual);
                 self.packets += lost;
                 self.bad_packets += lost;
-                self.give_silence(gap, left, right);
+                self.lose(gap, left, right);
             }
         }
         self.decode(&packet, left, right)?;
@@ -318,6 +335,15 @@ impl FileStream {
     }
 
     fn decode(&mut self, packet: &Packet, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<()> {
+        if is_mpeg(self.params.codec) {
+            let is_mono = packet.data.get(3).map(|byte| byte >> 6 == 3);
+            if self.mpeg_is_mono.is_some() && self.mpeg_is_mono != is_mono {
+                let made = make_decoder(&self.params, self.decoder_trims);
+                self.decoder = made
+                    .map_err(|cause| Error::audio(&self.path, describe_codec(self.params.codec, &cause)))?;
+            }
+            self.mpeg_is_mono = is_mono;
+        }
         let buffer = match self.decoder.decode(packet) {
             Ok(buffer) => buffer,
             Err(cause)
@@ -327,14 +353,15 @@ impl FileStream {
             {
                 self.bad_packets += 1;
                 let lost = packet.dur.get().min(PACKET_LIMIT_FRAMES);
+                tracing::debug!("{}: {cause}", self.path.display());
                 if self.sample_rate_hz > 0 {
-                    self.give_silence(lost, left, right);
+                    self.lose(lost, left, right);
                 } else {
                     self.lost_at_start += lost;
                 }
                 return Ok(());
             }
-            Err(cause) => return Err(Error::audio(&self.path, format!("cannot be decoded: {cause}"))),
+            Err(cause) => return Err(Error::audio(&self.path, describe_codec(self.params.codec, &cause))),
         };
         let spec = buffer.spec();
         let rate_hz = spec.rate();
@@ -354,7 +381,9 @@ impl FileStream {
         buffer.copy_to_vecs_planar(&mut self.planes);
         let frames = self.planes.first().map_or(0, Vec::len);
         let lost = std::mem::take(&mut self.lost_at_start);
-        self.give_silence(lost, left, right);
+        if lost > 0 {
+            self.lose(lost, left, right);
+        }
         let (mut start, mut end) = (0, frames);
         if self.trims_packets {
             end -= (packet.trim_end.get() as usize).min(end);
@@ -366,6 +395,12 @@ impl FileStream {
         let start = start + skipped;
         downmix.append(&self.planes, start..start + count, left, right);
         Ok(())
+    }
+
+    /// Silence in place of sound that cannot be decoded.
+    fn lose(&mut self, frames: u64, left: &mut Vec<f32>, right: &mut Vec<f32>) {
+        self.losses.add(self.given, frames);
+        self.give_silence(frames, left, right);
     }
 
     fn give_silence(&mut self, frames: u64, left: &mut Vec<f32>, right: &mut Vec<f32>) {
@@ -386,7 +421,7 @@ impl FileStream {
     }
 
     /// Checks that the file had the length that it stated.
-    fn check_end(&self) -> Result<()> {
+    fn check_end(&mut self) -> Result<()> {
         let bad = |reason: String| Err(Error::audio(&self.path, reason));
         let given_s = self.seconds(self.given);
         if self.bad_packets > 1 && self.bad_packets * 100 > self.packets {
@@ -404,6 +439,10 @@ impl FileStream {
                 bad(format!("is cut off after {given_s:.1} s of {stated_s:.1} s"))
             }
             _ if self.given == 0 => bad("holds no sound".into()),
+            (_, Some(stated_s)) if stated_s - given_s > SHORT_S => {
+                self.notes.push(format!("ends {:.2} s early: its last part is missing", stated_s - given_s));
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

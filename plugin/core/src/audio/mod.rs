@@ -14,14 +14,23 @@
 
 mod decode;
 mod downmix;
+mod foreign;
 mod formats;
+mod input;
+mod kind;
+mod losses;
 mod model_rate;
 mod mp4;
+mod mpeg;
+mod open;
 mod pcm;
 mod resample;
+mod riff;
+mod spliced;
 mod whole;
 
 pub use decode::FileStream;
+pub use input::PIPE_LIMIT_BYTES;
 pub use model_rate::ModelRateStream;
 pub use pcm::{NonFinite, StereoPcm};
 pub use resample::{StreamResampler, resample};

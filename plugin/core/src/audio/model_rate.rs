@@ -55,6 +55,11 @@ impl ModelRateStream {
         self.file.duration_s()
     }
 
+    /// As [`FileStream::warnings`].
+    pub fn warnings(&self) -> Vec<String> {
+        self.file.warnings()
+    }
+
     /// Frames of the file decoded so far that held NaN or infinity, at the file's own rate.
     pub fn non_finite(&self) -> NonFinite {
         self.non_finite

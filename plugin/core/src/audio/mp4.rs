@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 
 /// Largest `moov` box that is read. It is mostly tables of packet sizes; 64 MiB of them belong to days of sound.
 const MOOV_LIMIT_BYTES: u64 = 64 << 20;
@@ -28,17 +27,16 @@ pub(super) struct TrackEdit {
 }
 
 /// Reads the edits of all tracks; empty if the file is not an MP4 or states none.
-pub(super) fn read_edits(path: &Path) -> Vec<TrackEdit> {
-    read_moov(path).map(|moov| edits_of(&moov)).unwrap_or_default()
+pub(super) fn read_edits(file: &mut File) -> Vec<TrackEdit> {
+    read_moov(file).map(|moov| edits_of(&moov)).unwrap_or_default()
 }
 
 /// A message for a person if an MP4 file has fewer bytes than its boxes state, which symphonia reports as other
 /// faults.
-pub(super) fn describe_cut(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+pub(super) fn describe_cut(file: &mut File) -> Option<String> {
     let have = file.metadata().ok()?.len();
     let mut pos = 0;
-    while let Some((kind, _, end)) = box_head(&mut file, pos, have) {
+    while let Some((kind, _, end)) = box_head(file, pos, have) {
         if pos == 0 && &kind != b"ftyp" {
             return None;
         }
@@ -51,12 +49,11 @@ pub(super) fn describe_cut(path: &Path) -> Option<String> {
 }
 
 /// The body of the file's `moov` box.
-fn read_moov(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
+fn read_moov(file: &mut File) -> Option<Vec<u8>> {
     let file_len = file.metadata().ok()?.len();
     let mut pos = 0;
     loop {
-        let (kind, body, end) = box_head(&mut file, pos, file_len)?;
+        let (kind, body, end) = box_head(file, pos, file_len)?;
         if &kind == b"moov" {
             let mut data = Vec::new();
             file.take((end - body).min(MOOV_LIMIT_BYTES)).read_to_end(&mut data).ok()?;
