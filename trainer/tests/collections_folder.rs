@@ -156,7 +156,7 @@ fn a_wrong_place_is_named() {
 #[test]
 fn metadata_is_read_where_it_exists() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(read_metadata(dir.path()), None);
+    assert_eq!(read_metadata(dir.path()).unwrap(), None);
     let path = dir.path().join("song.json");
     std::fs::write(
         &path,
@@ -164,10 +164,11 @@ fn metadata_is_read_where_it_exists() {
             "soundfonts": ["fluid-gm"], "active": {"drums": 1.0}}"#,
     )
     .unwrap();
-    let meta = read_metadata(dir.path()).unwrap();
+    let meta = read_metadata(dir.path()).unwrap().unwrap();
     assert_eq!((meta.song.as_deref(), meta.licence.as_deref()), (Some("S"), Some("CC0-1.0")));
     assert_eq!((meta.voice, meta.seconds), (None, Some(64.93)));
     assert_eq!(meta.soundfonts, Some(vec!["fluid-gm".to_string()]));
     std::fs::write(&path, "[not json").unwrap();
-    assert_eq!(read_metadata(dir.path()), None);
+    let sentence = read_metadata(dir.path()).unwrap_err().to_string();
+    assert!(sentence.contains("song.json cannot be understood"), "{sentence}");
 }

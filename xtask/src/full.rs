@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 4] = [
+const EXTRAS: [Extra; 5] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -65,6 +65,24 @@ const EXTRAS: [Extra; 4] = [
             "oracle_bound",
             "--test",
             "oracle_fit",
+        ]),
+    },
+    Extra {
+        name: "inputs",
+        purpose: "damaged and random adapters, indices and metadata of songs",
+        needs: Some((
+            "MIXING_BUDDY_FUZZ_CASES",
+            "a number of inputs per reader, such as 1000000 (about two minutes)",
+        )),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "fuzz_inputs",
+            "--",
+            "--ignored",
+            "--nocapture",
         ]),
     },
     Extra {

@@ -5,6 +5,7 @@ use crate::evaluation::plot::plot_report;
 use crate::evaluation::{Advisor, Answered, NormsSource, Question, Settings, evaluate};
 use crate::progress::spinner;
 use crate::protocol::{Protocol, SongAudio};
+use crate::weights::bundle_file;
 use anyhow::Result;
 use clap::Args;
 use mixing_buddy_core::audio::StereoPcm;
@@ -101,8 +102,9 @@ impl Advisor for EngineAdvisor {
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
+    let bundle = args.bundle.as_deref().map(bundle_file).transpose()?;
     let mut advisor =
-        EngineAdvisor { engine: Engine::open(args.bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
+        EngineAdvisor { engine: Engine::open(bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
     let norms = NormsSource::open(args.norms.as_deref())?;
     let mut refused = Vec::new();
     let songs = find_songs(&args.songs)?;

@@ -14,7 +14,7 @@ pub struct BundleArgs {
     /// Trained encoder (folder of its run, `encoder.safetensors`, or a bundle)
     #[arg(long)]
     encoder: PathBuf,
-    /// Trained decoder (`decoder.safetensors`, `advisor.safetensors`, `dpo.safetensors`, or a bundle)
+    /// Trained decoder (folder of its run, `decoder.safetensors`, `advisor.safetensors`, `dpo.safetensors`, or a bundle)
     #[arg(long)]
     decoder: PathBuf,
     /// Folder of feature maps with `calib` songs
@@ -45,7 +45,7 @@ enum Format {
 
 `hf upload NAME hub` then publishes the folder; read its README.md first.")]
 pub struct ExportArgs {
-    /// Folder of an advisor run (or its advisor.safetensors)
+    /// Folder of an advisor run (or its advisor.safetensors, or a bundle)
     run: PathBuf,
     /// What is written
     #[arg(long)]
@@ -78,8 +78,8 @@ pub struct ExportArgs {
 pub struct ImportAdapterArgs {
     /// Folder with adapter_config.json and adapter_model.safetensors
     dir: PathBuf,
-    /// The decoder that the adapter belongs to (decoder.safetensors or advisor.safetensors of a run); by default the
-    /// one in the folder
+    /// The decoder that the adapter belongs to (folder of its run, the weights in it, or a bundle); by default the one in the
+    /// folder
     #[arg(long)]
     base: Option<PathBuf>,
     /// The tuned decoder, in the form in which an advisor run writes it
@@ -118,9 +118,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
                 .cache
                 .as_deref()
                 .context("a bundle is calibrated on feature maps: name their folder with --cache")?;
-            let decoder = Part::Advisor.file(&args.run)?;
-            std::fs::create_dir_all(&args.out)
-                .with_context(|| format!("{} cannot be created", args.out.display()))?;
+            let decoder = Part::LanguageModel.file(&args.run)?;
             let out = args.out.join(format!("{}.mixbuddy", args.name));
             write_bundle(encoder, &decoder, cache, &args.model_version, &out)?;
         }

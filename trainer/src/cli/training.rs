@@ -1,7 +1,7 @@
 //! Commands that make weights.
 
 use super::data::IndexOptions;
-use crate::collections::songs::{songs_below, songs_of_index};
+use crate::collections::songs::{SongsBelow, songs_below, songs_of_index};
 use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::protocol::Split;
 use crate::text::{TextSampler, train_tokenizer};
@@ -260,15 +260,17 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
         threads: args.threads,
         seed: args.seed,
     };
-    let songs = match (&args.songs, &args.index) {
+    let SongsBelow { songs, refused } = match (&args.songs, &args.index) {
         (Some(root), _) => songs_below(root)?,
         (None, Some(path)) => {
             ensure!((0.0..=1.0).contains(&args.calib_share), "--calib-share is a share, from 0 to 1");
-            songs_of_index(&args.index_options.load(path)?, args.calib_share)
+            let songs = songs_of_index(&args.index_options.load(path)?, args.calib_share);
+            SongsBelow { songs, refused: Vec::new() }
         }
         (None, None) => bail!("give a folder of songs (--songs) or an index (--index)"),
     };
-    let (count, failures) = prepare(&songs, &args.out, &options)?;
+    let (count, mut failures) = prepare(&songs, &args.out, &options)?;
+    failures.extend(refused);
     ensure!(
         count > 0,
         "none of the {} songs can be used; the first was refused because of: {}",

@@ -59,6 +59,14 @@ pub enum SongError {
         /// Their class.
         stem: Stem,
     },
+    /// The `song.json` of a song cannot be used.
+    #[error("{} cannot be understood: {reason}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// Files of a song differ in length by more than [`PADDING_LIMIT_S`](super::PADDING_LIMIT_S).
     #[error("{} lasts {short_s:.1} s but {} lasts {}{long_s:.1} s; the files of a song must be equally long",
         short.display(), long.display(), if *long_has_ended { "" } else { "at least " })]

@@ -57,6 +57,27 @@ pub(super) fn sound_files(root: &Path, below: &Path) -> Result<Vec<PathBuf>, Son
     Ok(found)
 }
 
+/// A path as metadata states it, as a path below a folder; none where it is empty or leads out of the folder (it is
+/// absolute, of any system, or has `..`): such a path is that of another machine.
+pub(super) fn stated_path(stated: &str) -> Option<PathBuf> {
+    let parts: Vec<&str> = stated.split(['/', '\\']).collect();
+    let is_absolute = parts[0].is_empty() || parts[0].ends_with(':');
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty() && *part != ".").collect();
+    let leads_out = is_absolute || parts.contains(&"..");
+    (!leads_out && !parts.is_empty()).then(|| parts.iter().collect())
+}
+
+/// Whether two paths below `root` lead to the same file or folder.
+pub(super) fn is_same(root: &Path, a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| root.join(path).canonicalize();
+    a == b || matches!((real(a), real(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether a path is a link.
+pub(super) fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink())
+}
+
 /// A path's last part as text.
 pub(super) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -72,13 +93,34 @@ pub(super) fn read_yaml<T: serde::de::DeserializeOwned>(root: &Path, path: &Path
     let place = root.join(path);
     let text =
         std::fs::read_to_string(&place).with_context(|| format!("{} cannot be read", place.display()))?;
-    serde_saphyr::from_str(&text).map_err(|cause| {
+    parse_yaml(&text).with_context(|| format!("{} cannot be understood", path.display()))
+}
+
+/// Reads the text of a YAML file. What aliases may grow to is bounded by the parser.
+pub(super) fn parse_yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_saphyr::from_str(text).map_err(|cause| {
         // The report goes on with an excerpt of the file; its first line is the sentence.
-        let cause = cause.to_string();
-        anyhow::anyhow!(
-            "{} cannot be understood: {}",
-            path.display(),
-            cause.lines().next().unwrap_or_default()
-        )
+        anyhow::anyhow!("{}", cause.to_string().lines().next().unwrap_or_default())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_other_machines_are_not_followed() {
+        for (stated, path) in [
+            ("stems", Some("stems")),
+            ("./A/stems/", Some("A/stems")),
+            ("A\\stems", Some("A/stems")),
+            ("/Volumes/x/stems", None),
+            ("C:\\data\\stems", None),
+            ("../stems", None),
+            ("", None),
+            (".", None),
+        ] {
+            assert_eq!(stated_path(stated), path.map(PathBuf::from), "{stated}");
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl Default for ImportOptions {
 /// # Errors
 /// When the folder or the mapping cannot be read, holds no songs in this layout, or every song is refused.
 pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
-    let root = dir.canonicalize().with_context(|| format!("{} cannot be read", dir.display()))?;
+    let root = root_of(dir)?;
     let map = options.map.as_deref().map(StemMap::load).transpose()?;
     let found = options.layout.find(&root, map.as_ref())?;
 
@@ -67,11 +67,7 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
     for ((_, entry), song) in measured.into_iter().zip(&found.songs) {
         match entry {
             Ok(entry) => songs.push(entry),
-            Err(reason) => refused.push(Refused {
-                song: song.name.clone(),
-                path: song.path.clone(),
-                reason: format!("{reason:#}"),
-            }),
+            Err(reason) => refused.push(Refused::new(&song.name, &song.path, format!("{reason:#}"))),
         }
     }
     refused.sort_by(|a, b| a.path.cmp(&b.path));
@@ -83,6 +79,21 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
         refused.first().map_or("", |first| first.reason.as_str())
     );
     Ok(Index { format: FORMAT, layout: options.layout, root, songs, refused })
+}
+
+/// The collection's folder as the index names it: without links, or where that is not text, as it was given.
+fn root_of(dir: &Path) -> Result<PathBuf> {
+    let real = dir.canonicalize().with_context(|| format!("{} cannot be read", dir.display()))?;
+    if real.to_str().is_some() {
+        return Ok(real);
+    }
+    let given = std::path::absolute(dir).with_context(|| format!("{} cannot be read", dir.display()))?;
+    ensure!(
+        given.to_str().is_some(),
+        "the path {} is not valid UTF-8, so that no index can name it: rename the folder, or give a link to it",
+        given.display()
+    );
+    Ok(given)
 }
 
 fn take_next<'a>(next: &AtomicUsize, songs: &'a [FoundSong]) -> Option<(usize, &'a FoundSong)> {

@@ -167,7 +167,15 @@ impl Index {
     pub fn load(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let format = serde_json::from_str::<serde_json::Value>(&text)
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of an index; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Index::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let format = serde_json::from_str::<serde_json::Value>(text)
             .ok()
             .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));
         match format {
@@ -179,7 +187,7 @@ impl Index {
             None => bail!("{} is not an index; `data import` writes one", path.display()),
         }
         let index: Index =
-            serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+            serde_json::from_str(text).with_context(|| format!("{} is damaged", path.display()))?;
         let mut names = BTreeSet::new();
         for song in &index.songs {
             ensure!(names.insert(&song.name), "{} names the song '{}' twice", path.display(), song.name);

@@ -1,6 +1,6 @@
 //! Levels, gate figures and checks of one song, from its audio.
 
-use super::align::shift_of;
+use super::align::{Place, place_of};
 use super::index::{Checks, ChunkEntry, FLOOR_DBFS, FileEntry, PAIR_COUNT, PAIRS, SongEntry, SongFiles};
 use super::layouts::{FoundSong, Track};
 use super::reader::{CHUNK_S, Chunk, SongReader};
@@ -38,7 +38,7 @@ pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Re
     while let Some(chunk) = reader.next_chunk()? {
         let power = Powers::of(&chunk);
         song.add(&chunk, &power);
-        if chunk.len() == (CHUNK_S * rate_hz) as usize {
+        if chunk.len() == CHUNK_S as usize * rate_hz as usize {
             chunks.push(power.entry(&chunk));
         }
     }
@@ -205,22 +205,32 @@ impl Tally {
     ) -> Result<()> {
         let name = mixture.display();
         ensure!(self.mixture > 0.0, "{name} is silent, but the stems are not");
+        let gain = if self.sum > 0.0 { self.mixture_times_sum / self.sum } else { 0.0 };
+        let mut absent = Vec::new();
         for stem in Stem::ALL.into_iter().filter(|stem| !checks.silent.contains(stem)) {
             let Some(excerpt) = &self.excerpts[stem.index()] else { continue };
-            if let Some(shift) = shift_of(&excerpt.stem, &excerpt.mixture, rate_hz)? {
-                let side = if shift > 0 { "after" } else { "before" };
-                let shift_ms = shift.unsigned_abs() as f64 / f64::from(rate_hz) * 1e3;
-                bail!("{stem} is not aligned: it is {shift_ms:.0} ms {side} its place in {name}");
+            match place_of(&excerpt.stem, &excerpt.mixture, rate_hz, gain)? {
+                Place::Shifted(shift) => {
+                    let side = if shift > 0 { "after" } else { "before" };
+                    let shift_ms = shift.unsigned_abs() as f64 / f64::from(rate_hz) * 1e3;
+                    bail!("{stem} is not aligned: it is {shift_ms:.0} ms {side} its place in {name}");
+                }
+                Place::Absent => absent.push(stem.name()),
+                Place::Right | Place::NotKnown => {}
             }
         }
-        let gain = if self.sum > 0.0 { self.mixture_times_sum / self.sum } else { 0.0 };
+        let absent = (!absent.is_empty()).then(|| absent.join(", "));
         let residual = 1.0 - gain * self.mixture_times_sum / self.mixture;
         let residual_db = round((10.0 * residual.max(1e-12).log10()).max(FLOOR_DBFS), 1e2);
         ensure!(
             residual_db <= tolerance_db,
             "its stems do not sum to {name}: the difference is at {residual_db:.1} dB of the mix, at most \
-             {tolerance_db:.1} dB is tolerated"
+             {tolerance_db:.1} dB is tolerated{}",
+            absent.as_ref().map_or(String::new(), |stems| format!("; not in the mix at all: {stems}"))
         );
+        if let Some(stems) = absent {
+            bail!("{stems} is not in {name} at all");
+        }
         let gain_db = round(20.0 * gain.max(1e-6).log10(), 1e2);
         if gain_db.abs() > NOTED_GAIN_DB {
             let word = if gain_db > 0.0 { "louder" } else { "quieter" };

@@ -1,5 +1,6 @@
 //! Where a song comes from: the `song.json` next to its stems.
 
+use super::error::SongError;
 use super::file_role::METADATA_FILE;
 use crate::protocol::{SourceKind, Split};
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,27 @@ pub struct SongMeta {
     pub seconds: Option<f64>,
 }
 
-/// Reads `song.json` in a song's folder; none if it is missing or not valid.
-pub fn read_metadata(dir: &Path) -> Option<SongMeta> {
-    serde_json::from_slice(&std::fs::read(dir.join(METADATA_FILE)).ok()?).ok()
+impl SongMeta {
+    /// Reads the bytes of a `song.json`.
+    ///
+    /// # Errors
+    /// When they are not JSON, or a field is of another kind.
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+/// Reads `song.json` in a song's folder; none if it is missing.
+///
+/// # Errors
+/// [`SongError::Metadata`] when it cannot be read or is not valid: what it states may be that the song is not for training,
+/// so that it must not be ignored.
+pub fn read_metadata(dir: &Path) -> Result<Option<SongMeta>, SongError> {
+    let path = dir.join(METADATA_FILE);
+    let fault = |reason: String| SongError::Metadata { path: path.clone(), reason };
+    match std::fs::read(&path) {
+        Ok(bytes) => SongMeta::parse(&bytes).map(Some).map_err(|cause| fault(cause.to_string())),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(fault(cause.to_string())),
+    }
 }

@@ -1,7 +1,7 @@
 //! Decodes all files of a song side by side, chunk by chunk: memory does not grow with the song.
 
 use super::error::SongError;
-use super::index::SongFiles;
+use super::index::{SongEntry, SongFiles};
 use super::layouts::Track;
 use crate::protocol::WINDOW_S;
 use mixing_buddy_core::audio::{FileStream, ModelRateStream, StereoPcm};
@@ -56,7 +56,7 @@ impl Chunk {
 /// How a song is read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
-    /// The rate in Hz; that of the finished mix, or else of the first stem, without one.
+    /// The rate in Hz; without one, the highest of the files, so that none loses its treble.
     pub rate_hz: Option<u32>,
     /// By how many seconds files may differ in length; shorter ones are padded with silence.
     pub padding_limit_s: f64,
@@ -129,17 +129,29 @@ pub struct SongReader {
 }
 
 impl SongReader {
-    /// Opens all files of a song of an index. It is read at the rate of its finished mix, or else of its first stem;
-    /// files of another rate are resampled.
+    /// Opens all files of a song. It is read at the highest rate of its files; those of another rate are resampled.
     ///
     /// # Errors
     /// [`SongError::Sound`] when a file is missing or cannot be read, [`SongError::NothingToRead`] without stems.
     pub fn open(root: &Path, files: &SongFiles) -> Result<Self, SongError> {
+        Self::open_files(root, files, &ReadOptions::default())
+    }
+
+    /// Opens all files of a song of an index, at the rate at which it was measured (earlier versions took the rate of the
+    /// finished mix).
+    ///
+    /// # Errors
+    /// As [`SongReader::open`].
+    pub fn open_entry(root: &Path, song: &SongEntry) -> Result<Self, SongError> {
+        Self::open_files(root, &song.files, &ReadOptions::at(song.rate_hz, &CancelFlag::new()))
+    }
+
+    fn open_files(root: &Path, files: &SongFiles, options: &ReadOptions) -> Result<Self, SongError> {
         let mixture = files.mixture.iter().map(|file| (Content::Mixture, file));
         let stems = files.stems.iter();
         let stems = stems.flat_map(|(stem, list)| list.iter().map(move |file| (Content::Stem(stem), file)));
         let tracks = mixture.chain(stems).map(|(content, file)| (content, root.join(&file.path), file.track));
-        Self::open_all(tracks, &ReadOptions::default())
+        Self::open_all(tracks, options)
     }
 
     /// Opens the tracks of a song's stems.
@@ -163,12 +175,11 @@ impl SongReader {
             let stream = FileStream::open_track(&path, track)?;
             opened.push((content, path, stream));
         }
-        let (Some((_, _, first)), true) =
-            (opened.first(), opened.iter().any(|(content, ..)| *content != Content::Mixture))
-        else {
+        if opened.iter().all(|(content, ..)| *content == Content::Mixture) {
             return Err(SongError::NothingToRead);
-        };
-        let rate_hz = options.rate_hz.unwrap_or(first.sample_rate_hz());
+        }
+        let highest_hz = opened.iter().map(|(_, _, stream)| stream.sample_rate_hz()).max();
+        let Some(rate_hz) = options.rate_hz.or(highest_hz) else { return Err(SongError::NothingToRead) };
         let mut warnings = Vec::new();
         let mut tracks = Vec::new();
         for (content, path, file) in opened {
@@ -201,7 +212,7 @@ impl SongReader {
     /// [`SongError::Sound`] when a file is damaged or the work was cancelled, [`SongError::Lengths`] when the files
     /// differ in length by more than the limit.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SongError> {
-        let full = (CHUNK_S * self.rate_hz) as usize;
+        let full = CHUNK_S as usize * self.rate_hz as usize;
         for track in &mut self.tracks {
             track.fill(full, &self.cancel)?;
         }
@@ -267,6 +278,11 @@ impl SongReader {
             });
         }
         if self.tracks.iter().all(|track| track.has_ended && track.left.is_empty()) {
+            for sentence in self.tracks.iter().flat_map(|track| track.stream.warnings()) {
+                if !self.warnings.contains(&sentence) {
+                    self.warnings.push(sentence);
+                }
+            }
             let longest = long.frames;
             for track in self.tracks.iter().filter(|track| track.frames + ROUNDING_FRAMES < longest) {
                 let missing_ms = (longest - track.frames) as f64 / f64::from(self.rate_hz) * 1e3;

@@ -5,9 +5,10 @@ use super::layouts::{Layout, Track};
 use super::meta::read_metadata;
 use super::stem_folder::find_songs_at_any_depth;
 use crate::protocol::{SourceKind, Split};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use mixing_buddy_core::PerStem;
 use mixing_buddy_core::hash::fnv1a;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A song, what it may be used for, and where its sound is.
@@ -25,27 +26,49 @@ pub struct SongTracks {
     pub stems: PerStem<Vec<Track>>,
 }
 
+/// What a folder of songs holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SongsBelow {
+    /// The songs, sorted by path.
+    pub songs: Vec<SongTracks>,
+    /// Those that cannot be used, each a sentence.
+    pub refused: Vec<String>,
+}
+
 /// Every song below `root`: folders of stems at any depth, sorted by path. What they are is in the `song.json` next to
-/// the stems; without one a song is the user's own, for training.
+/// the stems; without one a song is the user's own, for training. One with a `song.json` that cannot be understood is
+/// refused: it may not be for training.
 ///
 /// # Errors
 /// When a folder cannot be read, or there is no song.
-pub fn songs_below(root: &Path) -> Result<Vec<SongTracks>> {
+pub fn songs_below(root: &Path) -> Result<SongsBelow> {
     let folders = find_songs_at_any_depth(root)?;
     ensure!(!folders.is_empty(), "{} holds no folder of stems", root.display());
-    let songs = folders.into_iter().map(|folder| {
-        let meta = read_metadata(&folder.dir).unwrap_or_default();
+    let mut found = SongsBelow::default();
+    let mut files = FileNames::default();
+    for folder in folders {
         let below = folder.dir.strip_prefix(root).unwrap_or(&folder.dir);
         let is_root = below.as_os_str().is_empty();
-        SongTracks {
-            file: if is_root { file_name(&folder.name) } else { file_name(&below.to_string_lossy()) },
-            source: meta.source.unwrap_or(SourceKind::Own),
-            split: meta.split.unwrap_or(Split::Train),
-            stems: folder.stems.map(|files| files.iter().map(|path| Track::whole(path)).collect()),
-            name: folder.name,
+        let file = if is_root { files.take(&folder.name) } else { files.take_path(below) };
+        match read_metadata(&folder.dir) {
+            Err(reason) => found.refused.push(format!("{}: {reason}", folder.name)),
+            Ok(meta) => {
+                let meta = meta.unwrap_or_default();
+                found.songs.push(SongTracks {
+                    file,
+                    source: meta.source.unwrap_or(SourceKind::Own),
+                    split: meta.split.unwrap_or(Split::Train),
+                    stems: folder.stems.map(|files| files.iter().map(|path| Track::whole(path)).collect()),
+                    name: folder.name,
+                });
+            }
         }
-    });
-    Ok(songs.collect())
+    }
+    if found.songs.is_empty() {
+        let first = found.refused.first().map_or("", String::as_str);
+        bail!("no song in {} can be used; the first is refused because of: {first}", root.display());
+    }
+    Ok(found)
 }
 
 /// The songs of an index. What was refused when it was written is not among them.
@@ -59,10 +82,11 @@ pub fn songs_below(root: &Path) -> Result<Vec<SongTracks>> {
 pub fn songs_of_index(index: &Index, calib_share: f64) -> Vec<SongTracks> {
     let source = if index.layout == Layout::Slakh { SourceKind::Slakh } else { SourceKind::Real };
     let songs = index.songs.iter();
+    let mut files = FileNames::default();
     songs
         .map(|song| SongTracks {
             name: song.name.clone(),
-            file: file_name(&song.name),
+            file: files.take(&song.name),
             source: source.clone(),
             split: match song.split.clone() {
                 Some(Split::Valid) => Split::Calib,
@@ -85,8 +109,32 @@ fn is_for_calib(song: &str, share: f64) -> bool {
     drawn as f64 / 2f64.powi(32) < share
 }
 
-fn file_name(name: &str) -> String {
-    name.replace(['/', '\\'], "--")
+/// Names of map files, each given once: songs whose names differ only in signs that a file name cannot have, or in case,
+/// must not take each other's maps.
+#[derive(Default)]
+struct FileNames(BTreeSet<String>);
+
+impl FileNames {
+    /// The file name of a song by its name.
+    fn take(&mut self, name: &str) -> String {
+        self.add(name, fnv1a(name.bytes()))
+    }
+
+    /// The file name of a song by its path.
+    fn take_path(&mut self, path: &Path) -> String {
+        self.add(&path.to_string_lossy(), fnv1a(path.as_os_str().as_encoded_bytes().iter().copied()))
+    }
+
+    /// The first song with a name gets it; a later one gets a number that follows from its full name.
+    fn add(&mut self, name: &str, full_name_hash: u64) -> String {
+        let name = name.replace(['/', '\\'], "--");
+        if self.0.insert(name.to_lowercase()) {
+            return name;
+        }
+        let other = format!("{name} ({full_name_hash:016x})");
+        self.0.insert(other.to_lowercase());
+        other
+    }
 }
 
 #[cfg(test)]
@@ -118,9 +166,11 @@ mod tests {
             let song = dir.path().join(song);
             std::fs::create_dir_all(&song).unwrap();
             std::fs::write(song.join("drums.wav"), "").unwrap();
-            std::fs::write(song.join("song.json"), json).unwrap();
+            if !json.is_empty() {
+                std::fs::write(song.join("song.json"), json).unwrap();
+            }
         }
-        let songs = songs_below(dir.path()).unwrap();
+        let songs = songs_below(dir.path()).unwrap().songs;
         let facts: Vec<_> =
             songs.iter().map(|song| (song.file.as_str(), song.source.name(), song.split.name())).collect();
         assert_eq!(
@@ -128,6 +178,46 @@ mod tests {
             [("Three", "own", "train"), ("mine--Two", "tape", "demo"), ("real--One", "real", "calib")]
         );
         // A song itself is found, too, and its file is named after it.
-        assert_eq!(songs_below(&dir.path().join("Three")).unwrap()[0].file, "Three");
+        assert_eq!(songs_below(&dir.path().join("Three")).unwrap().songs[0].file, "Three");
+    }
+
+    #[test]
+    fn a_song_json_that_is_not_json_costs_that_song() {
+        let dir = tempfile::tempdir().unwrap();
+        for (song, json) in [("Bad", "{'split': 'test'}"), ("Empty", ""), ("Good", "{}"), ("List", "[1]")] {
+            let song = dir.path().join(song);
+            std::fs::create_dir_all(&song).unwrap();
+            std::fs::write(song.join("drums.wav"), "").unwrap();
+            std::fs::write(song.join("song.json"), json).unwrap();
+        }
+        let found = songs_below(dir.path()).unwrap();
+        assert_eq!(found.songs.iter().map(|song| song.name.as_str()).collect::<Vec<_>>(), ["Good"]);
+        assert_eq!(found.refused.len(), 3, "{:?}", found.refused);
+        assert!(found.refused.iter().all(|sentence| sentence.contains("song.json cannot be understood")));
+        std::fs::remove_dir_all(dir.path().join("Good")).unwrap();
+        let sentence = songs_below(dir.path()).unwrap_err().to_string();
+        assert!(sentence.contains("no song in") && sentence.contains("song.json"), "{sentence}");
+    }
+
+    #[test]
+    fn songs_whose_names_become_one_file_name_keep_their_own_files() {
+        let mut names = FileNames::default();
+        let taken = ["a/b", "a--b", "A--B", "a\\b", "c"].map(|name| names.take(name));
+        let unique: BTreeSet<String> = taken.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(unique.len(), taken.len(), "{taken:?}");
+        assert_eq!((taken[0].as_str(), taken[4].as_str()), ("a--b", "c"));
+        // The name follows from the song's own name, not from its number.
+        let mut names = FileNames::default();
+        assert_eq!(["a/b", "A--B"].map(|name| names.take(name))[1], taken[2]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn names_that_are_not_text_keep_their_own_files() {
+        use std::os::unix::ffi::OsStrExt;
+        let mut names = FileNames::default();
+        let take = |bytes: &[u8]| names.take_path(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        let [first, second] = [&b"caf\xe9"[..], b"caf\xe8"].map(take);
+        assert_ne!(first, second);
     }
 }

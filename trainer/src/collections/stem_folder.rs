@@ -2,9 +2,12 @@
 
 use super::error::SongError;
 use super::file_role::FileRole;
-use super::files::{entries, files_at_any_depth, folders, is_sound, name_of, name_without_ending};
+use super::files::{
+    entries, files_at_any_depth, folders, is_link, is_same, is_sound, name_of, name_without_ending,
+};
 use super::stem_map::StemMap;
 use mixing_buddy_core::{PerStem, Stem};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Name of a recording of speech without a stem of its own: raw material of the corpus, not a song.
@@ -56,6 +59,15 @@ impl SongFolder {
             files.retain(|path| !root.join(path).is_dir());
             files
         };
+        // A link to a file next to it would add that stem twice.
+        let (links, mut files): (Vec<PathBuf>, Vec<PathBuf>) =
+            files.into_iter().partition(|path| is_link(&root.join(path)));
+        for link in links {
+            if !files.iter().any(|file| is_same(root, file, &link)) {
+                files.push(link);
+            }
+        }
+        files.sort();
         for path in files {
             let role = match options.map {
                 Some(map) if is_sound(&path) => map.role(path.strip_prefix(dir).unwrap_or(&path)),
@@ -134,21 +146,51 @@ pub fn find_songs(dir: &Path) -> Result<Vec<SongFolder>, SongError> {
     Err(if is_song { SongError::IsASong { dir } } else { SongError::NoSongs { dir } })
 }
 
-/// All folders with stems at any depth below `dir`, `dir` itself included, sorted by path. One that holds only speech
-/// is among them, so that its user learns that it is not a song.
+/// All folders with stems at any depth below `dir`, `dir` itself included, sorted by path, each once however many links
+/// lead to it. One that holds only speech is among them, so that its user learns that it is not a song.
 ///
 /// # Errors
 /// [`SongError::Io`] if a folder cannot be read.
 pub fn find_songs_at_any_depth(dir: &Path) -> Result<Vec<SongFolder>, SongError> {
-    let mut songs = Vec::new();
-    let song = SongFolder::read(dir)?;
-    if song.is_candidate() {
-        songs.push(song);
+    let mut search = Search::default();
+    search.visit(dir)?;
+    // Links last: a song that is also found in its own place is found there. A link may lead to further links.
+    while let Some(link) = search.links.pop() {
+        search.visit(&link)?;
     }
-    for inner in folders(Path::new(""), dir)? {
-        songs.extend(find_songs_at_any_depth(&inner)?);
+    search.songs.sort_by(|a, b| a.dir.cmp(&b.dir));
+    Ok(search.songs)
+}
+
+/// A search at any depth that ends, however links lead.
+#[derive(Default)]
+struct Search {
+    songs: Vec<SongFolder>,
+    /// Folders that were visited, without links.
+    visited: BTreeSet<PathBuf>,
+    /// Links to folders, not followed yet.
+    links: Vec<PathBuf>,
+}
+
+impl Search {
+    fn visit(&mut self, dir: &Path) -> Result<(), SongError> {
+        let failed = |cause| SongError::Io { path: dir.to_path_buf(), cause };
+        if !self.visited.insert(dir.canonicalize().map_err(failed)?) {
+            return Ok(());
+        }
+        let song = SongFolder::read(dir)?;
+        if song.is_candidate() {
+            self.songs.push(song);
+        }
+        for inner in folders(Path::new(""), dir)? {
+            if is_link(&inner) {
+                self.links.push(inner);
+            } else {
+                self.visit(&inner)?;
+            }
+        }
+        Ok(())
     }
-    Ok(songs)
 }
 
 #[cfg(test)]
@@ -172,5 +214,26 @@ mod tests {
         let names = |songs: Vec<SongFolder>| songs.into_iter().map(|song| song.name).collect::<Vec<_>>();
         assert_eq!(names(find_songs_at_any_depth(dir.path()).unwrap()), ["A", "B", "D"]);
         assert_eq!(names(find_songs_at_any_depth(&dir.path().join("real/A")).unwrap()), ["A"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_neither_double_a_song_nor_keep_the_search_going() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("real");
+        std::fs::create_dir_all(real.join("A")).unwrap();
+        std::fs::write(real.join("A/drums.wav"), "").unwrap();
+        symlink("drums.wav", real.join("A/drums_2.wav")).unwrap();
+        symlink(&real, dir.path().join("again")).unwrap();
+        symlink("..", real.join("up")).unwrap();
+        symlink(".", real.join("A/self")).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("bass.wav"), "").unwrap();
+        symlink(elsewhere.path(), dir.path().join("B")).unwrap();
+        let songs = find_songs_at_any_depth(dir.path()).unwrap();
+        let found: Vec<_> = songs.iter().map(|song| song.dir.clone()).collect();
+        assert_eq!(found, [dir.path().join("B"), real.join("A")]);
+        assert_eq!(songs[1].stems.drums, [real.join("A/drums.wav")]);
     }
 }

@@ -32,7 +32,7 @@ pub fn reference_mix(index: &Index, line: &SampleLine) -> Result<Option<StereoPc
 
 fn read_chunk(index: &Index, song: &SongEntry, number: usize) -> Result<Chunk> {
     ensure!(number < song.chunks.len(), "the song '{}' has no chunk {number}", song.name);
-    let mut reader = SongReader::open(&index.root, &song.files)?;
+    let mut reader = SongReader::open_entry(&index.root, song)?;
     while let Some(chunk) = reader.next_chunk()? {
         if chunk.index == number {
             return Ok(chunk);
@@ -87,7 +87,7 @@ impl<'a> AudioWriter<'a> {
         let bar = progress("audio", count, 0);
         for (name, mut chunks) in self.wanted {
             let song = self.index.song(&name)?;
-            let mut reader = SongReader::open(&self.index.root, &song.files)
+            let mut reader = SongReader::open_entry(&self.index.root, song)
                 .with_context(|| format!("the song '{name}'"))?;
             bar.set_message(format!("{name},"));
             while !chunks.is_empty() {

@@ -61,7 +61,7 @@ const PROBABILITY_BOUNDS: (f64, f64) = (1e-4, 1.0 - 1e-4);
 /// When a file is missing or damaged, the cache has no songs for the calibration, or `out` cannot be written.
 pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> {
     let (encoder_weights, encoder_meta) = load_part(parts.encoder, Part::Encoder)?;
-    let (decoder_weights, decoder_meta) = load_part(parts.decoder, Part::Advisor)?;
+    let (decoder_weights, decoder_meta) = load_part(parts.decoder, Part::LanguageModel)?;
     let mut info = BundleInfo {
         name: "compact".into(),
         version: parts.version.into(),
@@ -101,6 +101,9 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
         100.0 * right as f64 / answers.len().max(1) as f64,
         info.calibration
     );
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
+    }
     files::replace(out, Bundle::write(&info, TOKENIZER, norms, &weights)?)?;
     Ok(info.calibration)
 }

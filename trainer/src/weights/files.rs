@@ -1,7 +1,8 @@
 //! Weights in files: named tensors with text metadata.
 
+use super::content::Content;
 use crate::files;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
@@ -38,7 +39,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// As [`load_tensors`], from a file's bytes; `path` is for messages.
-pub(super) fn parse_tensors(bytes: &[u8], path: &Path) -> Result<(Tensors, Metadata)> {
+///
+/// # Errors
+/// When it is damaged, or another kind of file.
+pub fn parse_tensors(bytes: &[u8], path: &Path) -> Result<(Tensors, Metadata)> {
+    match Content::of(bytes) {
+        Content::Bundle => bail!("{} is a model bundle, not a safetensors file", path.display()),
+        Content::Foreign(what) => bail!("{} is {what}, not a safetensors file", path.display()),
+        Content::Tensors => {}
+    }
     let (_, head) = safetensors::SafeTensors::read_metadata(bytes)
         .with_context(|| format!("{} is damaged", path.display()))?;
     let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)

@@ -1,28 +1,36 @@
 //! Reads an adapter in the layout of PEFT, and refuses one that this decoder cannot apply.
 
 use super::advisor::{AdvisorWeights, DECODER, PEFT_PREFIX, PROJECTOR};
+use super::content::describe_folder;
 use super::files::{Tensors, field, load_tensors, save_tensors};
-use super::shapes::{AdapterShape, adapter_shapes, layer_names};
+use super::parts::{Part, load_part};
+use super::peft_config::parse_adapter_config;
+use super::shapes::{AdapterShape, adapter_shapes};
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use mixing_buddy_core::decoder::{DecoderConfig, ProjectorConfig};
 use mixing_buddy_core::nn::LoraConfig;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::path::Path;
 
-/// Reads the adapter in `dir`. The decoder that it adapts and the projector come from `base` (a `decoder.safetensors` or
-/// `advisor.safetensors` of a run), or from `dir` itself, as `export` writes them.
+/// Reads the adapter in `dir`. The decoder that it adapts and the projector come from `base` (a run, its weights, or a bundle), or from `dir` itself, as `export` writes them.
 ///
 /// # Errors
 /// When a file is missing or damaged, or the adapter does not fit: a sentence that names the key or the weight.
 pub fn import_adapter(dir: &Path, base: Option<&Path>) -> Result<AdvisorWeights> {
-    let lora = read_config(&dir.join("adapter_config.json"))?;
+    let lora = read_config(dir)?;
     let (decoder, projector, mut tensors) = match base {
         Some(file) => base_of_run(file)?,
         None => base_of_folder(dir)?,
     };
     let file = dir.join("adapter_model.safetensors");
+    let pickle = dir.join("adapter_model.bin");
+    ensure!(
+        file.exists() || !pickle.exists(),
+        "{} is missing; {} is a Python pickle, which is not read: save the adapter with safe_serialization=True",
+        file.display(),
+        pickle.display()
+    );
     let (mut adapter, _) = load_tensors(&file)?;
     let place = || format!("{} does not fit", file.display());
     for AdapterShape { name, shape } in adapter_shapes(&decoder, &lora).with_context(place)? {
@@ -36,7 +44,8 @@ pub fn import_adapter(dir: &Path, base: Option<&Path>) -> Result<AdvisorWeights>
             tensor.dims(),
             lora.rank
         );
-        tensors.insert(format!("{DECODER}{name}"), tensor.to_dtype(DType::F32)?);
+        let tensor = dense(&tensor).with_context(|| format!("'{key}'")).with_context(place)?;
+        tensors.insert(format!("{DECODER}{name}"), tensor);
     }
     if let Some(key) = adapter.keys().next() {
         bail!(
@@ -64,11 +73,23 @@ pub fn save_imported(weights: &AdvisorWeights, out: &Path) -> Result<()> {
 
 type Base = (DecoderConfig, ProjectorConfig, Tensors);
 
-fn base_of_run(file: &Path) -> Result<Base> {
-    let (mut tensors, metadata) = load_tensors(file)?;
-    // Of a tuned model, only the decoder without its adapter.
-    tensors.retain(|name, _| !name.contains(".lora_"));
-    Ok((field(&metadata, "decoder", file)?, field(&metadata, "projector", file)?, tensors))
+fn base_of_run(path: &Path) -> Result<Base> {
+    let file = Part::LanguageModel.file(path)?;
+    let (tensors, metadata) = load_part(&file, Part::Decoder)?;
+    Ok((field(&metadata, "decoder", &file)?, field(&metadata, "projector", &file)?, tensors))
+}
+
+/// A weight as the decoder uses it.
+fn dense(tensor: &Tensor) -> Result<Tensor> {
+    ensure!(tensor.dtype().is_float(), "it holds whole numbers, not weights");
+    let tensor = tensor.to_dtype(DType::F32)?;
+    let bad = tensor.flatten_all()?.to_vec1::<f32>()?.iter().filter(|value| !value.is_finite()).count();
+    let count = tensor.elem_count();
+    ensure!(
+        bad == 0,
+        "{bad} of its {count} values are NaN or infinite: the training that made it went wrong"
+    );
+    Ok(tensor)
 }
 
 fn base_of_folder(dir: &Path) -> Result<Base> {
@@ -80,8 +101,11 @@ fn base_of_folder(dir: &Path) -> Result<Base> {
     );
     let mut tensors = Tensors::new();
     for (file, prefix) in [("base/model.safetensors", DECODER), ("projector.safetensors", PROJECTOR)] {
-        let (part, _) = load_tensors(&dir.join(file))?;
-        tensors.extend(part.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        let path = dir.join(file);
+        for (name, tensor) in load_tensors(&path)?.0 {
+            let tensor = dense(&tensor).with_context(|| format!("{}: '{name}'", path.display()))?;
+            tensors.insert(format!("{prefix}{name}"), tensor);
+        }
     }
     Ok((read_json(&config)?, read_json(&dir.join("projector_config.json"))?, tensors))
 }
@@ -91,57 +115,15 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} cannot be parsed", path.display()))
 }
 
-/// Keys of `adapter_config.json` that select a variant of LoRA which this decoder does not implement, and the values
-/// that select plain LoRA.
-const PLAIN: [(&str, &[&str]); 12] = [
-    ("peft_type", &["\"LORA\""]),
-    ("bias", &["\"none\""]),
-    ("fan_in_fan_out", &["false"]),
-    ("use_rslora", &["false"]),
-    ("use_dora", &["false"]),
-    ("lora_bias", &["false"]),
-    ("modules_to_save", &["null", "[]"]),
-    ("layers_to_transform", &["null"]),
-    ("layer_replication", &["null"]),
-    ("rank_pattern", &["{}", "null"]),
-    ("alpha_pattern", &["{}", "null"]),
-    ("trainable_token_indices", &["null"]),
-];
-
-fn read_config(path: &Path) -> Result<LoraConfig> {
-    let config: Value = read_json(path)?;
-    let place = path.display();
-    for (key, plain) in PLAIN {
-        let Some(value) = config.get(key) else { continue };
-        let text = value.to_string();
-        ensure!(
-            plain.contains(&text.as_str()),
-            "{place}: {key} is {text}; only {} can be imported",
-            plain.join(" or ")
-        );
+fn read_config(dir: &Path) -> Result<LoraConfig> {
+    const NEEDED: &str = "the folder that holds adapter_config.json and adapter_model.safetensors is needed";
+    ensure!(!dir.is_file(), "{} is a file; {NEEDED}", dir.display());
+    let path = dir.join("adapter_config.json");
+    if dir.is_dir() && !path.exists() {
+        let what = describe_folder(dir).map_or(String::new(), |what| format!("is {what}, and "));
+        bail!("{} {what}has no adapter_config.json; {NEEDED}", dir.display());
     }
-    let number = |key: &str| {
-        config
-            .get(key)
-            .and_then(Value::as_f64)
-            .with_context(|| format!("{place}: {key} is missing or not a number"))
-    };
-    let rank = config
-        .get("r")
-        .and_then(Value::as_u64)
-        .with_context(|| format!("{place}: r is missing or not a rank"))?;
-    let target_modules = match config.get("target_modules") {
-        Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
-            list.iter().filter_map(Value::as_str).map(String::from).collect()
-        }
-        Some(Value::String(all)) if all == "all-linear" => layer_names().map(String::from).collect(),
-        Some(other) => bail!("{place}: target_modules is {other}; a list of layers is needed"),
-        None => bail!("{place}: target_modules is missing"),
-    };
-    Ok(LoraConfig {
-        rank: usize::try_from(rank).unwrap_or(usize::MAX),
-        alpha: number("lora_alpha")?,
-        dropout: number("lora_dropout").unwrap_or(0.0) as f32,
-        target_modules,
-    })
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    parse_adapter_config(&text).with_context(|| format!("{} cannot be used", path.display()))
 }

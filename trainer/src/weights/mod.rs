@@ -13,18 +13,21 @@
 
 pub mod advisor;
 pub mod average;
+mod content;
 pub mod export;
 pub mod files;
 pub mod import;
 pub mod parts;
+mod peft_config;
 pub mod shapes;
 pub mod tokenizer;
 
 pub use advisor::AdvisorWeights;
 pub use average::weighted_mean;
 pub use export::{CardFacts, export_peft};
-pub use files::{Metadata, Tensors, field, load_tensors, save_tensors};
+pub use files::{Metadata, Tensors, field, load_tensors, parse_tensors, save_tensors};
 pub use import::{import_adapter, save_imported};
-pub use parts::{Part, load_encoder, load_part, start_from};
+pub use parts::{Part, bundle_file, load_encoder, load_part, start_from};
+pub use peft_config::parse_adapter_config;
 pub use shapes::{AdapterShape, adapter_shapes};
 pub use tokenizer::TOKENIZER;

@@ -2,12 +2,14 @@
 
 mod folder;
 mod found;
+mod instruments;
 mod medleydb;
 mod musdb;
 mod musdb_stem;
 mod slakh;
 
 pub use found::{Found, FoundSong, Track};
+pub use medleydb::stems_of_medleydb;
 
 use super::stem_map::StemMap;
 use anyhow::{Result, bail, ensure};
@@ -47,7 +49,7 @@ impl Layout {
             Layout::Slakh => slakh::find(root)?,
             Layout::Folder => folder::find(root, map)?,
         }
-        .settle();
+        .settle(root);
         if found.songs.is_empty() && found.refused.is_empty() {
             let example = match self {
                 Layout::Musdb => "train/SONG/vocals.wav",

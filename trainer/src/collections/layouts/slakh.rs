@@ -2,7 +2,7 @@
 //! 2019). It has no vocals: synthesised choirs count as `other`.
 
 use super::found::{Found, FoundSong, Track};
-use crate::collections::files::{folders, name_of, read_yaml, sound_files};
+use crate::collections::files::{folders, name_of, read_yaml, sound_files, stated_path};
 use crate::protocol::Split;
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::Stem;
@@ -70,11 +70,31 @@ fn song(root: &Path, name: &str, dir: &Path, split: Option<Split>) -> Result<Fou
     let metadata = dir.join(METADATA);
     let about: Metadata = read_yaml(root, &metadata)?;
     let mut song = FoundSong { name: name.into(), path: dir.to_path_buf(), split, ..FoundSong::default() };
-    let stems = dir.join(&about.audio_dir);
+    let usual = dir.join(stems_folder());
+    let stated = stated_path(&about.audio_dir).map(|stated| dir.join(stated));
+    let stems = stated.filter(|stems| root.join(stems).is_dir());
+    // The makers' own folder is stated in some songs (slakh-utils, issue 25); the stems are in the usual one.
+    if stems.is_none() {
+        ensure!(
+            root.join(&usual).is_dir(),
+            "the folder {} of its stems, which {} names, is missing, and so is {}",
+            about.audio_dir,
+            metadata.display(),
+            usual.display()
+        );
+        song.warnings.push(format!(
+            "{} names the folder {}, which is missing; its stems are taken from {}",
+            metadata.display(),
+            about.audio_dir,
+            usual.display()
+        ));
+    }
+    let stems = stems.unwrap_or(usual);
     let mut known = BTreeSet::new();
     for (key, stem) in about.stems.iter().filter(|(_, stem)| stem.audio_rendered) {
-        let path =
-            sound(root, &stems, key).with_context(|| format!("{} is missing", stems.join(key).display()))?;
+        let path = sound(root, &stems, key).with_context(|| {
+            format!("{}, which {} names, is missing", stems.join(key).display(), metadata.display())
+        })?;
         let class = match stem.inst_class.as_str() {
             _ if stem.is_drum => Stem::Drums,
             "Drums" => Stem::Drums,

@@ -45,6 +45,16 @@ pub struct MixSource<'a> {
     pub encoder: &'a Path,
 }
 
+impl MixSource<'_> {
+    /// Reads the encoder once, so that a wrong one is found before the folder of a run is made.
+    ///
+    /// # Errors
+    /// As [`load_encoder`].
+    pub fn check(&self) -> Result<()> {
+        load_encoder(self.encoder, &Device::Cpu).map(drop)
+    }
+}
+
 /// What a tuning run learns from, and what it is validated with.
 pub struct TuningSet<'a> {
     /// Examples to learn from.

@@ -2,7 +2,7 @@
 
 use super::config::{EncoderStage, Plan, scaled};
 use super::state::{FinishedStage, PlanState};
-use crate::collections::songs::songs_below;
+use crate::collections::songs::{SongsBelow, songs_below};
 use crate::files;
 use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
@@ -182,7 +182,9 @@ impl Runner<'_> {
             threads: settings.threads,
             seed: settings.seed,
         };
-        let (count, refused) = prepare(&songs_below(songs)?, &self.cache, &options)?;
+        let SongsBelow { songs, refused: unusable } = songs_below(songs)?;
+        let (count, mut refused) = prepare(&songs, &self.cache, &options)?;
+        refused.extend(unusable);
         refused.iter().for_each(|reason| tracing::warn!("refused {reason}"));
         ensure!(count > 0, "none of the songs can be used");
         Ok(format!("{count} songs, {} refused", refused.len()))

@@ -13,6 +13,7 @@ use crate::train::run::RunStart;
 use crate::train::tuning::{ModelConfigs, TunedModel};
 use crate::weights::{Part, field, load_part};
 use anyhow::Result;
+use candle_core::Device;
 use mixing_buddy_core::decoder::{Projector, ProjectorConfig};
 use mixing_buddy_core::nn::{DropoutStream, LoraConfig};
 use rand::SeedableRng;
@@ -76,11 +77,12 @@ const DROPOUT_SHIFT: u32 = 33;
 /// As [`super::encoder::train_encoder`].
 pub fn train_advisor(start: &RunStart<'_>, source: MixSource<'_>, decoder_file: &Path) -> Result<()> {
     let run = AdvisorRun::from_toml(start.config)?;
-    let setup = RunSetup::open(start, run.schedule())?;
     let tools = LanguageTools::shipped()?;
     let simulator = tools.simulator(&run.simulation, &run.questions);
 
-    let model = decoder_to_tune(&run, decoder_file, &setup)?;
+    let model = decoder_to_tune(&run, decoder_file, start.device)?;
+    source.check()?;
+    let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(model.trained_vars())?;
     let reader = MixReader {
         seed: run.seed,
@@ -119,7 +121,7 @@ pub fn train_advisor(start: &RunStart<'_>, source: MixSource<'_>, decoder_file: 
 }
 
 /// The pretrained decoder, with an adapter.
-fn decoder_to_tune(run: &AdvisorRun, decoder_file: &Path, setup: &RunSetup<'_>) -> Result<TunedModel> {
+fn decoder_to_tune(run: &AdvisorRun, decoder_file: &Path, device: &Device) -> Result<TunedModel> {
     let (mut base, metadata) = load_part(decoder_file, Part::Decoder)?;
     let mut projector: ProjectorConfig = field(&metadata, "projector", decoder_file)?;
     if let Some(tokens) = run.tokens_per_stem.filter(|tokens| *tokens != projector.tokens_per_stem) {
@@ -128,5 +130,5 @@ fn decoder_to_tune(run: &AdvisorRun, decoder_file: &Path, setup: &RunSetup<'_>) 
     }
     let decoder = field(&metadata, "decoder", decoder_file)?;
     let configs = ModelConfigs { decoder, projector, lora: run.lora.clone() };
-    TunedModel::new(run.seed, base, configs, run.quantize_base, setup.device)
+    TunedModel::new(run.seed, base, configs, run.quantize_base, device)
 }

@@ -84,7 +84,6 @@ fn check_decoder_keys(config: &str) -> Result<()> {
 pub fn train_decoder(start: &RunStart<'_>, tokenizer: AdviceTokenizer) -> Result<()> {
     let run = DecoderRun::from_toml(start.config)?;
     check_decoder_keys(start.config)?;
-    let setup = RunSetup::open(start, run.schedule())?;
     let tools = LanguageTools::with_tokenizer(tokenizer)?;
     let simulator = tools.simulator(&run.simulation, &run.questions);
 
@@ -98,11 +97,12 @@ pub fn train_decoder(start: &RunStart<'_>, tokenizer: AdviceTokenizer) -> Result
         let decoder = Decoder::new(&params.pp("decoder"), &config, None)?;
         Ok((decoder, Projector::new(&params.pp("projector"), &projector_config)?))
     };
-    let params = Params::train(run.seed, setup.device);
+    let params = Params::train(run.seed, start.device);
     let (decoder, projector) = model(&params)?;
     if let Some(path) = &run.start_from {
         start_from(&params, path, Part::Decoder)?;
     }
+    let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(params.vars())?;
 
     let loss = |number: u64| {

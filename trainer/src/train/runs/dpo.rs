@@ -72,14 +72,15 @@ pub fn train_dpo(start: &RunStart<'_>, source: MixSource<'_>, advisor: &Path) ->
     let run = DpoRun::from_toml(start.config)?;
     run.rejected.check().context("the configuration cannot be used")?;
     ensure!(run.beta > 0.0, "the configuration cannot be used: 'beta' must be above 0");
-    let setup = RunSetup::open(start, run.schedule())?;
     let tools = LanguageTools::shipped()?;
     let simulator = tools.simulator(&run.simulation, &run.questions);
 
     let AdvisorWeights { decoder, projector, lora, tensors } = AdvisorWeights::load(advisor)?;
     let configs = ModelConfigs { decoder, projector, lora };
-    let model = TunedModel::new(run.seed, tensors.clone(), configs, false, setup.device)?;
+    let model = TunedModel::new(run.seed, tensors.clone(), configs, false, start.device)?;
     let before = model.frozen_with(tensors)?;
+    source.check()?;
+    let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(model.trained_vars())?;
     let reader = MixReader {
         seed: run.seed,

@@ -125,18 +125,17 @@ pub fn train_encoder(start: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
         run.keep_of_start == 0.0 || (run.start_from.is_some() && (0.0..1.0).contains(&run.keep_of_start)),
         "keep_of_start is a share from 0 to 1 of the weights that start_from names"
     );
-    let setup = RunSetup::open(start, run.schedule())?;
-
     let train = MapCache::open(cache_dir, MapHeader::is_for_training)?;
     let calib = MapCache::open(cache_dir, MapHeader::is_for_calibration).ok();
     let features = train.songs[0].header.features.clone();
     let mixer = Mixer::new(&train, &run.mix, NormsSummary::shipped());
-    let params = Params::train(run.seed, setup.device);
+    let params = Params::train(run.seed, start.device);
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let started_from = match &run.start_from {
         Some(path) => start_from(&params, path, Part::Encoder)?,
         None => Tensors::new(),
     };
+    let setup = RunSetup::open(start, run.schedule())?;
     tracing::info!("{} songs to train on", train.songs.len());
     let (mut optimizer, first_step) = setup.optimizer(params.vars())?;
 

@@ -33,9 +33,10 @@ pub fn export_peft(
     let is_export = dir.join("adapter_config.json").exists();
     let is_empty = std::fs::read_dir(dir).map(|mut entries| entries.next().is_none()).unwrap_or(true);
     ensure!(is_export || is_empty, "{} holds other files; choose another folder", dir.display());
-    let base_dir = dir.join("base");
-    std::fs::create_dir_all(&base_dir).with_context(|| format!("{} cannot be made", base_dir.display()))?;
-
+    // Everything is read before anything is written.
+    let encoder = encoder_file.map(read_encoder).transpose()?;
+    let tokenizer = AdviceTokenizer::from_bytes(TOKENIZER)?;
+    let card = model_card(weights, encoder.is_some(), facts)?;
     let names: BTreeSet<String> =
         adapter_shapes(&weights.decoder, &weights.lora)?.into_iter().map(|shape| shape.name).collect();
     let (mut adapter, mut base, mut projector) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -50,12 +51,14 @@ pub fn export_peft(
             projector.insert(name.to_string(), tensor.clone());
         }
     }
+    let base_dir = dir.join("base");
+    std::fs::create_dir_all(&base_dir).with_context(|| format!("{} cannot be made", base_dir.display()))?;
+
     save(&dir.join("adapter_model.safetensors"), &adapter)?;
     save(&base_dir.join("model.safetensors"), &base)?;
     save(&dir.join("projector.safetensors"), &projector)?;
     write_json(&dir.join("adapter_config.json"), &adapter_config(&weights.lora))?;
     write_json(&dir.join("projector_config.json"), &serde_json::to_value(&weights.projector)?)?;
-    let tokenizer = AdviceTokenizer::from_bytes(TOKENIZER)?;
     write_json(&base_dir.join("config.json"), &base_config(&weights.decoder, &tokenizer)?)?;
     files::replace(&base_dir.join("tokenizer.json"), TOKENIZER)?;
     let tokenizer_config = json!({
@@ -65,15 +68,19 @@ pub fn export_peft(
         "pad_token": Special::Pad.text(),
     });
     write_json(&base_dir.join("tokenizer_config.json"), &tokenizer_config)?;
-    if let Some(file) = encoder_file {
-        let (tensors, metadata) = load_part(file, Part::Encoder)?;
-        let features: FeatureSettings = field(&metadata, "features", file)?;
-        let encoder: EncoderConfig = field(&metadata, "encoder", file)?;
+    if let Some((tensors, config)) = encoder {
         save(&dir.join("encoder.safetensors"), &tensors)?;
-        let config = json!({ "encoder": encoder, "features": features });
         write_json(&dir.join("encoder_config.json"), &config)?;
     }
-    files::replace(&dir.join("README.md"), model_card(weights, encoder_file.is_some(), facts)?)
+    files::replace(&dir.join("README.md"), card)
+}
+
+/// The weights of an encoder and its configuration.
+fn read_encoder(file: &Path) -> Result<(Tensors, Value)> {
+    let (tensors, metadata) = load_part(file, Part::Encoder)?;
+    let features: FeatureSettings = field(&metadata, "features", file)?;
+    let encoder: EncoderConfig = field(&metadata, "encoder", file)?;
+    Ok((tensors, json!({ "encoder": encoder, "features": features })))
 }
 
 fn save(path: &Path, tensors: &Tensors) -> Result<()> {

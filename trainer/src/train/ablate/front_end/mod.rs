@@ -6,7 +6,7 @@ mod probe;
 
 use super::cell::{Cell, RESAMPLE_SEED, RESAMPLES};
 use super::meter::medians;
-use crate::collections::songs::songs_below;
+use crate::collections::songs::{SongsBelow, songs_below};
 use crate::collections::{SongFolder, load_song};
 use crate::evaluation::SongResamples;
 use crate::progress::progress;
@@ -166,7 +166,8 @@ fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Re
 /// Mixes every song of the two splits after the norms, flawed as in the protocol, and analyzes the mixes with all front
 /// ends.
 fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &Split) -> Result<WindowsBySplit> {
-    let songs = songs_below(&plan.songs)?;
+    let SongsBelow { songs, refused } = songs_below(&plan.songs)?;
+    refused.iter().for_each(|sentence| tracing::warn!("refused {sentence}"));
     let (questions, sampler, simulation) =
         (general_questions(0.0, 0.0), TextSampler::shipped()?, SimulationSettings::default());
     let simulator = Simulator::new(&simulation, &questions, NormsSummary::shipped(), &sampler);
