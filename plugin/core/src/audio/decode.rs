@@ -25,7 +25,7 @@
 //! Ogg that ends within a page, are errors on opening. An Ogg that lacks whole pages is not detected.
 
 use super::downmix::Downmix;
-use super::formats::{describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::formats::{describe_codec, guarded, has_exact_times, is_mpeg, make_decoder, stated_frames};
 use super::input::Input;
 use super::kind::FileKind;
 use super::losses::Losses;
@@ -301,7 +301,7 @@ impl FileStream {
         if self.limit.is_some_and(|limit| self.given >= limit) {
             return Ok(false);
         }
-        let packet = match self.format.next_packet() {
+        let packet = match guarded(|| self.format.next_packet()) {
             Ok(Some(packet)) => packet,
             Ok(None) => return Ok(false),
             Err(SymphoniaError::IoError(cause)) if cause.kind() == ErrorKind::UnexpectedEof => {
@@ -355,7 +355,7 @@ impl FileStream {
             }
             self.mpeg_is_mono = is_mono;
         }
-        let buffer = match self.decoder.decode(packet) {
+        let buffer = match guarded(|| self.decoder.decode(packet)) {
             Ok(buffer) => buffer,
             Err(cause)
                 if matches!(cause, SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_))

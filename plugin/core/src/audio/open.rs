@@ -1,6 +1,6 @@
 //! Opens the reader that belongs to a file's kind.
 
-use super::formats::{PROTECTED, describe_open};
+use super::formats::{PROTECTED, describe_open, guarded};
 use super::input::Input;
 use super::kind::{FileKind, detect};
 use super::mp4::{TrackEdit, describe_cut};
@@ -64,10 +64,11 @@ pub(super) fn open(input: &mut Input) -> Result<Opened> {
         _ => (kind, Vec::new(), std::iter::once(start..input.len).collect::<Vec<Range<u64>>>()),
     };
     let file = input.file.try_clone().map_err(Error::io(&input.name))?;
-    let format = read_head(reader_kind, Box::new(Spliced::new(file, head, parts))).map_err(|cause| {
-        let cut = if kind == FileKind::Mp4 { describe_cut(&mut input.file) } else { None };
-        bad(&input.name, cut.unwrap_or_else(|| describe_open(kind, cause)))
-    })?;
+    let format =
+        guarded(|| read_head(reader_kind, Box::new(Spliced::new(file, head, parts)))).map_err(|cause| {
+            let cut = if kind == FileKind::Mp4 { describe_cut(&mut input.file) } else { None };
+            bad(&input.name, cut.unwrap_or_else(|| describe_open(kind, cause)))
+        })?;
     Ok(Opened { format, kind: reader_kind, frames, missing_of, notes })
 }
 
