@@ -107,7 +107,7 @@ fn try_all(cases: u32) {
     for (name, seed, read) in readers {
         let started = std::time::Instant::now();
         try_inputs(cases, seed, read);
-        println!("{name}: {cases} inputs in {:.0} s", started.elapsed().as_secs_f64());
+        eprintln!("{name}: {cases} inputs in {:.0} s", started.elapsed().as_secs_f64());
     }
 }
 
