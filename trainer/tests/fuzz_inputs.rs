@@ -88,8 +88,11 @@ fn text(read: impl Fn(&str) -> bool) -> impl Fn(&[u8]) -> bool {
     move |bytes| read(&String::from_utf8_lossy(bytes))
 }
 
+/// Whether it takes these bytes.
+type Reader<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 fn try_all(cases: u32) {
-    let readers: [(&str, &'static [u8], &dyn Fn(&[u8]) -> bool); 5] = [
+    let readers: [(&str, &'static [u8], Reader<'_>); 5] = [
         ("adapter_config.json", ADAPTER_CONFIG.as_bytes(), &text(|text| parse_adapter_config(text).is_ok())),
         ("safetensors", safetensors(), &|bytes| match parse_tensors(bytes, Path::new("a.safetensors")) {
             // No file makes more tensors than it has bytes.
@@ -107,7 +110,7 @@ fn try_all(cases: u32) {
     for (name, seed, read) in readers {
         let started = std::time::Instant::now();
         try_inputs(cases, seed, read);
-        println!("{name}: {cases} inputs in {:.0} s", started.elapsed().as_secs_f64());
+        eprintln!("{name}: {cases} inputs in {:.0} s", started.elapsed().as_secs_f64());
     }
 }
 
@@ -121,7 +124,7 @@ fn aliases_of_aliases_do_not_fill_the_memory() {
     let mut yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_string();
     for level in 1..12 {
         let before = format!("*a{}", level - 1);
-        let list = vec![before.as_str(); 10].join(", ");
+        let list = [before.as_str(); 10].join(", ");
         yaml.push_str(&format!("a{level}: &a{level} [{list}]\n"));
     }
     yaml.push_str("stem_dir: S\nstems:\n  S01:\n    filename: f.wav\n    instrument: *a11\n");

@@ -8,7 +8,7 @@
 //! | [`shapes`] | the weights of an adapter |
 //! | [`average`] | means of weights |
 //! | [`export`] | the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2 |
-//! | [`import`] | such an adapter back again |
+//! | [`import`], [`parse_adapter_config`] | such an adapter back again, and which adapters are plain LoRA |
 //! | [`tokenizer`] | the shipped tokenizer |
 
 pub mod advisor;
