@@ -24,6 +24,8 @@
 //! a file that states its length: not a WAV from a pipe, nor an MP3 without a LAME tag. An M4A that lacks any byte, and an
 //! Ogg that ends within a page, are errors on opening. An Ogg that lacks whole pages is not detected.
 
+mod end;
+
 use super::downmix::Downmix;
 use super::formats::{describe_codec, guarded, has_exact_times, is_mpeg, make_decoder, stated_frames};
 use super::input::Input;
@@ -429,33 +431,6 @@ impl FileStream {
         let count = (frames - skipped).min(room);
         self.given += count;
         (skipped as usize, count as usize)
-    }
-
-    /// Checks that the file had the length that it stated.
-    fn check_end(&mut self) -> Result<()> {
-        let bad = |reason: String| Err(Error::audio(&self.path, reason));
-        let given_s = self.seconds(self.given);
-        if self.bad_packets > 1 && self.bad_packets * 100 > self.packets {
-            let (damaged, all) = (self.bad_packets, self.packets);
-            return bad(format!("is damaged: {damaged} of {all} packets cannot be decoded"));
-        }
-        let is_short =
-            self.stated_frames.is_some_and(|stated| self.given + self.largest_packet.max(1) < stated);
-        match (&self.break_reason, self.duration_s()) {
-            (Some(reason), Some(stated_s)) if is_short => {
-                bad(format!("{reason} (after {given_s:.1} s of {stated_s:.1} s)"))
-            }
-            (Some(reason), None) => bad(format!("{reason} (after {given_s:.1} s)")),
-            (None, Some(stated_s)) if is_short => {
-                bad(format!("is cut off after {given_s:.1} s of {stated_s:.1} s"))
-            }
-            _ if self.given == 0 => bad("holds no sound".into()),
-            (_, Some(stated_s)) if stated_s - given_s > SHORT_S => {
-                self.notes.push(format!("ends {:.2} s early: its last part is missing", stated_s - given_s));
-                Ok(())
-            }
-            _ => Ok(()),
-        }
     }
 
     fn seconds(&self, frames: u64) -> f64 {
