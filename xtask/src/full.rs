@@ -175,6 +175,6 @@ mod tests {
     fn unknown_names_are_refused() {
         assert_eq!(check_names(&["oracle".into()]), Ok(()));
         let error = check_names(&["oracles".into()]).expect_err("no such test");
-        assert!(error.contains("'oracles'") && error.contains("debug-allocs, oracle"), "{error}");
+        assert!(error.contains("'oracles'") && error.contains("debug-allocs, heads"), "{error}");
     }
 }

@@ -119,9 +119,8 @@ impl Session {
     pub(super) fn advise_song(&mut self, model: &dyn AdviceModel) {
         self.song_due = false;
         self.windows_since_song = 0;
-        let analyses = self.song_analyses();
-        let windows = analyses.len();
-        let Some(analysis) = model.pool(&analyses) else { return };
+        let Some(analysis) = self.song_analysis(model) else { return };
+        let windows = self.song_windows();
         let (request, cancel) = (self.request(String::new()), self.connections.cancel.clone());
         match attempt(|| model.answer(&analysis, &request, &cancel)) {
             Ok(advice) => {
@@ -133,13 +132,31 @@ impl Session {
         }
     }
 
-    /// The analyses since the last "Start over": of the song in the loaded project, and of the windows since then.
-    pub(super) fn song_analyses(&self) -> Vec<Analysis> {
-        let earlier = self.earlier_song.iter().flat_map(|song| {
-            // One copy per pooled window, so that old and new windows have the same weight.
-            std::iter::repeat_n(song.analysis(), song.windows.min(MOST_MARKS))
-        });
-        earlier.chain(self.history.analyses()).collect()
+    /// The analysis of the song since the last "Start over": of the loaded project, and of the windows since then.
+    ///
+    /// Without new windows the project's own analysis stands as it is: pooled with copies of itself it would grow more
+    /// certain with each load, and a project that is only opened and saved would not stay the same.
+    pub(super) fn song_analysis(&self, model: &dyn AdviceModel) -> Option<Analysis> {
+        let new = self.history.analyses();
+        match &self.earlier_song {
+            Some(song) if new.is_empty() => Some(song.analysis()),
+            earlier => {
+                let earlier = earlier.iter().flat_map(|song| {
+                    // One copy per pooled window, so that old and new windows have the same weight.
+                    std::iter::repeat_n(song.analysis(), self.earlier_windows())
+                });
+                model.pool(&earlier.chain(new).collect::<Vec<Analysis>>())
+            }
+        }
+    }
+
+    /// Number of windows behind [`Session::song_analysis`].
+    pub(super) fn song_windows(&self) -> usize {
+        self.earlier_windows() + self.history.analyses().len()
+    }
+
+    fn earlier_windows(&self) -> usize {
+        self.earlier_song.as_ref().map_or(0, |song| song.windows.min(MOST_MARKS))
     }
 
     pub(super) fn answer(&mut self, model: &dyn AdviceModel, question: String) {

@@ -74,7 +74,7 @@ impl Session {
     fn save(&mut self) {
         let song = match (&self.view.song, &self.model) {
             (Some(summary), ModelState::Ready(model)) => {
-                model.pool(&self.song_analyses()).map(|analysis| SavedSong {
+                self.song_analysis(&**model).map(|analysis| SavedSong {
                     advice: summary.advice.clone(),
                     windows: summary.windows,
                     reading: analysis.reading,
