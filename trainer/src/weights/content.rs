@@ -1,8 +1,11 @@
 //! What a file or folder is, by what it holds: for the one loader ([`super::parts`]) and its messages.
 
-use super::files::Metadata;
 use mixing_buddy_core::bundle::Bundle;
+use std::collections::HashMap;
 use std::path::Path;
+
+/// Text by key, as it stands at the head of a safetensors file.
+pub type Metadata = HashMap<String, String>;
 
 /// What the bytes of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,18 +1,16 @@
 //! Weights in files: named tensors with text metadata.
 
 use super::content::Content;
+pub use super::content::Metadata;
 use crate::files;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, Tensor>;
-
-/// Text by key, as it stands at the head of a safetensors file.
-pub type Metadata = HashMap<String, String>;
 
 /// Writes named tensors with text metadata.
 ///

@@ -5,6 +5,7 @@
 
 use super::foreign;
 use super::mpeg::{self, FrameHead};
+use super::tags::tag_len;
 use std::fs::File;
 use std::io::{Read, Result, Seek, SeekFrom};
 
@@ -150,27 +151,6 @@ pub(super) fn judge(head: &[u8], is_whole: bool) -> Head {
     let found =
         (zeros..last).find_map(|start| stream_kind(&head[start..], is_whole).map(|kind| (kind, start)));
     found.map_or_else(|| Head::Foreign(unknown()), |(kind, start)| Head::Sound(kind, start))
-}
-
-/// Length of the tag that starts here, its head included.
-pub(super) fn tag_len(head: &[u8]) -> Option<u64> {
-    if head.starts_with(b"ID3") && head.len() >= 10 {
-        let size = head.get(6..10)?;
-        // ID3v2: four bytes of seven bits each; a footer repeats the head.
-        if size.iter().any(|byte| *byte > 0x7f) {
-            return None;
-        }
-        let body = size.iter().fold(0, |sum, byte| sum << 7 | u64::from(*byte));
-        let footer = if head[5] & 0x10 != 0 { 10 } else { 0 };
-        return Some(10 + body + footer);
-    }
-    if head.starts_with(b"APETAGEX") {
-        let size = u64::from(u32::from_le_bytes(head.get(12..16)?.try_into().ok()?));
-        let flags = u32::from_le_bytes(head.get(20..24)?.try_into().ok()?);
-        // The size counts the footer, not the head. Bit 29: this is the head.
-        return Some(if flags & (1 << 29) != 0 { 32 + size } else { 32 });
-    }
-    None
 }
 
 /// Whether frames in a row start here, and of which kind.

@@ -27,6 +27,7 @@ mod pcm;
 mod resample;
 mod riff;
 mod spliced;
+mod tags;
 mod whole;
 
 pub use decode::FileStream;

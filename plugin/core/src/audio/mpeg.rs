@@ -4,7 +4,7 @@
 //! or cut without new encoding, so the frames themselves count. What lies between them is not passed to the decoder,
 //! which would take parts of a picture for sound.
 
-use super::kind::tag_len;
+use super::tags::tag_len;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Result, Seek, SeekFrom};
 use std::ops::Range;

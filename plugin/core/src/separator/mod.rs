@@ -19,8 +19,8 @@ pub mod unet;
 pub mod weights;
 
 pub use spectrum::{Magnitudes, SEPARATOR_RATE_HZ};
-pub use unet::{BINS, CHANNELS, FRAME_MULTIPLE, UNet, Workspace};
-pub use weights::NetworkWeights;
+pub use unet::{BINS, FRAME_MULTIPLE, UNet, Workspace};
+pub use weights::{CHANNELS, NetworkWeights};
 
 use crate::cancel::CancelFlag;
 use crate::error::{Error, Result};

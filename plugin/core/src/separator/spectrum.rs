@@ -1,6 +1,7 @@
 //! The network's input: magnitudes of both channels at 44.1 kHz.
 
-use super::unet::{BINS, CHANNELS, FRAME_MULTIPLE};
+use super::unet::{BINS, FRAME_MULTIPLE};
+use super::weights::CHANNELS;
 use crate::audio::{StereoPcm, resample};
 use crate::error::Result;
 use crate::features::Stft;

@@ -1,14 +1,10 @@
 //! Spleeter's U-Net (Jansson et al. 2017; Hennequin et al. 2020): from magnitudes of the mix to those of one stem.
 
 use super::convolution::{Rectified, Scratch, Shape, TAPS, dilated, strided, transposed};
-use super::weights::NetworkWeights;
+use super::weights::{CHANNELS, LEVELS, NetworkWeights};
 
 /// Bins of each frame, from the lowest: 11 kHz at 44.1 kHz.
 pub const BINS: usize = 1024;
-/// Audio channels.
-pub const CHANNELS: usize = 2;
-/// Halvings of frames and bins.
-pub const LEVELS: usize = 6;
 /// The number of frames must be a multiple of this.
 pub const FRAME_MULTIPLE: usize = 1 << LEVELS;
 /// Slope of the leaky rectifier on the way down.

@@ -1,9 +1,12 @@
 //! A network's weights: kernels in 8 bits with a scale for each output channel, or whole.
 
 use super::convolution::TAPS;
-use super::unet::LEVELS;
 use safetensors::{Dtype, SafeTensors};
 
+/// Audio channels.
+pub const CHANNELS: usize = 2;
+/// Halvings of frames and bins.
+pub const LEVELS: usize = 6;
 /// Output channels of the layers on the way down. On the way up they are the same in reverse, and 1 at the end.
 const DOWN_CHANNELS: [usize; LEVELS] = [16, 32, 64, 128, 256, 512];
 /// Taps of the last convolution.
@@ -95,7 +98,7 @@ impl NetworkWeights {
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|error| format!("it is not a safetensors file: {error}"))?;
-        let mut inputs = super::unet::CHANNELS;
+        let mut inputs = CHANNELS;
         let mut down = Vec::new();
         for (n, outputs) in DOWN_CHANNELS.into_iter().enumerate() {
             let name = format!("down{}", n + 1);
@@ -117,7 +120,7 @@ impl NetworkWeights {
         let expected = Expected {
             name: "mask",
             inputs: 1,
-            outputs: super::unet::CHANNELS,
+            outputs: CHANNELS,
             taps: MASK_TAPS,
             is_transposed: false,
             has_norm: false,
