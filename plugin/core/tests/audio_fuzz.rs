@@ -9,7 +9,7 @@ use mixing_buddy_core::audio::FileStream;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::process::Command;
@@ -179,11 +179,12 @@ fn try_file(path: &Path, bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn run(cases: u32) {
+fn run(cases: u32, rng_seed: RngSeed) {
     let dir = tempfile::tempdir().unwrap();
     let seeds = seeds(dir.path());
     let path = dir.path().join("input");
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let config =
+        Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let input = (any::<Index>(), vec(change(), 0..6), any::<bool>());
     let mut runner = TestRunner::new(config);
     runner
@@ -197,12 +198,13 @@ fn run(cases: u32) {
 
 #[test]
 fn damaged_heads_are_survived() {
-    run(SHORT_CASES);
+    // The same inputs in every run: what is found at random belongs to the long run.
+    run(SHORT_CASES, RngSeed::Fixed(1));
 }
 
 #[test]
 #[ignore = "runs for minutes: cargo xtask test --full heads"]
 fn very_many_damaged_heads_are_survived() {
     let cases = std::env::var("MIXING_BUDDY_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
-    run(cases.expect("MIXING_BUDDY_FUZZ_CASES is a number of inputs, such as 1000000"));
+    run(cases.expect("MIXING_BUDDY_FUZZ_CASES is a number of inputs, such as 1000000"), RngSeed::Random);
 }
