@@ -10,11 +10,11 @@ without TensorFlow, and the normalisation of each layer is folded into a scale a
 """
 
 import argparse
-import io
-import json
 import zipfile
 
 import numpy as np
+
+from safetensors_file import write_safetensors
 
 EPSILON = 1e-3  # of tf.layers.batch_normalization
 
@@ -108,19 +108,6 @@ def convert(tensors):
         if layer.startswith("dense") and part in ("kernel", "bias"):
             out[f"dense{order(name, 'dense')}.{'weight' if part == 'kernel' else 'bias'}"] = tensor.T
     return out
-
-
-def write_safetensors(path, tensors):
-    header, at, body = {}, 0, io.BytesIO()
-    for name, tensor in sorted(tensors.items()):
-        data = np.ascontiguousarray(tensor, "<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + len(data)]}
-        body.write(data)
-        at += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text + body.getvalue())
 
 
 def main():

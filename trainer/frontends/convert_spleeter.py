@@ -23,11 +23,12 @@ up1 to up6 and mask:
 import argparse
 import hashlib
 import io
-import json
 import pickle
 import zipfile
 
 import numpy as np
+
+from safetensors_file import write_safetensors
 
 try:
     import numpy._core.multiarray as multiarray
@@ -107,20 +108,6 @@ def quantize(layers):
         out[name] = np.clip(np.rint(kernel / scale.reshape(shape)), -127, 127).astype(np.int8)
         out[f"{layer}.weight_scale"] = scale
     return out
-
-
-def write_safetensors(path, tensors, metadata):
-    header, at, body = {"__metadata__": metadata}, 0, io.BytesIO()
-    for name, tensor in sorted(tensors.items()):
-        kind = {"int8": "I8", "float32": "F32"}[str(tensor.dtype)]
-        data = np.ascontiguousarray(tensor).tobytes()
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, at + len(data)]}
-        body.write(data)
-        at += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text + body.getvalue())
 
 
 def main():

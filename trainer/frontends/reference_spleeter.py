@@ -19,21 +19,15 @@ import sys
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from safetensors_file import read_safetensors
+
 FRAMES, BINS, FFT, HOP, RATE = 512, 1024, 4096, 1024, 44100
 SMALL_FRAMES = 64
 
 
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    length = int.from_bytes(data[:8], "little")
-    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
-    kinds = {"I8": np.int8, "F32": np.float32}
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            start, end = entry["data_offsets"]
-            tensors[name] = np.frombuffer(body[start:end], kinds[entry["dtype"]]).reshape(entry["shape"])
+def read_weights(path):
+    """Our names, kernels in 8 bits as numbers."""
+    tensors = read_safetensors(path)
     for name in [name for name in tensors if name.endswith(".weight")]:
         scale = tensors.get(f"{name}_scale")
         if scale is not None:
@@ -109,7 +103,7 @@ def decode(path):
 
 def main():
     small, whole, demo, out = sys.argv[1:5]
-    w8, w32 = read_safetensors(small), read_safetensors(whole)
+    w8, w32 = read_weights(small), read_weights(whole)
     y = shares(made_input(SMALL_FRAMES), w8)
     cells = [[int(c), int(t), int(f)] for c in (0, 1) for t in (0, 1, 17, 63) for f in (0, 1, 40, 511, 1023)]
     network = {"frames": SMALL_FRAMES, "mean": float(y.mean()), "cells": [[*cell, float(y[tuple(cell)])] for cell in cells]}
