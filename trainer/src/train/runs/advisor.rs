@@ -7,7 +7,7 @@ use crate::mixing::mixer::MixSettings;
 use crate::train::early_stop::EarlyStop;
 use crate::train::examples::advice::{AdviceLoss, QuestionShares, advice_loss};
 use crate::train::examples::simulate::SimulationSettings;
-use crate::train::examples::tuning::{MixReader, MixSource};
+use crate::train::examples::tuning::MixSource;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::run::RunStart;
 use crate::train::tuning::{ModelConfigs, TunedModel};
@@ -84,14 +84,7 @@ pub fn train_advisor(start: &RunStart<'_>, source: MixSource<'_>, decoder_file: 
     source.check()?;
     let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(model.trained_vars())?;
-    let reader = MixReader {
-        seed: run.seed,
-        shards: run.shards,
-        source,
-        mixes: run.tuning_mixes(),
-        device: setup.device,
-    };
-    let set = reader.read_all(&simulator, &tools.sampler)?;
+    let set = run.mix_reader(source, setup.device).read_all(&simulator, &tools.sampler)?;
 
     let loss = |number: u64| {
         let mut rng = SmallRng::seed_from_u64(run.seed << SEED_SHIFT | number);

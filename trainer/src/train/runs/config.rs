@@ -121,15 +121,25 @@ macro_rules! tuning_config {
         }
 
         impl $name {
-            /// How the mixes are made and read.
-            fn tuning_mixes(&self) -> $crate::train::examples::tuning::TuningMixes<'_> {
-                $crate::train::examples::tuning::TuningMixes {
-                    count: self.mixes,
-                    held_out_share: self.held_out_share,
-                    simulated: self.simulated,
-                    validation_count: self.validation_mixes,
-                    mix: &self.mix,
-                    questions: &self.questions,
+            /// Reads the flawed mixes that this run learns from.
+            fn mix_reader<'a>(
+                &'a self,
+                source: $crate::train::examples::tuning::MixSource<'a>,
+                device: &'a candle_core::Device,
+            ) -> $crate::train::examples::tuning::MixReader<'a> {
+                $crate::train::examples::tuning::MixReader {
+                    seed: self.seed,
+                    shards: self.shards,
+                    source,
+                    mixes: $crate::train::examples::tuning::TuningMixes {
+                        count: self.mixes,
+                        held_out_share: self.held_out_share,
+                        simulated: self.simulated,
+                        validation_count: self.validation_mixes,
+                        mix: &self.mix,
+                        questions: &self.questions,
+                    },
+                    device,
                 }
             }
         }

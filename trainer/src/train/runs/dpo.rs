@@ -10,7 +10,7 @@ use crate::train::early_stop::EarlyStop;
 use crate::train::examples::advice::QuestionShares;
 use crate::train::examples::preferences::{PairText, RejectedShares, make_pair};
 use crate::train::examples::simulate::SimulationSettings;
-use crate::train::examples::tuning::{MixReader, MixSource};
+use crate::train::examples::tuning::MixSource;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::run::RunStart;
 use crate::train::tuning::{ModelConfigs, TunedModel};
@@ -82,14 +82,7 @@ pub fn train_dpo(start: &RunStart<'_>, source: MixSource<'_>, advisor: &Path) ->
     source.check()?;
     let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(model.trained_vars())?;
-    let reader = MixReader {
-        seed: run.seed,
-        shards: run.shards,
-        source,
-        mixes: run.tuning_mixes(),
-        device: setup.device,
-    };
-    let set = reader.read_all(&simulator, &tools.sampler)?;
+    let set = run.mix_reader(source, setup.device).read_all(&simulator, &tools.sampler)?;
 
     let reference = before.language_model(&tools.tokenizer);
     let text = PairText {
