@@ -99,11 +99,16 @@ impl History {
 
     /// All analyses since the last "Start over".
     pub fn analyses(&self) -> Vec<Analysis> {
-        self.places
-            .values()
-            .filter(|entry| entry.mark.current)
-            .filter_map(|entry| entry.analysis.clone())
-            .collect()
+        self.current_analyses().cloned().collect()
+    }
+
+    /// Number of [`History::analyses`].
+    pub fn analysis_count(&self) -> usize {
+        self.current_analyses().count()
+    }
+
+    fn current_analyses(&self) -> impl Iterator<Item = &Analysis> {
+        self.places.values().filter(|entry| entry.mark.current).filter_map(|entry| entry.analysis.as_ref())
     }
 
     /// The mix has changed: earlier analyses no longer count.

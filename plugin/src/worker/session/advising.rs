@@ -152,7 +152,7 @@ impl Session {
 
     /// Number of windows behind [`Session::song_analysis`].
     pub(super) fn song_windows(&self) -> usize {
-        self.earlier_windows() + self.history.analyses().len()
+        self.earlier_windows() + self.history.analysis_count()
     }
 
     fn earlier_windows(&self) -> usize {
