@@ -11,20 +11,20 @@ import dsp
 import sung
 from common import RATE, db, load_audio, mono_of
 from packages import CHOIRS, SPEAKERS, singer
-from real import credit_of, voice_split
+from real import SECOND_TEST_VOICES, credit_of, folders, voice_split
 
 PHRASE = (1.0, 9.0)
 
 
 @lru_cache(maxsize=None)
 def catalogue(shared_data):
-    """Every voice as (name, split, kind, song.json)."""
+    """Every voice as (name, pool, kind, song.json); a pool is a split or "second test"."""
     found = []
-    recorded = (Path(shared_data) / "voices").glob("*/song.json") if shared_data else ()
-    for path in sorted(recorded):
-        song = json.loads(path.read_text())
+    for folder in folders(Path(shared_data) / "voices") if shared_data else ():
+        song = json.loads((folder / "song.json").read_text())
         kind = "speech" if "speech" in song["kind"] else "singing"
-        found.append((path.parent.name, voice_split(path.parent.name), kind, song))
+        pool = "second test" if folder.name in SECOND_TEST_VOICES else voice_split(folder.name)
+        found.append((folder.name, pool, kind, song))
     for name in (*SPEAKERS, *CHOIRS):
         licence, credit = singer(name)
         song = {"licence": licence, "origin": credit, "licence_note": "", "seconds": sung.SUNG_S / 6}
