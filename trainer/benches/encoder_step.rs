@@ -53,7 +53,7 @@ fn example(features: &FeatureSettings, seed: u64) -> Example {
         })
         .collect();
     let mix = (0..cells).map(|cell| parts.iter().map(|part| part[cell]).sum()).collect();
-    Example { mix, parts }
+    Example { mix, parts, shares: Vec::new() }
 }
 
 fn step(criterion: &mut Criterion) {
@@ -96,6 +96,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
             features: features.clone(),
             stems: Stem::ALL.to_vec(),
             frames,
+            has_share_errors: false,
             windows: (0..4).map(window).collect(),
         };
         let mut noise = noise(song as u64 + 5);

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Numbers are little-endian. The manifest names each part with its offset, length and SHA-256: `tokenizer.json`,
-//! `norms.json`, and `weights.gguf` (matrices as Q8_0). Everything is checked before anything is used.
+//! `norms.json`, `weights.gguf` (matrices as Q8_0), and `separator/STEM.safetensors` for each stem that a separator
+//! estimates. Everything is checked before anything is used.
 //!
 //! ```
 //! use mixing_buddy_core::CancelFlag;
@@ -30,7 +31,8 @@ use crate::features::FeatureSettings;
 use crate::language::AdviceTokenizer;
 use crate::nn::{LoraConfig, Params};
 use crate::norms::NormsSummary;
-use crate::stem::PerTarget;
+use crate::separator::Separator;
+use crate::stem::{PerTarget, Stem};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -120,6 +122,13 @@ pub struct Bundle {
     pub norms: NormsSummary,
     /// All weights, dense: the compact model is small enough for that.
     pub weights: Params,
+    /// The separator, in models that have one.
+    pub separator: Option<Separator>,
+}
+
+/// Name of the part that holds a stem's network.
+fn network_part(stem: Stem) -> String {
+    format!("separator/{stem}.safetensors")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -192,19 +201,36 @@ impl Bundle {
             dense.insert(name.clone(), tensor);
         }
         let weights = Params::load(dense, BTreeMap::new(), device);
-        Ok(Bundle { info: manifest.info, tokenizer, norms, weights })
+        let mut networks = Vec::new();
+        for stem in &manifest.info.features.separated {
+            networks.push((*stem, part(&network_part(*stem))?));
+        }
+        let separator = match networks.is_empty() {
+            true => None,
+            false => Some(Separator::from_networks(networks).map_err(|e| fail(e.to_string()))?),
+        };
+        Ok(Bundle { info: manifest.info, tokenizer, norms, weights, separator })
     }
 
-    /// The bytes of a bundle made of these parts. Matrices whose rows are multiples of 32 become Q8_0.
+    /// The bytes of a bundle made of these parts. Matrices whose rows are multiples of 32 become Q8_0. `networks` are the
+    /// separator's files, one for each stem that the features name as separated.
     ///
     /// # Errors
-    /// As tensor operations.
+    /// When the networks are not those that the features name, and as tensor operations.
     pub fn write(
         info: &BundleInfo,
         tokenizer_json: &[u8],
         norms: &NormsSummary,
         weights: &BTreeMap<String, Tensor>,
+        networks: &[(Stem, Vec<u8>)],
     ) -> Result<Vec<u8>> {
+        let stems: Vec<Stem> = networks.iter().map(|(stem, _)| *stem).collect();
+        if stems != info.features.separated {
+            return Err(Error::Format(format!(
+                "the features name the separated stems {:?}, networks are given for {stems:?}",
+                info.features.separated
+            )));
+        }
         let quantized: Vec<(String, QTensor)> = weights
             .iter()
             .map(|(name, tensor)| {
@@ -217,13 +243,15 @@ impl Bundle {
         let mut gguf = Cursor::new(Vec::new());
         gguf_file::write(&mut gguf, &[], &borrowed)?;
         let norms = norms.to_json()?.into_bytes();
-        let parts =
+        let fixed =
             [("tokenizer.json", tokenizer_json), ("norms.json", &norms), ("weights.gguf", gguf.get_ref())];
+        let fixed = fixed.into_iter().map(|(name, data)| (name.to_string(), data));
+        let parts = fixed.chain(networks.iter().map(|(stem, data)| (network_part(*stem), data.as_slice())));
         let mut payload = Vec::new();
         let mut entries = Vec::new();
         for (name, data) in parts {
             let sha256 = hex(&Sha256::digest(data));
-            entries.push(Part { name: name.into(), offset: payload.len(), length: data.len(), sha256 });
+            entries.push(Part { name, offset: payload.len(), length: data.len(), sha256 });
             payload.extend_from_slice(data);
         }
         let manifest = serde_json::to_vec(&Manifest { info: info.clone(), parts: entries })

@@ -26,16 +26,18 @@ use crate::decoder::{
 };
 use crate::device::DeviceKind;
 use crate::encoder::{
-    Encoder, Reading, StemReading, levels_against_rest_db, mask_energies, patch_power, pool_readings,
+    Encoder, EncoderBatch, Reading, StemReading, levels_against_rest_db, mask_energies, pool_readings,
     readings,
 };
 use crate::error::{Error, Result};
-use crate::features::{BandPower, FeatureExtractor, FeatureSettings, encoder_input, k_weight_power};
+use crate::features::{BandPower, FeatureExtractor, FeatureSettings, FeatureStream, k_weight_power};
 use crate::language::AdviceTokenizer;
 use crate::norms::NormsSummary;
+use crate::separator::Separator;
 use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A window below this level (RMS of both channels, dBFS) is silent. Chosen, not tuned: far below music,
 /// above dither.
@@ -89,8 +91,10 @@ pub struct Engine {
     encoder: Encoder,
     decoder: Decoder,
     projector: Projector,
+    /// The separator whose shares the encoder gets, in models that have one.
+    separator: Option<Arc<Separator>>,
     /// K-weighting factor of each cell of a patch.
-    k_weights: Vec<f32>,
+    k_weights: Tensor,
     device: Device,
 }
 
@@ -129,7 +133,7 @@ impl Engine {
     /// As [`Engine::load`], and when the device fails.
     pub fn from_bytes_on(device: Device, name: &Path, bytes: &[u8], cancel: &CancelFlag) -> Result<Self> {
         let bundle = Bundle::read(name, bytes, &device, cancel)?;
-        let Bundle { info, tokenizer, norms, weights } = bundle;
+        let Bundle { info, tokenizer, norms, weights, separator } = bundle;
         let fail = |error: Error| Error::Bundle { path: name.to_path_buf(), reason: error.to_string() };
         let encoder = Encoder::new(&weights.pp("encoder"), &info.encoder, &info.features).map_err(fail)?;
         cancel.check()?;
@@ -140,7 +144,11 @@ impl Engine {
         let centres = FeatureExtractor::new(&info.features).bank().centres_hz().to_vec();
         let row: Vec<f32> = centres.iter().map(|hz| k_weight_power(*hz)).collect();
         let k_weights = row.repeat(2 * info.features.patch_frames);
-        Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, k_weights, device })
+        let k_weights = Tensor::from_vec(k_weights, info.features.patch_values(), &device)?;
+        let separator = separator.map(Arc::new);
+        // A model whose settings and separator do not fit each other is refused here, not at the first window.
+        FeatureStream::new(&info.features, separator.as_ref()).map_err(fail)?;
+        Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, separator, k_weights, device })
     }
 
     /// Where the model runs.
@@ -151,6 +159,11 @@ impl Engine {
     /// Name, version, sizes and calibration of the model.
     pub fn info(&self) -> &BundleInfo {
         &self.info
+    }
+
+    /// The separator, in models that have one.
+    pub fn separator(&self) -> Option<&Arc<Separator>> {
+        self.separator.as_ref()
     }
 
     /// The norms that the model was trained with.
@@ -200,9 +213,17 @@ impl Engine {
             &resampled
         };
         cancel.check()?;
-        let power = FeatureExtractor::new(features).band_power(&pcm.left, &pcm.right)?;
+        let power = self.feature_stream()?.whole(&pcm.left, &pcm.right, cancel)?;
         cancel.check()?;
         self.analyze_power(&power, cancel)
+    }
+
+    /// A stream that turns sound into the features that this model takes.
+    ///
+    /// # Errors
+    /// When the rate of the features cannot be resampled.
+    pub fn feature_stream(&self) -> Result<FeatureStream> {
+        FeatureStream::new(&self.info.features, self.separator.as_ref())
     }
 
     /// Analyzes a window from its features, at least one patch long.
@@ -217,6 +238,8 @@ impl Engine {
             || !power.frames.is_multiple_of(features.patch_frames)
             || power.mid.len() != values
             || power.side.len() != values
+            || power.shares.len() != features.separated.len()
+            || power.shares.iter().any(|map| map.len() != values)
         {
             let (frames, bands) = (power.frames, power.bands);
             return Err(Error::Samples(format!("{frames} frames of {bands} bands do not fit this model")));
@@ -230,19 +253,11 @@ impl Engine {
         if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
             return Ok(self.silence());
         }
-        let cells = features.patch_values();
-        let tokens = power.frames / features.patch_frames;
-        let input = Tensor::from_vec(encoder_input(power, features), (1, tokens, cells), &self.device)?;
-        let patches = patch_power(power);
-        let weighted: Vec<f32> = patches
-            .chunks_exact(cells)
-            .flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k))
-            .collect();
-        let patches = Tensor::from_vec(patches, (1, tokens, cells), &self.device)?;
-        let encoded = self.encoder.encode_until(&input, None, cancel)?;
+        let batch = EncoderBatch::new(std::slice::from_ref(power), features, &self.device)?;
+        let encoded = self.encoder.encode_until(&batch, None, cancel)?;
         cancel.check()?;
-        let metered = self.encoder.meter(&encoded, &patches, None)?;
-        let weighted = Tensor::from_vec(weighted, (1, tokens, cells), &self.device)?;
+        let metered = self.encoder.meter(&encoded, &batch.power, None)?;
+        let weighted = batch.power.broadcast_mul(&self.k_weights)?;
         let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
         // The head's correction is the same for both weightings.
         let k_levels =

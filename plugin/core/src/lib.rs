@@ -5,8 +5,8 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`audio`] | decodes files, resamples to the model's rate, cuts windows |
-//! | [`features`] | mid/side maps of log band power, independent of absolute level |
 //! | [`separator`] | a pretrained network for the vocals: their share of each cell of the mix |
+//! | [`features`] | mid/side maps of log band power, independent of absolute level, and the separator's shares |
 //! | [`nn`] | the few tensor operations that training and inference share |
 //! | [`encoder`] | measures how much of each patch is vocals, drums, bass, other: masks, levels, summaries |
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
@@ -17,7 +17,7 @@
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
 //!
-//! [`stem`], [`gain_grid`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
+//! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
 //! [`engine`] calls the others in turn; no module knows the callers of this crate.
 
@@ -41,6 +41,7 @@ pub mod norms;
 pub mod output;
 pub mod separator;
 pub mod stem;
+pub mod stft;
 
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;

@@ -3,6 +3,7 @@
 use crate::usual;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{Advice, Analysis, CancelFlag, DeviceKind, Engine, PerStem, Request, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub trait AdviceModel: Send + Sync {
     fn device(&self) -> DeviceKind;
     /// The features that it takes.
     fn features(&self) -> &FeatureSettings;
+    /// The separator that the features need; none for a model without one.
+    fn separator(&self) -> Option<&Arc<Separator>>;
     /// Its own confidence threshold.
     fn threshold(&self) -> f32;
     /// The usual range of each stem in LU against the rest of the mix: low and high end.
@@ -46,6 +49,10 @@ impl AdviceModel for Engine {
 
     fn features(&self) -> &FeatureSettings {
         &self.info().features
+    }
+
+    fn separator(&self) -> Option<&Arc<Separator>> {
+        Engine::separator(self)
     }
 
     fn threshold(&self) -> f32 {

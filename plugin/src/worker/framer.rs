@@ -2,13 +2,14 @@
 //!
 //! A loop that is shorter than a window is a window of its own, from its start to its end, once the host jumps back.
 
-use super::windows::{Slab, Window, pack, slab_frames};
+use super::windows::{Slab, Window, pack};
 use crate::capture::{Flow, Stretch};
 use crate::settings::SLABS_PER_WINDOW;
 use half::f16;
-use mixing_buddy_core::Result;
 use mixing_buddy_core::audio::StreamResampler;
 use mixing_buddy_core::features::{FeatureSettings, FeatureStream};
+use mixing_buddy_core::separator::Separator;
+use mixing_buddy_core::{CancelFlag, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub struct Framer {
     is_offline: bool,
     resampler: StreamResampler,
     features: FeatureStream,
+    cancel: CancelFlag,
     left: Vec<f32>,
     right: Vec<f32>,
     /// The slab that fills.
@@ -53,17 +55,25 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer for audio at `source_rate_hz` that makes features with `settings`.
+    /// A framer for audio at `source_rate_hz` that makes features with `settings` and the model's `separator`. The flag
+    /// ends a separation that is under way.
     ///
     /// # Errors
     /// When the rate cannot be resampled.
-    pub fn new(settings: &FeatureSettings, source_rate_hz: u32, is_offline: bool) -> Result<Self> {
+    pub fn new(
+        settings: &FeatureSettings,
+        separator: Option<&Arc<Separator>>,
+        source_rate_hz: u32,
+        is_offline: bool,
+        cancel: CancelFlag,
+    ) -> Result<Self> {
         Ok(Framer {
-            slab_frames: slab_frames(settings),
+            slab_frames: settings.slab_frames(),
             source_rate_hz,
             is_offline,
             resampler: StreamResampler::new(source_rate_hz, settings.sample_rate_hz)?,
-            features: FeatureStream::new(settings),
+            features: FeatureStream::new(settings, separator)?,
+            cancel,
             left: Vec::new(),
             right: Vec::new(),
             filling: Vec::new(),
@@ -80,8 +90,21 @@ impl Framer {
     }
 
     /// Whether it was made with these arguments.
-    pub fn fits(&self, settings: &FeatureSettings, source_rate_hz: u32, is_offline: bool) -> bool {
-        self.settings == *settings && self.source_rate_hz == source_rate_hz && self.is_offline == is_offline
+    pub fn fits(
+        &self,
+        settings: &FeatureSettings,
+        separator: Option<&Arc<Separator>>,
+        source_rate_hz: u32,
+        is_offline: bool,
+    ) -> bool {
+        let is_same_separator = match (self.features.separator(), separator) {
+            (Some(ours), Some(other)) => Arc::ptr_eq(ours, other),
+            (ours, other) => ours.is_none() && other.is_none(),
+        };
+        self.settings == *settings
+            && is_same_separator
+            && self.source_rate_hz == source_rate_hz
+            && self.is_offline == is_offline
     }
 
     /// Seconds of audio since the last break.
@@ -145,14 +168,27 @@ impl Framer {
         let slab_values = self.slab_frames * self.features.row_values();
         let mut finished: Vec<Vec<f16>> = Vec::new();
         let filling = &mut self.filling;
-        self.features.push(&self.left, &self.right, |row| {
+        self.features.push(&self.left, &self.right, &self.cancel, |row| {
             filling.extend(row.iter().map(|power| pack(*power)));
             if filling.len() >= slab_values {
                 finished.push(std::mem::take(filling));
             }
-        });
+        })?;
         for values in finished {
             self.finish_slab(values, hop_slabs, &mut windows);
+        }
+        Ok(())
+    }
+
+    /// Finishes the slabs that still wait for the sound after them: with a separator, the end of a run would be lost.
+    fn finish_waiting_slabs(&mut self, hop_slabs: usize, windows: &mut impl FnMut(Window)) -> Result<()> {
+        let slab_values = self.slab_frames * self.features.row_values();
+        let mut rows = std::mem::take(&mut self.filling);
+        let mut pack_row = |row: &[f32]| rows.extend(row.iter().map(|power| pack(*power)));
+        self.features.push(&self.left, &self.right, &self.cancel, &mut pack_row)?;
+        self.features.finish(&self.cancel, pack_row)?;
+        for values in rows.chunks_exact(slab_values) {
+            self.finish_slab(values.to_vec(), hop_slabs, windows);
         }
         Ok(())
     }
@@ -170,9 +206,12 @@ impl Framer {
             self.resampler.flush(&mut self.left, &mut self.right)?;
         }
         if self.loops_at(stretch) && !self.has_window() {
-            self.finish_loop(hop_slabs, windows);
+            self.finish_loop(hop_slabs, windows)?;
         } else {
             self.since_loop_s = None;
+            if self.run_frames > 0 && self.features.separator().is_some() {
+                self.finish_waiting_slabs(hop_slabs, windows)?;
+            }
         }
         self.features.restart();
         self.filling.clear();
@@ -186,30 +225,32 @@ impl Framer {
     }
 
     /// Makes the whole run a window, if it is long enough and the hop has passed since the last time.
-    fn finish_loop(&mut self, hop_slabs: usize, windows: &mut impl FnMut(Window)) {
+    fn finish_loop(&mut self, hop_slabs: usize, windows: &mut impl FnMut(Window)) -> Result<()> {
         let run_s = self.run_s();
         let since_s = self.since_loop_s.map(|since| since + f64::from(run_s));
         let hop_s = hop_slabs.max(1) as f64 * self.slab_s();
         if !Self::is_long_enough(run_s) || since_s.is_some_and(|since| since < hop_s) {
             self.since_loop_s = since_s;
-            return;
+            return Ok(());
         }
         self.since_loop_s = Some(0.0);
         let filling = &mut self.filling;
         let mut pack_row = |row: &[f32]| filling.extend(row.iter().map(|power| pack(*power)));
-        self.features.push(&self.left, &self.right, &mut pack_row);
-        self.features.finish(pack_row);
-        // Slabs are whole patches, so only the last one has frames to leave out.
+        self.features.push(&self.left, &self.right, &self.cancel, &mut pack_row)?;
+        self.features.finish(&self.cancel, pack_row)?;
+        // Slabs are whole patches, so only the last one has frames to leave out. It may be longer than a slab: with a
+        // separator, frames wait for the sound after them.
         let patch_values = self.settings.patch_frames * self.features.row_values();
         let room = (SLABS_PER_WINDOW - self.recent.len()) * self.slab_frames * self.features.row_values();
         let kept = self.filling.len().min(room) / patch_values * patch_values;
         self.filling.truncate(kept);
         let mut slabs: Vec<Arc<Slab>> = self.recent.iter().cloned().collect();
-        let is_damaged = self.is_damaged(self.run_slabs);
+        let is_damaged = self.damaged.is_some_and(|(_, last)| last >= self.run_slabs);
         slabs.push(Arc::new(Slab::new(std::mem::take(&mut self.filling), is_damaged)));
         let loop_s = self.run_frames as f64 / f64::from(self.source_rate_hz);
         let (start_s, end_s) = (self.run_start_s, self.run_start_s + loop_s);
         windows(Window { start_s, end_s, is_offline: self.is_offline, slabs });
+        Ok(())
     }
 
     fn slab_s(&self) -> f64 {
@@ -285,7 +326,7 @@ mod tests {
     const RATE_HZ: u32 = 48_000;
 
     fn framer() -> Framer {
-        Framer::new(&FeatureSettings::default(), RATE_HZ, false).unwrap()
+        Framer::new(&FeatureSettings::default(), None, RATE_HZ, false, CancelFlag::new()).unwrap()
     }
 
     fn noise(count: usize) -> Vec<f32> {
@@ -414,7 +455,8 @@ mod tests {
     #[test]
     fn a_window_has_the_features_that_the_extractor_makes_of_the_same_audio() {
         let settings = FeatureSettings::default();
-        let mut framer = Framer::new(&settings, settings.sample_rate_hz, false).unwrap();
+        let mut framer =
+            Framer::new(&settings, None, settings.sample_rate_hz, false, CancelFlag::new()).unwrap();
         let sound = noise(11 * settings.sample_rate_hz as usize);
         let mut windows = Vec::new();
         let (mut left, mut right) = (sound.clone(), sound.iter().map(|x| 0.3 * x).collect::<Vec<_>>());

@@ -47,7 +47,8 @@ impl ReferenceJob {
     ///
     /// # Errors
     /// When it is not audio or longer than an hour.
-    pub fn open(path: &Path, settings: &FeatureSettings) -> Result<Self> {
+    pub fn open(path: &Path, model: &dyn AdviceModel) -> Result<Self> {
+        let settings = model.features();
         let stream = ModelRateStream::open(path, settings.sample_rate_hz)?;
         let duration_s = stream.duration_s();
         if duration_s.is_some_and(|seconds| seconds > LONGEST_S) {
@@ -57,7 +58,7 @@ impl ReferenceJob {
         let spacing_s = duration_s.map_or(SPACING_S, |s| s / MOST_WINDOWS as f64).max(window_s);
         Ok(ReferenceJob {
             path: path.to_path_buf(),
-            features: FeatureStream::new(settings),
+            features: FeatureStream::new(settings, model.separator())?,
             stream,
             decoded: 0,
             window_start: 0,
@@ -92,7 +93,7 @@ impl ReferenceJob {
             if self.decoded > limit {
                 return Err(too_long(&self.path));
             }
-            if self.take_chunk() {
+            if self.take_chunk(cancel)? {
                 self.analyze(model, cancel)?;
                 break;
             }
@@ -103,12 +104,12 @@ impl ReferenceJob {
     }
 
     /// Takes the samples that belong to the current window; true if the window is complete.
-    fn take_chunk(&mut self) -> bool {
+    fn take_chunk(&mut self, cancel: &CancelFlag) -> Result<bool> {
         let skip = self.window_start.saturating_sub(self.decoded).min(self.left.len() as u64) as usize;
         self.decoded += self.left.len() as u64;
         let rows = &mut self.rows;
-        self.features.push(&self.left[skip..], &self.right[skip..], |row| rows.extend_from_slice(row));
-        self.rows.len() >= self.window_frames() * self.features.row_values()
+        self.features.push(&self.left[skip..], &self.right[skip..], cancel, |row| rows.extend_from_slice(row))?;
+        Ok(self.rows.len() >= self.window_frames() * self.features.row_values())
     }
 
     fn window_frames(&self) -> usize {
@@ -116,15 +117,11 @@ impl ReferenceJob {
     }
 
     fn analyze(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag) -> Result<()> {
-        let bands = self.settings.bands;
-        let patches = self.rows.len() / (2 * bands) / self.settings.patch_frames;
+        let values = self.settings.row_values();
+        let patches = self.rows.len() / values / self.settings.patch_frames;
         let frames = (patches * self.settings.patch_frames).min(self.window_frames());
-        let (mut mid, mut side) = (Vec::new(), Vec::new());
-        for row in self.rows.chunks_exact(2 * bands).take(frames) {
-            mid.extend_from_slice(&row[..bands]);
-            side.extend_from_slice(&row[bands..]);
-        }
-        let analysis = model.analyze(&BandPower { frames, bands, mid, side }, cancel)?;
+        let power = BandPower::from_rows(&self.rows[..frames * values], &self.settings);
+        let analysis = model.analyze(&power, cancel)?;
         self.analyses.push(analysis);
         self.rows.clear();
         self.features.restart();
@@ -135,7 +132,7 @@ impl ReferenceJob {
 
     fn finish(&mut self, model: &dyn AdviceModel, cancel: &CancelFlag) -> Result<Reference> {
         let rows = &mut self.rows;
-        self.features.finish(|row| rows.extend_from_slice(row));
+        self.features.finish(cancel, |row| rows.extend_from_slice(row))?;
         let frames = self.rows.len() / self.features.row_values();
         let left_s = (frames * self.settings.hop_samples) as f32 / self.settings.sample_rate_hz as f32;
         if left_s >= FeatureSettings::SHORTEST_S {

@@ -11,30 +11,24 @@ const LIVE_WAITING: usize = 3;
 /// Windows of an offline render that may wait: two hours at the shortest hop.
 const OFFLINE_WAITING: usize = (2.0 * 3600.0 / SLAB_S) as usize;
 
-/// Frames in a slab: as many whole patches as are nearest to 2.5 s.
-pub fn slab_frames(settings: &FeatureSettings) -> usize {
-    let patch_samples = settings.hop_samples * settings.patch_frames;
-    let patches = SLAB_S * f64::from(settings.sample_rate_hz) / patch_samples as f64;
-    (patches.round() as usize).max(1) * settings.patch_frames
-}
-
-/// A quarter of a window, or what is left at the end of a loop: band power as half-precision logarithms, 40 kB for 80 bands. Overlapping windows share it.
+/// A quarter of a window, or what is left at the end of a loop: band power, and the separator's shares, as half-precision
+/// logarithms. 40 kB for 80 bands, 60 kB with the shares of one stem. Overlapping windows share it.
 #[derive(Debug)]
 pub struct Slab {
-    /// `log2` of the power, frame by frame: mid bands, then side bands.
+    /// `log2` of the power and the shares, frame by frame: mid bands, side bands, share bands.
     values: Vec<f16>,
     /// Whether the host sent samples that are not finite.
     is_damaged: bool,
 }
 
 impl Slab {
-    /// A slab from rows of packed power.
+    /// A slab from packed rows.
     pub fn new(values: Vec<f16>, is_damaged: bool) -> Self {
         Slab { values, is_damaged }
     }
 }
 
-/// Packs a power: half precision of its logarithm is within 0.06 dB from -190 dB up.
+/// Packs a power or a share: half precision of its logarithm is within 0.06 dB from -190 dB up.
 pub fn pack(power: f32) -> f16 {
     f16::from_f32(power.max(1e-30).log2())
 }
@@ -60,15 +54,9 @@ impl Window {
 
     /// The features in the form that the model takes.
     pub fn power(&self, settings: &FeatureSettings) -> BandPower {
-        let bands = settings.bands;
-        let values: usize = self.slabs.iter().map(|slab| slab.values.len()).sum();
-        let frames = values / (2 * bands);
-        let (mut mid, mut side) = (Vec::with_capacity(frames * bands), Vec::with_capacity(frames * bands));
-        for row in self.slabs.iter().flat_map(|slab| slab.values.chunks_exact(2 * bands)) {
-            mid.extend(row[..bands].iter().map(|value| value.to_f32().exp2()));
-            side.extend(row[bands..].iter().map(|value| value.to_f32().exp2()));
-        }
-        BandPower { frames, bands, mid, side }
+        let rows: Vec<f32> =
+            self.slabs.iter().flat_map(|slab| &slab.values).map(|value| value.to_f32().exp2()).collect();
+        BandPower::from_rows(&rows, settings)
     }
 }
 

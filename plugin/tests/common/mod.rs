@@ -10,6 +10,7 @@ use mixing_buddy::worker::session::{Connections, Next, Session};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
     Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, PerStem, Request, Result, Stem,
     Verdict,
@@ -85,6 +86,10 @@ impl AdviceModel for Fake {
 
     fn features(&self) -> &FeatureSettings {
         &self.settings
+    }
+
+    fn separator(&self) -> Option<&Arc<Separator>> {
+        None
     }
 
     fn threshold(&self) -> f32 {

@@ -18,6 +18,7 @@ use clap::{Args, Subcommand};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::output::{note, print_line};
+use mixing_buddy_core::Stem;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.
@@ -60,6 +61,9 @@ pub struct PrepareArgs {
     /// Seed of the variants
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Stems whose share a separator estimates; `none` for a model without a separator
+    #[arg(long, value_delimiter = ',', default_value = "vocals")]
+    separated: Vec<String>,
 }
 
 /// What `train` trains.
@@ -248,13 +252,26 @@ pub struct NormsArgs {
     seed: u64,
 }
 
+/// The stems of `--separated`.
+fn separated_stems(names: &[String]) -> Result<Vec<Stem>> {
+    let named = names.iter().filter(|name| *name != "none");
+    named
+        .map(|name| {
+            let stem = Stem::ALL.into_iter().find(|stem| stem.to_string() == *name);
+            stem.with_context(|| format!("--separated: '{name}' is not a stem"))
+        })
+        .collect()
+}
+
 pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
+    let mut features: FeatureSettings = match &args.features {
+        Some(path) => toml::from_str(&text(path)?)
+            .with_context(|| format!("{} does not hold feature settings", path.display()))?,
+        None => FeatureSettings::default(),
+    };
+    features.separated = separated_stems(&args.separated)?;
     let options = PrepareOptions {
-        features: match &args.features {
-            Some(path) => toml::from_str(&text(path)?)
-                .with_context(|| format!("{} does not hold feature settings", path.display()))?,
-            None => FeatureSettings::default(),
-        },
+        features,
         variants: args.variants,
         windows: args.windows,
         threads: args.threads,

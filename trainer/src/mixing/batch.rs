@@ -4,8 +4,8 @@ use super::mixer::Example;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, patch_power, readings};
-use mixing_buddy_core::features::{BandPower, FeatureSettings, encoder_input};
+use mixing_buddy_core::encoder::{Encoder, EncoderBatch, Reading, readings};
+use mixing_buddy_core::features::{BandPower, FeatureSettings};
 
 /// The right answers of the encoder for a batch.
 pub struct EncoderTargets {
@@ -33,9 +33,8 @@ impl EncoderPart {
     /// # Errors
     /// As tensor operations.
     pub fn new(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<Self> {
-        let mixes: Vec<&[f32]> = examples.iter().map(|e| e.mix.as_slice()).collect();
         Ok(EncoderPart {
-            batch: encoder_batch(&mixes, features, device)?,
+            batch: encoder_batch(examples, features, device)?,
             targets: encoder_targets(examples, features, device)?,
         })
     }
@@ -46,33 +45,29 @@ pub const ABSENT_REST_DB: f32 = -30.0;
 /// Share of a cell's mean power that is added to each stem, so that shares are defined where all are silent.
 const CELL_FLOOR: f32 = 1e-9;
 
-/// Mid and side maps of a mix in patch layout.
-pub fn band_power_of(mix: &[f32], features: &FeatureSettings) -> BandPower {
+/// The features of an example.
+pub fn band_power_of(example: &Example, features: &FeatureSettings) -> BandPower {
     let row = 2 * features.bands;
-    let frames = mix.len() / row;
+    let mix = &example.mix;
     let half = |from: usize| {
         mix.chunks_exact(row).flat_map(|r| r[from..from + features.bands].iter().copied()).collect()
     };
-    BandPower { frames, bands: features.bands, mid: half(0), side: half(features.bands) }
+    BandPower {
+        frames: mix.len() / row,
+        bands: features.bands,
+        mid: half(0),
+        side: half(features.bands),
+        shares: example.shares.clone(),
+    }
 }
 
 /// The encoder's input of examples of one length.
 ///
 /// # Errors
 /// As tensor operations.
-pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Device) -> Result<EncoderBatch> {
-    let (mut inputs, mut powers) = (Vec::new(), Vec::new());
-    for mix in mixes {
-        let power = band_power_of(mix, features);
-        inputs.extend(encoder_input(&power, features));
-        powers.extend(patch_power(&power));
-    }
-    let cells = features.patch_values();
-    let shape = (mixes.len(), inputs.len() / cells / mixes.len().max(1), cells);
-    Ok(EncoderBatch {
-        input: Tensor::from_vec(inputs, shape, device)?,
-        power: Tensor::from_vec(powers, shape, device)?,
-    })
+pub fn encoder_batch(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<EncoderBatch> {
+    let windows: Vec<BandPower> = examples.iter().map(|example| band_power_of(example, features)).collect();
+    Ok(EncoderBatch::new(&windows, features, device)?)
 }
 
 /// An encoder's reading of an example.
@@ -80,8 +75,8 @@ pub fn encoder_batch(mixes: &[&[f32]], features: &FeatureSettings, device: &Devi
 /// # Errors
 /// As tensor operations.
 pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Example) -> Result<Reading> {
-    let batch = encoder_batch(&[&example.mix], features, encoder.device())?;
-    let metered = encoder.meter(&encoder.encode(&batch.input, None)?, &batch.power, None)?;
+    let batch = encoder_batch(std::slice::from_ref(example), features, encoder.device())?;
+    let metered = encoder.meter(&encoder.encode(&batch, None)?, &batch.power, None)?;
     Ok(readings(&metered)?.swap_remove(0))
 }
 

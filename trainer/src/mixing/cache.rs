@@ -3,6 +3,9 @@
 //! Power in bands is linear in cross-spectra: `|Σ gᵢ Xᵢ|² = Σ gᵢ² |Xᵢ|² + 2 Σ gᵢ gⱼ Re XᵢXⱼ*`. A file holds,
 //! for each window, one map for each pair of the stems present, in the encoder's patch layout
 //! (`[frames, (mid, side), bands]`), as f16. Files are memory-mapped.
+//!
+//! With a separator, one more map per separated stem follows, `[frames, bands]`: how far the separator's share of each cell
+//! is from the true one, as a difference of log odds (see [`crate::mixing::shares`]).
 
 use crate::files;
 use crate::protocol::{SourceKind, Split};
@@ -36,6 +39,9 @@ pub struct MapHeader {
     pub stems: Vec<Stem>,
     /// Frames of each window.
     pub frames: usize,
+    /// Whether the windows have maps of the separator's errors. A stem by itself has none: all of it is its own.
+    #[serde(default)]
+    pub has_share_errors: bool,
     /// Windows, in file order.
     pub windows: Vec<WindowHeader>,
 }
@@ -62,6 +68,17 @@ impl MapHeader {
     /// Number of maps per window: pairs of stems present.
     pub fn pairs(&self) -> usize {
         self.stems.len() * (self.stems.len() + 1) / 2
+    }
+
+    /// Values of the map of a separated stem's errors.
+    pub fn share_cells(&self) -> usize {
+        self.frames * self.features.bands
+    }
+
+    /// Values of one window: the maps of all pairs, then those of the separator's errors.
+    fn window_values(&self) -> usize {
+        let separated = if self.has_share_errors { self.features.separated.len() } else { 0 };
+        self.pairs() * self.cells() + separated * self.share_cells()
     }
 
     /// Whether the song may train the encoder.
@@ -134,7 +151,7 @@ impl SongMaps {
         let header: MapHeader = serde_json::from_slice(&map[16..16 + length])
             .with_context(|| format!("{}: its header cannot be read", path.display()))?;
         let payload = (16 + length).next_multiple_of(64);
-        let expected = payload + header.windows.len() * header.pairs() * header.cells() * 2;
+        let expected = payload + header.windows.len() * header.window_values() * 2;
         if map.len() < expected {
             bail!("{} is cut off: {} bytes of {expected}", path.display(), map.len());
         }
@@ -144,12 +161,24 @@ impl SongMaps {
     /// Copies one map of a window into `to`, as `f32`.
     pub fn read(&self, window: usize, pair: usize, to: &mut [f32]) {
         let cells = self.header.cells();
-        let start = self.payload + (window * self.header.pairs() + pair) * cells * 2;
-        let bytes = &self.map[start..start + cells * 2];
+        self.copy(window, pair * cells, &mut to[..cells]);
+    }
+
+    /// Copies the map of the separator's errors about its `index`-th stem into `to`.
+    pub fn read_share_errors(&self, window: usize, index: usize, to: &mut [f32]) {
+        let header = &self.header;
+        let cells = header.share_cells();
+        self.copy(window, header.pairs() * header.cells() + index * cells, &mut to[..cells]);
+    }
+
+    /// Copies the values of a window from `first` on, as many as `to` has.
+    fn copy(&self, window: usize, first: usize, to: &mut [f32]) {
+        let start = self.payload + (window * self.header.window_values() + first) * 2;
+        let bytes = &self.map[start..start + to.len() * 2];
         // SAFETY: the payload starts at a multiple of 64 of a page-aligned map, every bit pattern is an f16, and the
         // length was checked on opening.
-        let halves = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f16>(), cells) };
-        halves.convert_to_f32_slice(&mut to[..cells]);
+        let halves = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f16>(), to.len()) };
+        halves.convert_to_f32_slice(to);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Computes a corpus's feature maps once, with the features that the plugin uses.
 
+use super::base_mix::BaseMix;
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
+use super::shares::separator_of;
 use crate::collections::songs::SongTracks;
 use crate::collections::{ReadOptions, SongReader};
 use crate::progress::progress;
@@ -9,6 +11,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use half::f16;
 use mixing_buddy_core::audio::{StereoPcm, resample};
 use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings};
+use mixing_buddy_core::hash::fnv1a;
+use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{CancelFlag, Stem};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +20,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What to prepare, and how.
 #[derive(Clone, Debug)]
@@ -54,6 +58,7 @@ const LARGEST_VALUE: f32 = 65_000.0;
 /// When `out` cannot be written.
 pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be created", out.display()))?;
+    let separator = separator_of(&options.features)?;
     let bar = progress("features", songs.len(), 0);
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -63,7 +68,7 @@ pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Re
                 while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     bar.set_message(format!("{},", song.name));
                     // A decoder that panics on a damaged file costs that song only.
-                    let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, &mut extractor));
+                    let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, separator.as_ref(), &mut extractor));
                     let result = catch_unwind(guarded).unwrap_or_else(|_| {
                         Err(anyhow!("one of its files is damaged so badly that the decoder crashed"))
                     });
@@ -100,6 +105,7 @@ fn prepare_song(
     song: &SongTracks,
     out: &Path,
     options: &PrepareOptions,
+    separator: Option<&Arc<Separator>>,
     extractor: &mut FeatureExtractor,
 ) -> Result<()> {
     let path = out.join(format!("{}.{EXTENSION}", song.file));
@@ -114,6 +120,8 @@ fn prepare_song(
         features: options.features.clone(),
         stems: stems.iter().map(|(stem, _)| *stem).collect(),
         frames,
+        // A stem by itself has no mix that could be separated.
+        has_share_errors: separator.is_some() && stems.len() > 1,
         windows: Vec::new(),
         source: song.source.clone(),
     };
@@ -128,6 +136,8 @@ fn prepare_song(
         options.seed ^ file.len() as u64 ^ u64::from(file.get(middle).copied().unwrap_or(0)) << 8,
     );
     let mut payload = Vec::new();
+    // Draws of its own, so that shifts are the same with and without a separator.
+    let mut level_rng = ChaCha8Rng::seed_from_u64(options.seed ^ fnv1a(song.file.bytes()));
     for variant in 0..=extra {
         let shifted: Cow<'_, [(Stem, StereoPcm)]> = if variant == 0 {
             Cow::Borrowed(&stems)
@@ -142,22 +152,37 @@ fn prepare_song(
         };
         let offset =
             if variant == 0 { 0 } else { rng.random_range(0..options.features.window_samples() / 2) };
-        windows_of(&shifted, offset, variant, options, extractor, &mut header, &mut payload);
+        // At whole frames, since the separator's shares belong to frames of the song.
+        let offset = offset / options.features.hop_samples * options.features.hop_samples;
+        let base = match separator.filter(|_| header.has_share_errors) {
+            Some(separator) => Some(BaseMix::new(&shifted, &options.features, separator, &mut level_rng)?),
+            None => None,
+        };
+        let variant = Variant { stems: &shifted, offset, number: variant, base };
+        windows_of(&variant, options, extractor, &mut header, &mut payload);
     }
     ensure!(!header.windows.is_empty(), "no window of ten seconds has enough sound");
     write_maps(&path, &header, &payload)
 }
 
+/// A song, or a shifted version of it.
+struct Variant<'a> {
+    stems: &'a [(Stem, StereoPcm)],
+    /// First sample of the first window.
+    offset: usize,
+    number: usize,
+    base: Option<BaseMix>,
+}
+
 /// Appends the maps of the song's windows (at most `options.windows`, spread evenly).
 fn windows_of(
-    stems: &[(Stem, StereoPcm)],
-    offset: usize,
-    variant: usize,
+    variant: &Variant<'_>,
     options: &PrepareOptions,
     extractor: &mut FeatureExtractor,
     header: &mut MapHeader,
     payload: &mut Vec<f16>,
 ) {
+    let Variant { stems, offset, number, base } = variant;
     let samples = options.features.window_samples();
     let length = stems[0].1.len();
     let rms_db = |pcm: &StereoPcm, start: usize| {
@@ -165,7 +190,7 @@ fn windows_of(
         10.0 * ((power(&pcm.left) + power(&pcm.right)) / (2 * samples) as f32).max(1e-12).log10()
     };
     let mut starts = Vec::new();
-    let mut start = offset;
+    let mut start = *offset;
     while start + samples <= length {
         let levels: Vec<f32> = stems.iter().map(|(_, pcm)| rms_db(pcm, start)).collect();
         let active = levels.iter().filter(|level| **level > ACTIVE_DBFS).count();
@@ -187,13 +212,19 @@ fn windows_of(
         let scale = cells as f32 / powers.iter().sum::<f32>().max(1e-20);
         header.windows.push(WindowHeader {
             start_s: start as f64 / f64::from(options.features.sample_rate_hz),
-            variant,
+            variant: *number,
             power: powers.iter().map(|p| p * scale).collect(),
             active: levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_LOUDEST_DB).collect(),
         });
         payload.extend(
             maps.iter().map(|value| f16::from_f32((value * scale).clamp(-LARGEST_VALUE, LARGEST_VALUE))),
         );
+        if let Some(base) = base {
+            let first_frame = start / options.features.hop_samples;
+            for errors in base.errors(first_frame, &maps, &header.stems, &options.features.separated) {
+                payload.extend(errors.into_iter().map(f16::from_f32));
+            }
+        }
     }
 }
 

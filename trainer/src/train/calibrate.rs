@@ -4,6 +4,7 @@ use super::examples::held_out::{WindowChoice, general_questions, read_held_out};
 use super::examples::mix_reading::MixReading;
 use super::examples::tuning::songs_for_calibration;
 use crate::files;
+use crate::mixing::shares::networks_of;
 use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::weights::{Part, TOKENIZER, Tensors, field, load_part};
 use anyhow::{Context, Result};
@@ -80,6 +81,7 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
         encoder_weights.iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor.clone())).collect();
     weights.extend(decoder_weights);
     let norms = NormsSummary::shipped();
+    let networks = networks_of(&info.features.separated)?;
     let songs = songs_for_calibration(parts.cache)?;
 
     let params = Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu);
@@ -90,8 +92,8 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
         .context("the bundle cannot be calibrated on the `calib` songs")?;
     fit_meter(&mixes, &mut info.calibration);
 
-    let engine =
-        Engine::from_bytes(out, &Bundle::write(&info, TOKENIZER, norms, &weights)?, &CancelFlag::new())?;
+    let draft = Bundle::write(&info, TOKENIZER, norms, &weights, &networks)?;
+    let engine = Engine::from_bytes(out, &draft, &CancelFlag::new())?;
     let answers = answer_all(&engine, mixes)?;
     fit_confidence(&answers, &mut info.calibration);
     let right = answers.iter().filter(|answer| answer.is_right).count();
@@ -104,7 +106,7 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
     if let Some(folder) = out.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     }
-    files::replace(out, Bundle::write(&info, TOKENIZER, norms, &weights)?)?;
+    files::replace(out, Bundle::write(&info, TOKENIZER, norms, &weights, &networks)?)?;
     Ok(info.calibration)
 }
 

@@ -38,7 +38,7 @@ pub fn encoder_loss(
 ) -> Result<ShardOutcome> {
     let EncoderPart { batch, targets } = part;
     let EncoderTargets { shares, weights: cell_weights, level_db, presence } = targets;
-    let encoded = encoder.encode(&batch.input, dropout)?;
+    let encoded = encoder.encode(&batch, dropout)?;
     let mask = mask_cross_entropy(&encoded.mask_logits, shares, cell_weights)?;
     let Metered { mask_level_db, level_db: head_level_db, log_error, presence_logit, .. } =
         encoder.meter(&encoded, &batch.power, dropout)?;

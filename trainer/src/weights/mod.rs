@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`files`] | named tensors on disk |
 //! | [`parts`] | the encoder, decoder or advisor of a run or bundle; what a run starts from |
+//! | [`separated`] | an encoder without a separator as the start of one with it |
 //! | [`advisor`] | a tuned language model |
 //! | [`shapes`] | the weights of an adapter |
 //! | [`average`] | means of weights |
@@ -18,6 +19,7 @@ pub mod export;
 pub mod files;
 pub mod import;
 pub mod parts;
+pub mod separated;
 mod peft_config;
 pub mod shapes;
 pub mod tokenizer;
@@ -29,5 +31,6 @@ pub use files::{Metadata, Tensors, field, load_tensors, parse_tensors, save_tens
 pub use import::{import_adapter, save_imported};
 pub use parts::{Part, bundle_file, load_encoder, load_part, start_from};
 pub use peft_config::parse_adapter_config;
+pub use separated::start_encoder_from;
 pub use shapes::{AdapterShape, adapter_shapes};
 pub use tokenizer::TOKENIZER;

@@ -1,9 +1,10 @@
 //! The encoder: transformer, masks and head.
 
 use super::masks::mask_energies;
+use super::separated::join_shares;
 use crate::cancel::CancelFlag;
-use crate::error::Result;
-use crate::features::{BandPower, FeatureSettings};
+use crate::error::{Error, Result};
+use crate::features::{BandPower, FeatureSettings, encoder_input};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
 use crate::nn::{DropoutStream, Init, Linear, Params, ops};
 use crate::stem::Stem;
@@ -49,6 +50,7 @@ pub struct Encoder {
     head_out: Linear,
     rotary: RotaryTable,
     summary_width: usize,
+    separated: Vec<Stem>,
 }
 
 /// Outputs of the encoder for a batch of windows, before any sums over time.
@@ -75,10 +77,40 @@ pub struct Metered {
 
 /// Windows of one length, ready for the encoder.
 pub struct EncoderBatch {
-    /// [`encoder_input`](crate::features::encoder_input) of each window, `[batch, tokens, patch_values]`.
+    /// [`encoder_input`](crate::features::encoder_input) of each window, `[batch, tokens, patch_values + patch_shares]`.
     pub input: Tensor,
-    /// Band power in the same layout, each window scaled to a mean of one per cell.
+    /// Band power, `[batch, tokens, patch_values]`, each window scaled to a mean of one per cell.
     pub power: Tensor,
+    /// Shares of the separated stems in the layout of the power, `[batch, tokens, separated stems, patch_values]`; none in
+    /// a model without a separator.
+    pub shares: Option<Tensor>,
+}
+
+impl EncoderBatch {
+    /// Windows of one length as tensors.
+    ///
+    /// # Errors
+    /// When they differ in length.
+    pub fn new(windows: &[BandPower], features: &FeatureSettings, device: &Device) -> Result<Self> {
+        let (mut inputs, mut powers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        for window in windows {
+            inputs.extend(encoder_input(window, features));
+            powers.extend(patch_power(window));
+            patch_shares(window, features, &mut shares);
+        }
+        let (batch, cells) = (windows.len(), features.patch_values());
+        let tokens = powers.len() / cells / batch.max(1);
+        let values = cells + features.patch_shares();
+        let stems = features.separated.len();
+        Ok(EncoderBatch {
+            input: Tensor::from_vec(inputs, (batch, tokens, values), device)?,
+            power: Tensor::from_vec(powers, (batch, tokens, cells), device)?,
+            shares: match stems {
+                0 => None,
+                _ => Some(Tensor::from_vec(shares, (batch, tokens, stems, cells), device)?),
+            },
+        })
+    }
 }
 
 /// Longest input in tokens: a minute of sound, six times the longest window. It sizes the rotary table.
@@ -99,19 +131,24 @@ impl Encoder {
             dropout: config.dropout,
         };
         let (hidden, cells) = (config.hidden, features.patch_values());
+        let free = Stem::COUNT - features.separated.len();
+        if free == 0 {
+            return Err(Error::Format("a separator of all stems leaves nothing to the encoder".into()));
+        }
         let layers = params.pp("layers");
         Ok(Encoder {
-            embed: Linear::new(params, "embed", (cells, hidden), true, None)?,
+            embed: Linear::new(params, "embed", (cells + features.patch_shares(), hidden), true, None)?,
             blocks: (0..config.layers)
                 .map(|i| Block::new(&layers.pp(i), block, None))
                 .collect::<candle_core::Result<_>>()?,
             norm: params.pp("norm").get("weight", hidden, Init::Const(1.0))?,
-            masks: Linear::new(params, "masks", (hidden, Stem::COUNT * cells), true, None)?,
+            masks: Linear::new(params, "masks", (hidden, free * cells), true, None)?,
             summary: Linear::new(params, "summary", (hidden, config.summary), true, None)?,
             head_in: Linear::new(params, "head_in", (config.summary + 3 * Stem::COUNT, 64), true, None)?,
             head_out: Linear::new(params, "head_out", (64, 3), true, None)?,
             rotary: RotaryTable::new(LONGEST_TOKENS, block.head_dim(), 10_000.0, params.device())?,
             summary_width: config.summary,
+            separated: features.separated.clone(),
         })
     }
 
@@ -119,8 +156,8 @@ impl Encoder {
     ///
     /// # Errors
     /// When shapes do not fit, or the window is longer than a minute.
-    pub fn encode(&self, input: &Tensor, dropout: Option<&DropoutStream>) -> Result<Encoded> {
-        self.encode_until(input, dropout, &CancelFlag::new())
+    pub fn encode(&self, batch: &EncoderBatch, dropout: Option<&DropoutStream>) -> Result<Encoded> {
+        self.encode_until(batch, dropout, &CancelFlag::new())
     }
 
     /// As [`Encoder::encode`]; the flag is checked before every block.
@@ -129,20 +166,24 @@ impl Encoder {
     /// As [`Encoder::encode`], and when cancelled.
     pub fn encode_until(
         &self,
-        input: &Tensor,
+        windows: &EncoderBatch,
         dropout: Option<&DropoutStream>,
         cancel: &CancelFlag,
     ) -> Result<Encoded> {
-        let (batch, tokens, cells) = input.dims3()?;
-        let mut x = self.embed.forward(input, dropout)?;
+        let (batch, tokens, cells) = windows.power.dims3()?;
+        let mut x = self.embed.forward(&windows.input, dropout)?;
         for block in &self.blocks {
             cancel.check()?;
             x = block.forward(&x, &self.rotary, None, None, dropout)?;
         }
         cancel.check()?;
         let hidden = ops::rms_norm(&x, &self.norm, 1e-6)?;
-        let mask_logits =
-            self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, Stem::COUNT, cells))?;
+        let free = Stem::COUNT - self.separated.len();
+        let logits = self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, free, cells))?;
+        let mask_logits = match &windows.shares {
+            Some(shares) => join_shares(&logits, shares, &self.separated)?,
+            None => logits,
+        };
         Ok(Encoded { hidden, mask_logits })
     }
 
@@ -226,4 +267,19 @@ pub fn patch_power(power: &BandPower) -> Vec<f32> {
         }
     }
     patches
+}
+
+/// Appends the shares of a window in the layout of the power, `[tokens, separated stems, patch_values]`: mid and side cells
+/// of a band have the same share.
+fn patch_shares(power: &BandPower, features: &FeatureSettings, to: &mut Vec<f32>) {
+    let bands = power.bands;
+    for first in (0..power.frames).step_by(features.patch_frames) {
+        for map in &power.shares {
+            for frame in first..first + features.patch_frames {
+                let row = &map[frame * bands..(frame + 1) * bands];
+                to.extend_from_slice(row);
+                to.extend_from_slice(row);
+            }
+        }
+    }
 }

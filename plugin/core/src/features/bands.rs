@@ -54,6 +54,19 @@ impl BandBank {
         }
     }
 
+    /// Adds the values of the lowest bins into the bands of `out`, which the caller has cleared; every bin counts once.
+    pub fn pool_values(&self, values: impl Iterator<Item = f32>, out: &mut [f32]) {
+        for (value, &(band, lower)) in values.zip(&self.bins) {
+            out[band] += lower * value;
+            out[band + 1] += (1.0 - lower) * value;
+        }
+    }
+
+    /// The first band that gets nothing from the lowest `bins` bins.
+    pub fn first_band_above(&self, bins: usize) -> usize {
+        self.bins[..bins].iter().map(|(band, lower)| band + 1 + usize::from(*lower < 1.0)).max().unwrap_or(0)
+    }
+
     /// As [`BandBank::pool`], for the real part of the cross-spectrum of two signals.
     pub fn pool_cross(&self, a: &[Complex32], b: &[Complex32], out: &mut [f32]) {
         let last = a.len() - 1;

@@ -2,8 +2,8 @@
 
 use super::bands::BandBank;
 use super::settings::FeatureSettings;
-use super::stft::Stft;
 use crate::error::{Error, Result};
+use crate::stft::Stft;
 
 /// Band power of the mid and side channel, `[frames, bands]` each, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,21 @@ pub struct BandPower {
     pub mid: Vec<f32>,
     /// Power of `(L - R) / 2`.
     pub side: Vec<f32>,
+    /// Share of the power that a separator gives each of its stems, 0 to 1: one map per separated stem.
+    pub shares: Vec<Vec<f32>>,
+}
+
+impl BandPower {
+    /// Features from the rows of a [`FeatureStream`](super::FeatureStream).
+    pub fn from_rows(rows: &[f32], settings: &FeatureSettings) -> Self {
+        let (bands, values) = (settings.bands, settings.row_values());
+        let frames = rows.len() / values;
+        let map = |part: usize| {
+            rows.chunks_exact(values).flat_map(|row| &row[part * bands..(part + 1) * bands]).copied().collect()
+        };
+        let shares = (0..settings.separated.len()).map(|stem| map(2 + stem)).collect();
+        BandPower { frames, bands, mid: map(0), side: map(1), shares }
+    }
 }
 
 /// Turns sound into [`BandPower`]. It holds the planned transform, so make one and reuse it.
@@ -45,11 +60,11 @@ impl FeatureExtractor {
         &mut self.stft
     }
 
-    /// Band power of a window.
+    /// Refuses a window that has no features.
     ///
     /// # Errors
     /// When the channels differ in length, when a sample is not finite, or when the window is shorter than a patch.
-    pub fn band_power(&mut self, left: &[f32], right: &[f32]) -> Result<BandPower> {
+    pub fn check(&self, left: &[f32], right: &[f32]) -> Result<()> {
         if left.len() != right.len() {
             return Err(Error::Samples(format!(
                 "its channels differ in length ({} and {} samples)",
@@ -61,10 +76,19 @@ impl FeatureExtractor {
             let seconds = at as f32 / self.settings.sample_rate_hz as f32;
             return Err(Error::Samples(format!("a sample at {seconds:.2} s is not a number")));
         }
-        let frames = self.settings.frames(left.len());
-        if frames == 0 {
+        if self.settings.frames(left.len()) == 0 {
             return Err(Error::Samples(format!("{} samples are too few", left.len())));
         }
+        Ok(())
+    }
+
+    /// Band power of a window, without shares.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::check`].
+    pub fn band_power(&mut self, left: &[f32], right: &[f32]) -> Result<BandPower> {
+        self.check(left, right)?;
+        let frames = self.settings.frames(left.len());
         let mid: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l + r)).collect();
         let side: Vec<f32> = left.iter().zip(right).map(|(l, r)| 0.5 * (l - r)).collect();
         Ok(BandPower {
@@ -72,6 +96,7 @@ impl FeatureExtractor {
             bands: self.settings.bands,
             mid: self.channel_power(&mid, frames),
             side: self.channel_power(&side, frames),
+            shares: Vec::new(),
         })
     }
 
@@ -98,25 +123,40 @@ impl FeatureExtractor {
 /// Floor of the logarithm, relative to the window's mean power per cell (-70 dB): below it sound is inaudible in the mix.
 /// Chosen, not tuned.
 const RELATIVE_FLOOR: f32 = 1e-7;
+/// Shares nearer than this to 0 or 1 are not told apart: 40 dB. Chosen, not tuned.
+pub const SHARE_FLOOR: f32 = 1e-4;
 
-/// The encoder's input: `[tokens, patch_values]`, row-major, patches of frames × (mid, side) × bands.
+/// The encoder's input: `[tokens, patch values + patch shares]`, row-major: patches of frames × (mid, side) × bands, each
+/// followed by its shares, stems × frames × bands.
 ///
-/// Each cell is `log10(power / mean + floor)`, shifted and scaled to about unit size. The mean is that of mid plus
-/// side over the window, so any gain on the sound cancels.
+/// Each cell of power is `log10(power / mean + floor)`, shifted and scaled to about unit size. The mean is that of mid plus
+/// side over the window, so any gain on the sound cancels. A share is given as the logarithm of its odds.
 pub fn encoder_input(power: &BandPower, settings: &FeatureSettings) -> Vec<f32> {
     let cells = power.frames * power.bands;
     let total: f64 = power.mid.iter().chain(&power.side).map(|&p| f64::from(p)).sum();
     let mean = (total / cells.max(1) as f64).max(1e-30) as f32;
-    let (frames, bands) = (power.frames, power.bands);
-    let mut input = Vec::with_capacity(2 * cells);
-    debug_assert_eq!(frames % settings.patch_frames, 0);
-    for frame in 0..frames {
-        for map in [&power.mid, &power.side] {
-            let row = &map[frame * bands..(frame + 1) * bands];
-            input.extend(row.iter().map(|&p| ((p.max(0.0) / mean + RELATIVE_FLOOR).log10() + 2.0) / 1.5));
+    let (bands, patch) = (power.bands, settings.patch_frames);
+    let mut input = Vec::with_capacity((2 + power.shares.len()) * cells);
+    debug_assert_eq!(power.frames % patch, 0);
+    for first in (0..power.frames).step_by(patch) {
+        for frame in first..first + patch {
+            for map in [&power.mid, &power.side] {
+                let row = &map[frame * bands..(frame + 1) * bands];
+                input.extend(row.iter().map(|&p| ((p.max(0.0) / mean + RELATIVE_FLOOR).log10() + 2.0) / 1.5));
+            }
+        }
+        for map in &power.shares {
+            let rows = &map[first * bands..(first + patch) * bands];
+            input.extend(rows.iter().map(|share| share_log_odds(*share) / 4.0));
         }
     }
     input
+}
+
+/// `ln(share / (1 - share))`, bounded by [`SHARE_FLOOR`].
+pub fn share_log_odds(share: f32) -> f32 {
+    let share = share.clamp(SHARE_FLOOR, 1.0 - SHARE_FLOOR);
+    (share / (1.0 - share)).ln()
 }
 
 #[cfg(test)]

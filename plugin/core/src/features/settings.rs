@@ -1,5 +1,6 @@
 //! The settings that determine the features.
 
+use crate::stem::Stem;
 use serde::{Deserialize, Serialize};
 
 /// All settings of the features. Part of the model bundle, so that a model always gets the features that it was trained
@@ -25,6 +26,9 @@ pub struct FeatureSettings {
     pub highest_hz: f32,
     /// Frames per patch; a patch is one token of the encoder.
     pub patch_frames: usize,
+    /// The stems whose share of the mix a separator estimates, in the order of their shares. None in models without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub separated: Vec<Stem>,
 }
 
 /// Spacing of the bands along frequency.
@@ -72,6 +76,7 @@ impl Default for FeatureSettings {
             lowest_hz: 30.0,
             highest_hz: 15_500.0,
             patch_frames: 5,
+            separated: Vec::new(),
         }
     }
 }
@@ -82,9 +87,30 @@ impl FeatureSettings {
     /// Length of the shortest window that is judged, in seconds. Chosen, not tuned.
     pub const SHORTEST_S: f32 = 3.0;
 
-    /// Values of one patch: frames × bands × (mid, side).
+    /// Slabs in a full window. Features are made slab by slab, so that windows which overlap can share them.
+    pub const SLABS_PER_WINDOW: usize = 4;
+
+    /// Values of the power of one patch: frames × bands × (mid, side).
     pub fn patch_values(&self) -> usize {
         self.patch_frames * self.bands * 2
+    }
+
+    /// Values of the shares of one patch: separated stems × frames × bands.
+    pub fn patch_shares(&self) -> usize {
+        self.separated.len() * self.patch_frames * self.bands
+    }
+
+    /// Values of one frame of a stream of features: mid bands, side bands, then the share bands of each separated stem.
+    pub fn row_values(&self) -> usize {
+        (2 + self.separated.len()) * self.bands
+    }
+
+    /// Frames of a slab: as many whole patches as are nearest to a quarter of a window, 2.5 s.
+    pub fn slab_frames(&self) -> usize {
+        let patch_samples = (self.hop_samples * self.patch_frames) as f64;
+        let slab_s = f64::from(Self::WINDOW_S) / Self::SLABS_PER_WINDOW as f64;
+        let patches = slab_s * f64::from(self.sample_rate_hz) / patch_samples;
+        (patches.round() as usize).max(1) * self.patch_frames
     }
 
     /// Samples of a full window.

@@ -64,6 +64,11 @@ impl Separator {
         self.networks.iter().map(|(stem, _)| *stem)
     }
 
+    /// The networks, in the order of [`Separator::stems`].
+    pub fn networks(&self) -> impl Iterator<Item = &UNet> {
+        self.networks.iter().map(|(_, network)| network)
+    }
+
     /// The shares of every stem that has a network. `work` keeps its buffers from one call to the next.
     ///
     /// # Errors

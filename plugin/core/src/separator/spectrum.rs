@@ -4,7 +4,7 @@ use super::unet::{BINS, FRAME_MULTIPLE};
 use super::weights::CHANNELS;
 use crate::audio::{StereoPcm, resample};
 use crate::error::Result;
-use crate::features::Stft;
+use crate::stft::Stft;
 
 /// Rate that the networks were trained at.
 pub const SEPARATOR_RATE_HZ: u32 = 44_100;

@@ -41,16 +41,20 @@ impl Session {
         let settings = match &self.model {
             // The ring holds ten seconds, and a model loads in less.
             ModelState::Loading => return Next::Idle,
-            ModelState::Ready(model) => Some(model.features().clone()),
+            ModelState::Ready(model) => Some((model.features().clone(), model.separator().cloned())),
             ModelState::Failed => None,
         };
         let hop = Hop::from(self.connections.params.hop.value());
         let Some(reader) = &mut self.reader else { return Next::Idle };
         let (rate, is_offline) = (reader.sample_rate_hz(), reader.is_offline());
-        if let Some(settings) = &settings
-            && !self.framer.as_ref().is_some_and(|framer| framer.fits(settings, rate, is_offline))
+        if let Some((settings, separator)) = &settings
+            && !self
+                .framer
+                .as_ref()
+                .is_some_and(|framer| framer.fits(settings, separator.as_ref(), rate, is_offline))
         {
-            match Framer::new(settings, rate, is_offline) {
+            let cancel = self.connections.cancel.clone();
+            match Framer::new(settings, separator.as_ref(), rate, is_offline, cancel) {
                 Ok(framer) => self.framer = Some(framer),
                 Err(error) => return self.cannot_read(&error),
             }

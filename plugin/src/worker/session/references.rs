@@ -35,8 +35,7 @@ impl Session {
             self.alert("The model is not loaded yet, so the reference cannot be measured.".into());
             return;
         };
-        let settings = model.features().clone();
-        match attempt(|| ReferenceJob::open(path, &settings)) {
+        match attempt(|| ReferenceJob::open(path, &**model)) {
             Ok(job) => {
                 self.job = Some(job);
                 self.view.reference_progress = Some(0.0);

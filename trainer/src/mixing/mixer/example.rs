@@ -1,6 +1,7 @@
 //! A mix to be made, and what comes out of it.
 
 use crate::mixing::augment::StemShape;
+use crate::mixing::shares::ErrorSource;
 use mixing_buddy_core::Stem;
 
 /// Share of the mix's power (-50 dB) up to which a stem counts as absent, and the least that a stem is compared with.
@@ -42,6 +43,8 @@ pub struct MixPlan {
     pub bus_eq: Vec<f32>,
     /// Ratio of the bus compressor, 1 for none.
     pub bus_ratio: f32,
+    /// Whose separator errors the mix gets, per separated stem; empty without a separator.
+    pub share_errors: Vec<Option<ErrorSource>>,
 }
 
 /// One window, in the encoder's patch layout (`[frames, (mid, side), bands]`).
@@ -50,6 +53,8 @@ pub struct Example {
     pub mix: Vec<f32>,
     /// Power of each stem on its own, `[stems][cells]`; zeros where absent.
     pub parts: Vec<Vec<f32>>,
+    /// What the separator says: a map per separated stem, `[frames, bands]`.
+    pub shares: Vec<Vec<f32>>,
 }
 
 impl Example {

@@ -7,6 +7,7 @@
 use super::example::{MixPlan, StemTreatment};
 use super::pools::{Mixer, draw};
 use crate::mixing::augment::{StemShape, eq_curve};
+use crate::mixing::shares::ErrorSource;
 use mixing_buddy_core::norms::levels_from_rest_levels;
 use mixing_buddy_core::{GainStep, PerStem, Stem};
 use rand::Rng;
@@ -84,7 +85,29 @@ impl Mixer<'_> {
         }
         self.set_levels(&mut plan, rng);
         self.colour(&mut plan, rng);
+        self.draw_share_errors(&mut plan, rng);
         plan
+    }
+
+    /// Chooses whose separator errors the mix gets: those of the stem's own window; of another one where it has none, or
+    /// where the mix has no such stem. Draws nothing without a separator.
+    fn draw_share_errors(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
+        plan.share_errors = Vec::with_capacity(self.separated.len());
+        for stem in self.separated {
+            let has_errors = |t: &&StemTreatment| self.cache.songs[t.song].header.has_share_errors;
+            let own = plan.stems.iter().find(|t| t.stem == *stem);
+            let window = own.or_else(|| plan.stems.first()).filter(has_errors).map(|t| ErrorSource {
+                song: t.song,
+                window: t.window,
+                roll: t.roll,
+            });
+            let is_active = |source: &ErrorSource| {
+                let header = &self.cache.songs[source.song].header;
+                header.position(*stem).is_some_and(|at| header.windows[source.window].active[at])
+            };
+            let window = window.filter(|window| is_active(window) == own.is_some());
+            plan.share_errors.push(window.or_else(|| self.errors[*stem].draw(own.is_some(), rng)));
+        }
     }
 
     /// Adds the stems of one window of one song; its voice may be another song's.
@@ -159,7 +182,13 @@ impl Mixer<'_> {
             treatment.amplitude.fill(gain);
             treatment
         });
-        MixPlan { stems: stems.collect(), bus_eq: vec![1.0; self.bands], bus_ratio: 1.0 }
+        let source = header.has_share_errors.then_some(ErrorSource { song, window, roll: 0 });
+        MixPlan {
+            stems: stems.collect(),
+            bus_eq: vec![1.0; self.bands],
+            bus_ratio: 1.0,
+            share_errors: vec![source; self.separated.len()],
+        }
     }
 
     fn drawn(&self, stem: Stem, rng: &mut SmallRng) -> StemTreatment {

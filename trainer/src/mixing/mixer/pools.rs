@@ -2,6 +2,7 @@
 
 use super::settings::MixSettings;
 use crate::mixing::cache::MapCache;
+use crate::mixing::shares::ErrorPool;
 use mixing_buddy_core::features::{BandBank, FeatureSettings};
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{PerStem, Stem};
@@ -29,6 +30,10 @@ pub struct Mixer<'a> {
     pub(super) pools: PerStem<WindowPool>,
     /// Spread of a foreign stem's cross term in each band: the more bins behind it, the more averages out.
     pub(super) cross_spread: Vec<f32>,
+    /// Windows with separator errors, per stem; of use with a separator only.
+    pub(super) errors: PerStem<ErrorPool>,
+    /// The stems that a separator estimates.
+    pub(super) separated: &'a [Stem],
     pub(super) bands: usize,
     pub(super) frames: usize,
     pub(super) seconds_per_frame: f32,
@@ -44,6 +49,8 @@ impl<'a> Mixer<'a> {
             norms,
             pools: PerStem::from_fn(|stem| pool_of(cache, settings, stem)),
             cross_spread: cross_spread(features),
+            errors: ErrorPool::of(cache),
+            separated: &features.separated,
             bands: features.bands,
             frames: cache.songs[0].header.frames,
             seconds_per_frame: features.hop_samples as f32 / features.sample_rate_hz as f32,

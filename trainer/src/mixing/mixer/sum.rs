@@ -4,6 +4,7 @@ use super::example::{Example, MixPlan, StemTreatment};
 use super::pools::Mixer;
 use crate::mixing::augment::envelope_gains;
 use crate::mixing::cache::{pair_index, pairs_of};
+use crate::mixing::shares::{simulated_shares, true_shares};
 use mixing_buddy_core::Stem;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -27,7 +28,11 @@ impl Mixer<'_> {
     pub fn mix(&self, plan: &MixPlan, rng: &mut SmallRng) -> Example {
         let row = 2 * self.bands;
         let cells = self.frames * row;
-        let mut example = Example { mix: vec![0.0; cells], parts: vec![vec![0.0; cells]; Stem::COUNT] };
+        let mut example = Example {
+            mix: vec![0.0; cells],
+            parts: vec![vec![0.0; cells]; Stem::COUNT],
+            shares: Vec::new(),
+        };
         let maps: Vec<Vec<f32>> = plan.stems.iter().map(|treatment| self.treated(treatment)).collect();
         for (treatment, map) in plan.stems.iter().zip(&maps) {
             let part = &mut example.parts[treatment.stem.index()];
@@ -38,6 +43,14 @@ impl Mixer<'_> {
         }
         self.cross_terms(plan, &maps, &mut example, rng);
         self.bus(plan, &mut example);
+        for (index, (stem, source)) in self.separated.iter().zip(&plan.share_errors).enumerate() {
+            example.shares.push(match source {
+                Some(source) => {
+                    simulated_shares(&self.cache.songs[source.song], *source, index, *stem, &example)
+                }
+                None => true_shares(&example.parts[stem.index()], &example.mix, self.bands),
+            });
+        }
         example
     }
 

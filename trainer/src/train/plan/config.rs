@@ -5,6 +5,7 @@ use crate::train::runs::decoder::DecoderRun;
 use crate::train::runs::dpo::DpoRun;
 use crate::train::runs::encoder::EncoderRun;
 use anyhow::{Context, Result, bail, ensure};
+use mixing_buddy_core::Stem;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -50,11 +51,13 @@ pub struct PrepareSettings {
     pub threads: usize,
     /// Seed of the variants.
     pub seed: u64,
+    /// Stems whose share a separator estimates; none for a model without one.
+    pub separated: Vec<Stem>,
 }
 
 impl Default for PrepareSettings {
     fn default() -> Self {
-        PrepareSettings { variants: 3, windows: 12, threads: 2, seed: 1 }
+        PrepareSettings { variants: 3, windows: 12, threads: 2, seed: 1, separated: vec![Stem::Vocals] }
     }
 }
 

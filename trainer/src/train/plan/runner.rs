@@ -176,7 +176,7 @@ impl Runner<'_> {
     fn prepare(&self, songs: &Path) -> Result<String> {
         let settings = &self.plan.prepare;
         let options = PrepareOptions {
-            features: FeatureSettings::default(),
+            features: FeatureSettings { separated: settings.separated.clone(), ..FeatureSettings::default() },
             variants: settings.variants,
             windows: settings.windows,
             threads: settings.threads,

@@ -15,7 +15,7 @@ use crate::train::report::RunReport;
 use crate::train::run::RunStart;
 use crate::train::runlog::RunLog;
 use crate::train::shards::{ShardOutcome, gradients};
-use crate::weights::{Part, Tensors, save_tensors, start_from, weighted_mean};
+use crate::weights::{Part, Tensors, save_tensors, start_encoder_from, weighted_mean};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::PerStem;
 use mixing_buddy_core::encoder::{Encoder, EncoderConfig};
@@ -132,7 +132,7 @@ pub fn train_encoder(start: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
     let params = Params::train(run.seed, start.device);
     let encoder = Encoder::new(&params, &run.encoder, &features)?;
     let started_from = match &run.start_from {
-        Some(path) => start_from(&params, path, Part::Encoder)?,
+        Some(path) => start_encoder_from(&params, path, &features)?,
         None => Tensors::new(),
     };
     let setup = RunSetup::open(start, run.schedule())?;

@@ -10,6 +10,7 @@ use crate::collections::songs::{SongsBelow, songs_below};
 use crate::collections::{SongFolder, load_song};
 use crate::evaluation::SongResamples;
 use crate::progress::progress;
+use crate::mixing::shares::separator_of;
 use crate::protocol::Split;
 use crate::text::TextSampler;
 use crate::train::examples::held_out::general_questions;
@@ -18,8 +19,8 @@ use crate::weights::load_encoder;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::encoder::Encoder;
-use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings, encoder_input};
+use mixing_buddy_core::encoder::{Encoder, EncoderBatch};
+use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings, FeatureStream, encoder_input};
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::{CancelFlag, PerStem, Stem};
@@ -72,7 +73,7 @@ pub enum FrontEndPlan {
 enum FrontEnd {
     Bands(FeatureExtractor),
     MusicNn(MusicNn),
-    Ours { extractor: FeatureExtractor, encoder: Box<Encoder>, features: FeatureSettings },
+    Ours { stream: Box<FeatureStream>, encoder: Box<Encoder>, features: FeatureSettings },
 }
 
 impl FrontEnd {
@@ -82,8 +83,8 @@ impl FrontEnd {
             FrontEndPlan::Musicnn { weights } => FrontEnd::MusicNn(MusicNn::load(weights)?),
             FrontEndPlan::Ours { weights } => {
                 let (encoder, features) = load_encoder(weights, &Device::Cpu)?;
-                let extractor = FeatureExtractor::new(&features);
-                FrontEnd::Ours { extractor, encoder: Box::new(encoder), features }
+                let stream = FeatureStream::new(&features, separator_of(&features)?.as_ref())?;
+                FrontEnd::Ours { stream: Box::new(stream), encoder: Box::new(encoder), features }
             }
         })
     }
@@ -100,12 +101,10 @@ impl FrontEnd {
                 let spread = input.var(0)?.sqrt()?;
                 Ok(Tensor::cat(&[input.mean(0)?, spread], 0)?.to_vec1()?)
             }
-            FrontEnd::Ours { extractor, encoder, features } => {
-                let power = extractor.band_power(&mix.left, &mix.right)?;
-                let tokens = power.frames / features.patch_frames;
-                let input = encoder_input(&power, features);
-                let input = Tensor::from_vec(input, (1, tokens, features.patch_values()), &Device::Cpu)?;
-                let hidden = encoder.encode(&input, None)?.hidden.squeeze(0)?;
+            FrontEnd::Ours { stream, encoder, features } => {
+                let power = stream.whole(&mix.left, &mix.right, &CancelFlag::new())?;
+                let batch = EncoderBatch::new(&[power], features, &Device::Cpu)?;
+                let hidden = encoder.encode(&batch, None)?.hidden.squeeze(0)?;
                 Ok(Tensor::cat(&[hidden.mean(0)?, hidden.max(0)?], 0)?.to_vec1()?)
             }
         }

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use candle_core::{D, Device, Tensor};
 use mixing_buddy_core::audio::{StereoPcm, resample};
-use mixing_buddy_core::features::Stft;
+use mixing_buddy_core::stft::Stft;
 use std::collections::HashMap;
 use std::path::Path;
 
