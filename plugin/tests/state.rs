@@ -32,7 +32,7 @@ fn saved() -> Saved {
         },
         reference: Some(Reference {
             name: "Pinned at 1:20".into(),
-            balance: ReferenceBalance { level_db: PerStem { vocals: Some(-5.0), ..PerStem::default() } },
+            balance: ReferenceBalance::of_levels(PerStem { vocals: Some(-5.0), ..PerStem::default() }),
             levels_lu: PerStem { vocals: Some(-4.0), ..PerStem::default() },
             windows: 3,
         }),

@@ -320,7 +320,7 @@ impl Engine {
     /// The balance of windows that are right, as a reference. None if no stem is present.
     pub fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
         let audible = analyses.iter().filter(|analysis| !analysis.silent).map(|analysis| &analysis.reading);
-        let reference = ReferenceBalance::mean_of(audible);
+        let reference = ReferenceBalance::of_windows(audible);
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
 

@@ -154,7 +154,7 @@ impl AdviceModel for Fake {
     }
 
     fn reference_of(&self, analyses: &[Analysis]) -> Option<ReferenceBalance> {
-        analyses.last().map(|analysis| ReferenceBalance { level_db: analysis.levels_lu })
+        analyses.last().map(|analysis| ReferenceBalance::of_levels(analysis.levels_lu))
     }
 }
 

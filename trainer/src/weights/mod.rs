@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`files`] | named tensors on disk |
 //! | [`parts`] | the encoder, decoder or advisor of a run or bundle; what a run starts from |
-//! | [`separated`] | an encoder without a separator as the start of one with it |
+//! | [`widen`] | weights of earlier models as the start of models that get to know more |
 //! | [`advisor`] | a tuned language model |
 //! | [`shapes`] | the weights of an adapter |
 //! | [`average`] | means of weights |
@@ -19,10 +19,10 @@ pub mod export;
 pub mod files;
 pub mod import;
 pub mod parts;
-pub mod separated;
 mod peft_config;
 pub mod shapes;
 pub mod tokenizer;
+pub mod widen;
 
 pub use advisor::AdvisorWeights;
 pub use average::weighted_mean;
@@ -31,6 +31,6 @@ pub use files::{Metadata, Tensors, field, load_tensors, parse_tensors, save_tens
 pub use import::{import_adapter, save_imported};
 pub use parts::{Part, bundle_file, load_encoder, load_part, start_from};
 pub use peft_config::parse_adapter_config;
-pub use separated::start_encoder_from;
 pub use shapes::{AdapterShape, adapter_shapes};
 pub use tokenizer::TOKENIZER;
+pub use widen::{start_decoder_from, start_encoder_from};

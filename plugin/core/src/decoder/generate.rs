@@ -4,7 +4,8 @@
 //! prompt, so the probabilities are exactly the model's own, not those of one greedy path.
 
 use super::model::Decoder;
-use super::projector::{Projector, ReferenceBalance, audio_features, reference_features};
+use super::projector::{Projector, audio_features};
+use super::reference::ReferenceBalance;
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -192,7 +193,7 @@ impl Generator<'_> {
         let slots = &prompt.audio_slots;
         let before = match (&prompt.reference_slots, reference) {
             (Some(places), Some(reference)) => {
-                let features = reference_features(reading, reference, self.device)?;
+                let features = self.projector.reference_features(reading, reference, self.device)?;
                 let tokens = self.projector.reference_tokens(&features)?.squeeze(0)?;
                 let between = words.narrow(0, places.end, slots.start - places.end)?;
                 Tensor::cat(&[words.narrow(0, 0, places.start)?, tokens, between], 0)?

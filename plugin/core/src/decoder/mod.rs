@@ -7,10 +7,12 @@ mod config;
 mod generate;
 mod model;
 mod projector;
+mod reference;
 
 pub use config::DecoderConfig;
 pub use generate::{Generated, GenerationRequest, Generator, Outcomes};
 pub use model::Decoder;
 pub use projector::{
-    Projector, ProjectorConfig, ReferenceBalance, SHIPPED_TOKENS_PER_STEM, audio_features, reference_features,
+    Projector, ProjectorConfig, ReferenceCode, SHIPPED_TOKENS_PER_STEM, audio_features,
 };
+pub use reference::ReferenceBalance;

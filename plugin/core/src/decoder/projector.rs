@@ -3,10 +3,11 @@
 //! Every stem gives one token with its level, its expected error and the levels of the others, and, in the shipped
 //! models, one with its sound. A reference balance gives one token per stem, with the mix's distance from it.
 
+use super::reference::ReferenceBalance;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
 use crate::nn::{Init, Linear, Params};
-use crate::stem::{PerStem, Stem};
+use crate::stem::Stem;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -25,27 +26,12 @@ const OWN_VALUES: usize = 4;
 const LEVEL_VALUES: usize = LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
 /// Values that describe a stem's difference from the reference.
 const REFERENCE_VALUES: usize = DIFFERENCE_BUMPS + LEVEL_BUMPS + 2 * Stem::COUNT + OWN_VALUES;
+/// Values that describe how far a stem's level in the reference can be relied on: spread, whether it is known, windows.
+const SPREAD_VALUES: usize = 3;
+/// Spreads above this in dB are coded as this one.
+const LARGEST_SPREAD_DB: f32 = 10.0;
 /// Levels are clamped to these bounds in dB: beyond them a stem is practically alone or absent.
 const LEVEL_RANGE_DB: (f32, f32) = (-30.0, 18.0);
-
-/// The balance to aim at: each stem's level against the rest in dB (unweighted RMS); none for an absent stem.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReferenceBalance {
-    /// Level of each stem.
-    pub level_db: PerStem<Option<f32>>,
-}
-
-impl ReferenceBalance {
-    /// The mean of several windows' levels, each stem over the windows in which it is present.
-    pub fn mean_of<'a>(readings: impl Iterator<Item = &'a Reading> + Clone) -> Self {
-        let level_db = PerStem::from_fn(|stem| {
-            let present = readings.clone().map(|reading| &reading[stem]).filter(|stem| stem.is_present());
-            let (sum, count) = present.fold((0.0, 0), |(sum, count), stem| (sum + stem.level_db, count + 1));
-            (count > 0).then(|| sum / count as f32)
-        });
-        ReferenceBalance { level_db }
-    }
-}
 
 /// Sizes of the projector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +46,34 @@ pub struct ProjectorConfig {
     /// Soft tokens per stem: 1 for its levels alone, each further one for its sound. Two if a file does not state it.
     #[serde(default = "shipped_tokens_per_stem", skip_serializing_if = "is_as_shipped")]
     pub tokens_per_stem: usize,
+    /// What the tokens of a reference are made from.
+    #[serde(default, skip_serializing_if = "ReferenceCode::is_mean")]
+    pub reference: ReferenceCode,
+}
+
+/// What the tokens of a reference are made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceCode {
+    /// Its mean levels: models up to 0.5.
+    #[default]
+    Mean,
+    /// Mean levels, their spread from window to window, and the number of windows.
+    Spread,
+}
+
+impl ReferenceCode {
+    fn is_mean(&self) -> bool {
+        *self == ReferenceCode::Mean
+    }
+
+    /// Values per stem.
+    fn values(self) -> usize {
+        match self {
+            ReferenceCode::Mean => REFERENCE_VALUES,
+            ReferenceCode::Spread => REFERENCE_VALUES + SPREAD_VALUES,
+        }
+    }
 }
 
 fn shipped_tokens_per_stem() -> usize {
@@ -73,7 +87,13 @@ fn is_as_shipped(tokens: &usize) -> bool {
 impl ProjectorConfig {
     /// A projector of these widths with as many tokens per stem as the shipped ones have.
     pub fn new(summary: usize, inner: usize, hidden: usize) -> Self {
-        ProjectorConfig { summary, inner, hidden, tokens_per_stem: SHIPPED_TOKENS_PER_STEM }
+        ProjectorConfig {
+            summary,
+            inner,
+            hidden,
+            tokens_per_stem: SHIPPED_TOKENS_PER_STEM,
+            reference: ReferenceCode::Mean,
+        }
     }
 }
 
@@ -92,6 +112,7 @@ pub struct Projector {
     timbre: Option<Timbre>,
     reference_in: Linear,
     reference_out: Linear,
+    reference: ReferenceCode,
     tokens_per_stem: usize,
 }
 
@@ -119,8 +140,9 @@ impl Projector {
             } else {
                 None
             },
-            reference_in: linear("reference_in", REFERENCE_VALUES, config.inner)?,
+            reference_in: linear("reference_in", config.reference.values(), config.inner)?,
             reference_out: linear("reference_out", config.inner, config.hidden)?,
+            reference: config.reference,
             tokens_per_stem: tokens,
         })
     }
@@ -149,7 +171,20 @@ impl Projector {
         Ok(Tensor::cat(&[level, sound.broadcast_add(&timbre.names)?], 1)?)
     }
 
-    /// Reference tokens of a batch, `[batch, stems, hidden]`, of [`reference_features`].
+    /// The input of the reference tokens for one reference, `[1, stems, …]`.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn reference_features(
+        &self,
+        reading: &Reading,
+        reference: &ReferenceBalance,
+        device: &Device,
+    ) -> Result<Tensor> {
+        reference_features(reading, reference, self.reference, device)
+    }
+
+    /// Reference tokens of a batch, `[batch, stems, hidden]`, of [`Projector::reference_features`].
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -196,20 +231,17 @@ pub fn audio_features(reading: &Reading, device: &Device) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, (1, Stem::COUNT, LEVEL_VALUES), device)?)
 }
 
-/// The projector's input for a reference, `[1, stems, …]`.
-///
-/// # Errors
-/// As tensor operations.
-pub fn reference_features(
+fn reference_features(
     reading: &Reading,
     reference: &ReferenceBalance,
+    code: ReferenceCode,
     device: &Device,
 ) -> Result<Tensor> {
     let known = |stem: Stem| reference.level_db[stem].filter(|_| reading[stem].is_present());
     let difference = |stem: Stem| {
         known(stem).map_or(0.0, |level| (coded_level_db(reading, stem) - level).clamp(-24.0, 24.0))
     };
-    let mut values = Vec::with_capacity(Stem::COUNT * REFERENCE_VALUES);
+    let mut values = Vec::with_capacity(Stem::COUNT * code.values());
     for stem in Stem::ALL {
         let level =
             reference.level_db[stem].unwrap_or(LEVEL_RANGE_DB.0).clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1);
@@ -223,8 +255,16 @@ pub fn reference_features(
             reading[stem].error_db.clamp(0.1, 20.0).ln(),
             level / 10.0,
         ]);
+        if code == ReferenceCode::Spread {
+            let spread = reference.spread_db[stem];
+            values.extend([
+                spread.map_or(0.0, |spread| spread.clamp(0.0, LARGEST_SPREAD_DB) / 3.0),
+                f32::from(u8::from(spread.is_some())),
+                (reference.windows as f32).ln_1p() / 2.0,
+            ]);
+        }
     }
-    Ok(Tensor::from_vec(values, (1, Stem::COUNT, REFERENCE_VALUES), device)?)
+    Ok(Tensor::from_vec(values, (1, Stem::COUNT, code.values()), device)?)
 }
 
 #[cfg(test)]

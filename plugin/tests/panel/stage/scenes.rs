@@ -196,7 +196,7 @@ pub fn reference() -> Scene {
     let view = View {
         reference: Some(Reference {
             name: "Pinned at 1:20".to_string(),
-            balance: ReferenceBalance { level_db: PerStem::default() },
+            balance: ReferenceBalance::default(),
             levels_lu: lu(-2.0, -5.5, -7.9, -1.2),
             windows: 6,
         }),

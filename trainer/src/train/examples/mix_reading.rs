@@ -2,7 +2,7 @@
 //!
 //! Tuning, calibration and ablations differ in how they choose windows; all of them mix, flaw and read the windows here.
 
-use super::simulate::Flawed;
+use super::simulate::{Aim, Flawed};
 use crate::mixing::batch::read_example;
 use crate::mixing::mixer::{Example, Mixer};
 use anyhow::Result;
@@ -10,7 +10,11 @@ use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::{Encoder, Reading};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::{Direction, PerStem, Stem};
+use mixing_buddy_core::norms::levels::{levels_from_rest_levels, rest_levels_from_levels};
+use mixing_buddy_core::norms::Balance;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use rand_distr::{Distribution, StandardNormal};
 
 /// Most windows that a reference is measured over; an engineer pins as many in the plugin.
 pub const MAX_REFERENCE_WINDOWS: usize = 3;
@@ -58,8 +62,8 @@ pub struct TrueLevels {
 pub struct MeasuredReference {
     /// As the encoder reads it.
     pub balance: ReferenceBalance,
-    /// The true power of each stem in dB, mean over the windows.
-    pub power_db: PerStem<f64>,
+    /// The song's own balance, which the windows vary around.
+    pub aim: Aim,
 }
 
 /// True level of an absent stem against the rest in dB: below every level that is measured.
@@ -90,8 +94,8 @@ pub struct WindowReader<'a> {
 }
 
 impl WindowReader<'_> {
-    /// Mixes the chosen window at the levels of `flawed` and reads it; with a reference, the other windows too, at the
-    /// levels of the song's own balance. `colours` draws equalizers, stereo width and bus processing, the same for all
+    /// Mixes the chosen window at the levels of `flawed` and reads it; with a reference, the other windows too, at levels
+    /// that vary around the song's own balance. `colours` draws equalizers, stereo width and bus processing, the same for all
     /// windows of a song, since one song is mixed in one session; without it, mixes are uncoloured.
     ///
     /// # Errors
@@ -103,6 +107,7 @@ impl WindowReader<'_> {
         colours: Option<&SmallRng>,
         rng: &mut SmallRng,
     ) -> Result<MixReading> {
+        let mut vary = SmallRng::seed_from_u64(rng.random());
         let mut read = |window: usize, levels_db: &PerStem<f64>| -> Result<(Reading, TrueLevels)> {
             let mut plan = self.mixer.levelled(chosen.song, window, levels_db);
             if let Some(colours) = colours {
@@ -113,8 +118,21 @@ impl WindowReader<'_> {
         };
         let (reading, truth) = read(chosen.window, &flawed.levels_db)?;
         let reference = if flawed.has_reference {
-            let windows = chosen.others.iter().map(|other| read(*other, &flawed.song_db));
-            Some(MeasuredReference::mean_of(&windows.collect::<Result<Vec<_>>>()?))
+            let others = chosen.others.iter().map(|other| {
+                let levels_db = around(&flawed.song_db, flawed.window_sd_db, &mut vary);
+                let (reading, truth) = read(*other, &levels_db)?;
+                // The song's balance as it came out of equalizers and bus: without the window's own deviation.
+                let song_db =
+                    PerStem::from_fn(|s: Stem| truth.power_db[s] - levels_db[s] + flawed.song_db[s]);
+                Ok((reading, song_db))
+            });
+            let others = others.collect::<Result<Vec<_>>>()?;
+            let count = others.len() as f64;
+            let song_db = PerStem::from_fn(|s: Stem| others.iter().map(|(_, db)| db[s]).sum::<f64>() / count);
+            Some(MeasuredReference {
+                balance: ReferenceBalance::of_windows(others.iter().map(|(reading, _)| reading)),
+                aim: Aim { song_db, window_sd_db: flawed.window_sd_db },
+            })
         } else {
             None
         };
@@ -130,14 +148,17 @@ impl WindowReader<'_> {
     }
 }
 
-impl MeasuredReference {
-    fn mean_of(windows: &[(Reading, TrueLevels)]) -> Self {
-        let count = windows.len() as f64;
-        MeasuredReference {
-            balance: ReferenceBalance::mean_of(windows.iter().map(|(reading, _)| reading)),
-            power_db: PerStem::from_fn(|stem| {
-                windows.iter().map(|(_, truth)| truth.power_db[stem]).sum::<f64>() / count
-            }),
+/// Tries at a balance that can be had; where none can, the song's own is taken.
+const BALANCE_TRIES: usize = 20;
+
+/// Levels that vary around a song's: each target's level against the rest by a normal deviation.
+fn around(song_db: &PerStem<f64>, sd_db: f64, rng: &mut SmallRng) -> PerStem<f64> {
+    let rest: Balance = rest_levels_from_levels(song_db);
+    for _ in 0..BALANCE_TRIES {
+        let varied = rest.map(|level| level + sd_db * Distribution::<f64>::sample(&StandardNormal, rng));
+        if let Some(levels) = levels_from_rest_levels(varied) {
+            return levels;
         }
     }
+    *song_db
 }

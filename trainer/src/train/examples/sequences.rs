@@ -4,7 +4,7 @@ use crate::text::TrainingIds;
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::decoder::{Decoder, Projector, ReferenceBalance, audio_features, reference_features};
+use mixing_buddy_core::decoder::{Decoder, Projector, ReferenceBalance, audio_features};
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::{AdviceTokenizer, Special};
 use mixing_buddy_core::nn::DropoutStream;
@@ -110,7 +110,7 @@ fn soft_tokens(
     let audio = projector.audio_tokens(&Tensor::cat(&features, 0)?, &summaries)?;
     let features: Vec<Tensor> = sequences
         .iter()
-        .filter_map(|s| Some(reference_features(s.reading, s.reference?, device)))
+        .filter_map(|s| Some(projector.reference_features(s.reading, s.reference?, device)))
         .collect::<Result<_, _>>()?;
     let reference = if features.is_empty() {
         None

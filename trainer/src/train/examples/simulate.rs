@@ -28,12 +28,18 @@ use std::ops::Range;
 pub struct SimulationSettings {
     /// Typical standard deviation of the meter's error in dB, in the order of [`Stem::ALL`].
     pub meter_sd_db: [f32; Stem::COUNT],
-    /// Spread of that standard deviation from example to example, as the standard deviation of its natural logarithm.
+    /// Spread of that standard deviation from stem to stem, as the standard deviation of its natural logarithm.
     pub meter_sd_spread: f32,
+    /// The same from example to example, for all stems at once: there are good meters and bad ones.
+    pub meter_spread: f32,
+    /// Share of the examples whose meter makes next to no error.
+    pub exact: f64,
     /// Share of the error's variance that all windows of a song have in common.
     pub song_share: f32,
-    /// Standard deviation of a window around its song's mean in dB.
+    /// Typical standard deviation of a window around its song's mean in dB.
     pub window_sd_db: f64,
+    /// Spread of that from song to song, as the standard deviation of its natural logarithm.
+    pub window_sd_spread: f64,
     /// Chance that one of the stems is absent.
     pub absent: f64,
     /// Share of mixes that are balanced. The protocol has 0.2; with more, the model names an error less often.
@@ -50,8 +56,11 @@ impl Default for SimulationSettings {
         SimulationSettings {
             meter_sd_db: [2.0; Stem::COUNT],
             meter_sd_spread: 0.5,
+            meter_spread: 0.5,
+            exact: 0.1,
             song_share: 0.5,
             window_sd_db: 1.5,
+            window_sd_spread: 0.6,
             absent: 0.08,
             balanced: 0.2,
             balanced_with_reference: None,
@@ -81,8 +90,13 @@ const MEAN_ERROR_SHARE: f32 = 0.8;
 /// Spread of the encoder's own estimate of its error, as the standard deviation of its natural logarithm. Chosen, not
 /// tuned.
 const ERROR_ESTIMATE_SPREAD: f32 = 0.25;
-/// Windows that a reference is measured over. Chosen, not tuned.
-const REFERENCE_WINDOWS: Range<f32> = 1.0..8.0;
+/// Most windows that a reference is measured over: the plugin takes as many of a file. The number is drawn evenly on a
+/// logarithmic scale.
+const MOST_REFERENCE_WINDOWS: f64 = 24.0;
+/// Error of a meter that makes next to none, as a share of the typical one.
+const EXACT_SHARE: f32 = 0.05;
+/// Bounds of a song's standard deviation from window to window in dB. Chosen, not tuned.
+const WINDOW_SD_RANGE_DB: (f64, f64) = (0.3, 6.0);
 
 /// Draws simulated examples.
 pub struct Simulator<'a> {
@@ -91,6 +105,15 @@ pub struct Simulator<'a> {
     norms: &'a NormsSummary,
     rule: Rule,
     sampler: &'a TextSampler,
+}
+
+/// What a window is held against: the song's own balance.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    /// True mean levels of the stems in dB.
+    pub song_db: PerStem<f64>,
+    /// Standard deviation of the song's windows around them in dB.
+    pub window_sd_db: f64,
 }
 
 /// A flawed balance, and the oracle's posterior.
@@ -107,6 +130,8 @@ pub struct Flawed {
     pub intent: Intent,
     /// Whether a reference is given.
     pub has_reference: bool,
+    /// Standard deviation of the song's windows around its mean in dB.
+    pub window_sd_db: f64,
     /// The injected error: stem and direction; none in a balanced mix.
     pub injected: Option<(Stem, Direction)>,
     /// The oracle's probability of every outcome.
@@ -133,9 +158,10 @@ impl<'a> Simulator<'a> {
     /// Draws a balance and a flaw. The stem `absent`, if given, is not present.
     pub fn flawed(&self, absent: Option<Stem>, rng: &mut SmallRng) -> Flawed {
         let has_reference = rng.random_bool(self.questions.reference);
+        let window_sd_db = self.draw_window_sd_db(rng);
         let (song, window) = loop {
             let song = self.norms.sample_window(KERNEL_BANDWIDTH_DB, &mut || rng.random());
-            let spread = if has_reference { self.settings.window_sd_db } else { 0.0 };
+            let spread = if has_reference { window_sd_db } else { 0.0 };
             let window: Balance =
                 song.map(|level| level + spread * Distribution::<f64>::sample(&StandardNormal, rng));
             if let (Some(song), Some(window)) =
@@ -166,21 +192,38 @@ impl<'a> Simulator<'a> {
             levels_db[target] += gain_db;
             injected = Some((target, if gain_db < 0.0 { Direction::Quiet } else { Direction::Loud }));
         }
-        let posterior = self.believe(&levels_db, has_reference.then_some(&song), &present, allowed);
-        Flawed { levels_db, song_db: song, present, anchor, intent, has_reference, injected, posterior }
+        let aim = has_reference.then_some(Aim { song_db: song, window_sd_db });
+        let posterior = self.believe(&levels_db, aim.as_ref(), &present, allowed);
+        Flawed {
+            levels_db,
+            song_db: song,
+            present,
+            anchor,
+            intent,
+            has_reference,
+            window_sd_db,
+            injected,
+            posterior,
+        }
     }
 
-    /// The oracle's posterior, by the norms or, with `song_db`, by the song's own balance.
+    fn draw_window_sd_db(&self, rng: &mut SmallRng) -> f64 {
+        let normal: f64 = StandardNormal.sample(rng);
+        let (low, high) = WINDOW_SD_RANGE_DB;
+        (self.settings.window_sd_db * (self.settings.window_sd_spread * normal).exp()).clamp(low, high)
+    }
+
+    /// The oracle's posterior, by the norms or, with `aim`, by the song's own balance.
     pub fn believe(
         &self,
         levels_db: &PerStem<f64>,
-        song_db: Option<&PerStem<f64>>,
+        aim: Option<&Aim>,
         present: &PerStem<bool>,
         allowed: AllowedStems,
     ) -> Posterior {
-        let posterior = if let Some(song) = song_db {
-            let mean = all_rest_levels_from_levels(song);
-            let sd = |stem: Stem| if present[stem] { self.settings.window_sd_db } else { UNKNOWN_SD_DB };
+        let posterior = if let Some(Aim { song_db, window_sd_db }) = aim {
+            let mean = all_rest_levels_from_levels(song_db);
+            let sd = |stem: Stem| if present[stem] { *window_sd_db } else { UNKNOWN_SD_DB };
             let density = BalanceDensity::reference(mean.targets().into_array(), Stem::TARGETS.map(sd));
             Rule::new(density).posterior(levels_db, allowed)
         } else if Stem::TARGETS.into_iter().any(|stem| !present[stem]) {
@@ -189,7 +232,7 @@ impl<'a> Simulator<'a> {
         } else {
             self.rule.posterior(levels_db, allowed)
         };
-        posterior.with_balanced_prior(self.settings.balanced(song_db.is_some()))
+        posterior.with_balanced_prior(self.settings.balanced(aim.is_some()))
     }
 
     /// Draws an example with a simulated reading.
@@ -203,12 +246,17 @@ impl<'a> Simulator<'a> {
         let normal = |rng: &mut SmallRng| -> f32 { StandardNormal.sample(rng) };
         let truth = all_rest_levels_from_levels(&flawed.levels_db);
         let song = all_rest_levels_from_levels(&flawed.song_db);
-        let windows = rng.random_range(REFERENCE_WINDOWS);
+        let windows = MOST_REFERENCE_WINDOWS.powf(rng.random::<f64>()).round() as usize;
+        let mut readings: Vec<Reading> = vec![Reading::default(); windows];
         let mut reading = Reading::default();
-        let mut reference = ReferenceBalance::default();
+        let meter = if rng.random_bool(self.settings.exact) {
+            EXACT_SHARE
+        } else {
+            (self.settings.meter_spread * normal(rng)).exp()
+        };
         for stem in Stem::ALL {
-            let sd =
-                self.settings.meter_sd_db[stem.index()] * (self.settings.meter_sd_spread * normal(rng)).exp();
+            let typical = self.settings.meter_sd_db[stem.index()] * meter;
+            let sd = typical * (self.settings.meter_sd_spread * normal(rng)).exp();
             let common = self.settings.song_share.sqrt() * sd * normal(rng);
             let own = (1.0 - self.settings.song_share).sqrt() * sd;
             let present = flawed.present[stem];
@@ -222,9 +270,13 @@ impl<'a> Simulator<'a> {
                 presence: rng.random_range(if present { PRESENT_PRESENCE } else { ABSENT_PRESENCE }),
                 summary: vec![0.0; self.settings.summary],
             };
-            let measured = song[stem] as f32 + common + own / windows.sqrt() * normal(rng);
-            reference.level_db[stem] = present.then_some(measured);
+            for other in &mut readings {
+                let true_db = song[stem] as f32 + flawed.window_sd_db as f32 * normal(rng);
+                other[stem].level_db = true_db + common + own * normal(rng);
+                other[stem].presence = f32::from(u8::from(present));
+            }
         }
+        let reference = ReferenceBalance::of_windows(readings.iter());
         let sample = draw_sample(
             self.sampler,
             flawed.intent,

@@ -102,8 +102,8 @@ impl TuningExamples<'_> {
             .then(|| Stem::TARGETS[rng.random_range(0..Stem::TARGET_COUNT)]);
         let anchor = anchor.filter(|stem| intent.asked_stem() != Some(*stem));
         let allowed = allowed_stems(intent, anchor, &present);
-        let song_db = reference.as_ref().map(|reference| &reference.power_db);
-        let posterior: Posterior = self.simulator.believe(&mix.truth.power_db, song_db, &present, allowed);
+        let aim = reference.as_ref().map(|reference| &reference.aim);
+        let posterior: Posterior = self.simulator.believe(&mix.truth.power_db, aim, &present, allowed);
         let sample =
             draw_sample(self.sampler, intent, present, anchor, reference.is_some(), &posterior, rng)?;
         Ok(AdviceExample {

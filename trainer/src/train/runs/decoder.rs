@@ -9,10 +9,10 @@ use crate::train::examples::sequences::LanguageModel;
 use crate::train::examples::simulate::SimulationSettings;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::run::RunStart;
-use crate::weights::{Part, save_tensors, start_from};
+use crate::weights::{save_tensors, start_decoder_from};
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_core::decoder::{
-    Decoder, DecoderConfig, Projector, ProjectorConfig, SHIPPED_TOKENS_PER_STEM,
+    Decoder, DecoderConfig, Projector, ProjectorConfig, ReferenceCode, SHIPPED_TOKENS_PER_STEM,
 };
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::nn::Params;
@@ -33,6 +33,8 @@ language_config! {
         pub projector_inner: usize,
         /// Soft tokens per stem: 1 for its levels alone, each further one for its sound.
         pub tokens_per_stem: usize,
+        /// What the tokens of a reference are made from: `mean`, or `spread` for mean, spread and number of windows.
+        pub reference: ReferenceCode,
         /// Sizes of the decoder; the vocabulary is the tokenizer's.
         pub decoder: DecoderConfig,
     }
@@ -55,6 +57,7 @@ impl Default for DecoderRun {
             validation_examples: 0,
             projector_inner: 128,
             tokens_per_stem: SHIPPED_TOKENS_PER_STEM,
+            reference: ReferenceCode::Spread,
             decoder: DecoderConfig::default(),
         }
     }
@@ -91,6 +94,7 @@ pub fn train_decoder(start: &RunStart<'_>, tokenizer: AdviceTokenizer) -> Result
     let config = DecoderConfig { vocab_size, ..run.decoder.clone() };
     let projector_config = ProjectorConfig {
         tokens_per_stem: run.tokens_per_stem,
+        reference: run.reference,
         ..ProjectorConfig::new(run.simulation.summary, run.projector_inner, config.hidden_size)
     };
     let model = |params: &Params| -> Result<(Decoder, Projector)> {
@@ -100,7 +104,7 @@ pub fn train_decoder(start: &RunStart<'_>, tokenizer: AdviceTokenizer) -> Result
     let params = Params::train(run.seed, start.device);
     let (decoder, projector) = model(&params)?;
     if let Some(path) = &run.start_from {
-        start_from(&params, path, Part::Decoder)?;
+        start_decoder_from(&params, path)?;
     }
     let setup = RunSetup::open(start, run.schedule())?;
     let (mut optimizer, first_step) = setup.optimizer(params.vars())?;

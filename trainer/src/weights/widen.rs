@@ -1,6 +1,7 @@
-//! Weights of an encoder without a separator, as the start of one with a separator.
+//! Weights of earlier models as the start of models that get to know more: inputs that are new get weights of zero, so that
+//! at first nothing changes.
 
-use super::{Metadata, Part, Tensors, field, load_part};
+use super::{Metadata, Part, Tensors, field, load_part, start_from};
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use mixing_buddy_core::Stem;
@@ -35,8 +36,7 @@ fn with_shares(
         return Ok(weights);
     }
     if let Some(embed) = weights.get_mut("embed.weight") {
-        let zeros = Tensor::zeros((embed.dim(0)?, features.patch_shares()), embed.dtype(), embed.device())?;
-        *embed = Tensor::cat(&[&*embed, &zeros], 1)?;
+        *embed = with_inputs(embed, features.patch_shares())?;
     }
     for name in ["masks.weight", "masks.bias"] {
         let Some(masks) = weights.get_mut(name) else { continue };
@@ -47,6 +47,34 @@ fn with_shares(
         *masks = Tensor::cat(&rows, 0)?;
     }
     Ok(weights)
+}
+
+/// A linear layer's weights with further inputs, of weight zero.
+fn with_inputs(weights: &Tensor, further: usize) -> candle_core::Result<Tensor> {
+    let zeros = Tensor::zeros((weights.dim(0)?, further), weights.dtype(), weights.device())?;
+    Tensor::cat(&[weights, &zeros], 1)
+}
+
+/// As [`start_from`] for a decoder and projector. One that knows the mean of a reference only may start one that also knows
+/// its spread.
+///
+/// # Errors
+/// As [`start_from`].
+pub fn start_decoder_from(params: &Params, path: &Path) -> Result<Tensors> {
+    let name = "projector.reference_in.weight";
+    let (mut weights, _) = load_part(path, Part::Decoder)?;
+    let wanted = params.vars().get(name).map(|var| var.dim(1)).transpose()?;
+    let given = weights.get(name).map(|tensor| tensor.dim(1)).transpose()?;
+    match (wanted, given) {
+        (Some(wanted), Some(given)) if given < wanted => {
+            let widened = with_inputs(&weights[name], wanted - given)?;
+            weights.insert(name.into(), widened);
+            let misfit = || format!("start_from: {} does not fit this decoder", path.display());
+            params.set_all(&weights).with_context(misfit)?;
+            Ok(weights)
+        }
+        _ => start_from(params, path, Part::Decoder),
+    }
 }
 
 #[cfg(test)]
