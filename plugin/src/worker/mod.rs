@@ -5,6 +5,7 @@
 //! | [`session`] | what one instance knows and does, step by step |
 //! | [`advice_model`] | what the worker needs from a model; [`models`] shares one copy among all instances |
 //! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
+//! | [`spool`] | audio of a render that waits for the separator |
 //! | [`runs`] | why no window can finish |
 //! | [`history`] | advice by position in the song |
 //! | [`reference`](mod@reference) | measures a file in small steps |
@@ -20,6 +21,7 @@ pub mod platform;
 pub mod reference;
 pub mod runs;
 pub mod session;
+pub mod spool;
 pub mod windows;
 
 use crate::capture::TapReader;

@@ -208,7 +208,7 @@ mod tests {
         let joined = join_shares(&free, &shares, &[Stem::Vocals, Stem::Drums]).unwrap();
         let plain = join_shares_plain(&free, &shares, &[Stem::Vocals, Stem::Drums]).unwrap();
         let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert!(values(&joined).iter().zip(values(&plain)).all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-3));
+        assert!(values(&joined).iter().zip(values(&plain)).all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-2));
         assert!(join_shares(&free, &shares, &[Stem::Vocals]).is_err());
     }
 }

@@ -42,6 +42,13 @@ impl Session {
         }
         let is_playing =
             self.is_song_running() && self.last_audio.is_some_and(|when| when.elapsed() < RENDER_PAUSE);
+        if self.has_spooled() {
+            if is_playing {
+                return Next::Idle;
+            }
+            self.frame_spooled();
+            return Next::Busy;
+        }
         if self.queue.offline_len() > 0 {
             if is_playing {
                 return Next::Idle;

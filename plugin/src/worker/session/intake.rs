@@ -4,8 +4,10 @@ use super::{ModelState, Next, Session};
 use crate::capture::{Flow, Stretch, TapReader};
 use crate::settings::Hop;
 use crate::worker::framer::Framer;
-use crate::worker::runs::RunEnd;
-use mixing_buddy_core::Error;
+use crate::worker::runs::{RunEnd, Runs};
+use crate::worker::spool::Spool;
+use crate::worker::windows::Queue;
+use mixing_buddy_core::{Error, Result};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
@@ -32,6 +34,48 @@ struct Events {
     failure: Option<Error>,
     /// Total of lost frames, if anything was read.
     dropped: Option<u64>,
+    /// A render is longer than what may wait for the separator.
+    too_long: bool,
+}
+
+/// A render that is separated later than it is read.
+pub(super) struct Bounce {
+    spool: Spool,
+    framer: Framer,
+}
+
+/// Where the windows of a framer go, and what is noted on the way.
+struct Sinks<'a> {
+    queue: &'a mut Queue,
+    runs: &'a mut Runs,
+    events: &'a mut Events,
+}
+
+impl Sinks<'_> {
+    /// Frames a stretch; `end` is why the run before it ended, if it did.
+    fn frame(
+        &mut self,
+        framer: &mut Framer,
+        stretch: &Stretch,
+        (left, right): (&mut [f32], &mut [f32]),
+        hop: Hop,
+        end: RunEnd,
+    ) {
+        if Framer::is_end_of_run(stretch) && framer.run_s() > 0.0 && !framer.has_window() {
+            let is_loop = end != RunEnd::Loss && framer.loops_at(stretch);
+            self.runs.ended(if is_loop { RunEnd::Loop(framer.run_s()) } else { end });
+        }
+        let Sinks { queue, runs, events } = self;
+        let framed = framer.take(stretch, left, right, hop.slabs(), |window| {
+            runs.window_finished();
+            if window.is_damaged() {
+                events.damaged = true;
+            } else {
+                events.skipped |= queue.push(window);
+            }
+        });
+        events.failure = framed.err().or(events.failure.take());
+    }
 }
 
 impl Session {
@@ -54,8 +98,16 @@ impl Session {
                 .is_some_and(|framer| framer.fits(settings, separator.as_ref(), rate, is_offline))
         {
             let cancel = self.connections.cancel.clone();
-            match Framer::new(settings, separator.as_ref(), rate, is_offline, cancel) {
-                Ok(framer) => self.framer = Some(framer),
+            let new = || Framer::new(settings, separator.as_ref(), rate, is_offline, cancel.clone());
+            let made = match is_offline && separator.is_some() {
+                true => Bounce::new(new).map(|bounce| (bounce, new())),
+                false => new().map(|framer| (None, Ok(framer))),
+            };
+            match made.and_then(|(bounce, framer)| Ok((bounce, framer?))) {
+                Ok((bounce, framer)) => {
+                    self.bounce = bounce.or(self.bounce.take());
+                    self.framer = Some(framer);
+                }
                 Err(error) => return self.cannot_read(&error),
             }
         }
@@ -78,25 +130,22 @@ impl Session {
             }
             if let (Some(framer), true) = (&mut self.framer, settings.is_some()) {
                 let is_loss = stretch.dropped > std::mem::replace(&mut dropped, stretch.dropped);
-                if Framer::is_end_of_run(&stretch) && framer.run_s() > 0.0 && !framer.has_window() {
-                    let end = match stretch.flow {
-                        Flow::Playing if is_loss => RunEnd::Loss,
-                        Flow::Playing if framer.loops_at(&stretch) => RunEnd::Loop(framer.run_s()),
-                        Flow::Playing if !is_interrupted => RunEnd::Jump,
-                        Flow::Playing | Flow::Paused | Flow::Bypassed | Flow::Stopped => RunEnd::Stop,
-                    };
-                    self.runs.ended(end);
-                }
-                let (queue, runs) = (&mut self.queue, &mut self.runs);
-                let framed = framer.take(&stretch, &mut self.left, &mut self.right, hop.slabs(), |window| {
-                    runs.window_finished();
-                    if window.is_damaged() {
-                        events.damaged = true;
-                    } else {
-                        events.skipped |= queue.push(window);
+                let end = match stretch.flow {
+                    Flow::Playing if is_loss => RunEnd::Loss,
+                    Flow::Playing if !is_interrupted => RunEnd::Jump,
+                    Flow::Playing | Flow::Paused | Flow::Bypassed | Flow::Stopped => RunEnd::Stop,
+                };
+                match &mut self.bounce {
+                    Some(bounce) if is_offline => match bounce.spool.push(stretch, &self.left, &self.right) {
+                        Ok(had_room) => events.too_long |= !had_room,
+                        Err(error) => events.failure = Some(spool_error(&error)),
+                    },
+                    _ => {
+                        let audio = (self.left.as_mut_slice(), self.right.as_mut_slice());
+                        let (queue, runs) = (&mut self.queue, &mut self.runs);
+                        Sinks { queue, runs, events: &mut events }.frame(framer, &stretch, audio, hop, end);
                     }
-                });
-                events.failure = framed.err().or(events.failure);
+                }
             }
             if started.elapsed() > READ_SLICE || self.connections.cancel.is_cancelled() {
                 break;
@@ -108,6 +157,35 @@ impl Session {
             return self.cannot_read(&error);
         }
         if is_empty { Next::Idle } else { Next::Busy }
+    }
+
+    /// Whether audio of a render waits for the separator.
+    pub(super) fn has_spooled(&self) -> bool {
+        self.bounce.as_ref().is_some_and(|bounce| !bounce.spool.is_empty())
+    }
+
+    /// Frames a stretch of a render that has waited.
+    pub(super) fn frame_spooled(&mut self) {
+        let hop = Hop::from(self.connections.params.hop.value());
+        let Some(bounce) = &mut self.bounce else { return };
+        let (mut left, mut right, mut events) = (Vec::new(), Vec::new(), Events::default());
+        match bounce.spool.pop(&mut left, &mut right) {
+            Ok(Some(stretch)) => {
+                let audio = (left.as_mut_slice(), right.as_mut_slice());
+                let (queue, runs) = (&mut self.queue, &mut self.runs);
+                let mut sinks = Sinks { queue, runs, events: &mut events };
+                sinks.frame(&mut bounce.framer, &stretch, audio, hop, RunEnd::Jump);
+            }
+            Ok(None) => {}
+            Err(error) => events.failure = Some(spool_error(&error)),
+        }
+        self.is_dirty = true;
+        self.tell(&events, 0);
+        if let Some(error) = events.failure {
+            self.bounce = None;
+            warn!(%error, "the render cannot be analyzed");
+            self.alert(format!("The rest of this render cannot be analyzed: {error}."));
+        }
     }
 
     /// Whether the song runs, as far as one can tell: a host may stop the plugin after every block.
@@ -136,6 +214,14 @@ impl Session {
             warn!("the analysis is slower than the music: windows are skipped");
             self.inform("This computer can't keep up, so some windows are skipped.".into());
         }
+        if events.too_long && !std::mem::replace(&mut self.told.too_long, true) {
+            warn!("the render is longer than what may wait for the analysis");
+            self.inform(
+                "This render is longer than 2 GB of audio, the most that waits for the analysis. The rest of it is \
+                 not analyzed."
+                    .into(),
+            );
+        }
         if events.damaged && !std::mem::replace(&mut self.told.damaged, true) {
             warn!("the host sends samples that are not finite");
             self.alert(
@@ -151,6 +237,18 @@ impl Session {
         self.alert(format!("This audio cannot be analyzed: {error}."));
         Next::Idle
     }
+}
+
+impl Bounce {
+    /// An empty queue, and a framer of its own: live audio may come before the render is through.
+    fn new(framer: impl FnOnce() -> Result<Framer>) -> Result<Option<Self>> {
+        let spool = Spool::new().map_err(|error| spool_error(&error))?;
+        Ok(Some(Bounce { spool, framer: framer()? }))
+    }
+}
+
+fn spool_error(error: &std::io::Error) -> Error {
+    Error::Samples(format!("it waits in a temporary file, which failed: {error}"))
 }
 
 fn log_break(stretch: &Stretch, sample_rate_hz: u32) {

@@ -58,6 +58,8 @@ pub struct Session {
     model: ModelState,
     reader: Option<TapReader>,
     framer: Option<Framer>,
+    /// A render that waits for the separator.
+    bounce: Option<intake::Bounce>,
     left: Vec<f32>,
     right: Vec<f32>,
     flow: Option<Flow>,
@@ -107,6 +109,7 @@ impl Session {
             model: ModelState::Loading,
             reader: None,
             framer: None,
+            bounce: None,
             left: Vec::new(),
             right: Vec::new(),
             flow: None,
@@ -228,6 +231,7 @@ impl Session {
         self.view.answer = None;
         self.question = None;
         self.queue.clear();
+        self.bounce = None;
         self.history = History::restore(saved.history.clone());
         self.earlier_song = saved.song.clone();
         self.view.song = saved
@@ -269,6 +273,7 @@ impl Session {
                 };
                 self.view.usual_lu = model.usual_lu();
                 self.queue.clear();
+                self.bounce = None;
                 self.model = ModelState::Ready(model);
                 self.is_dirty = true;
             }

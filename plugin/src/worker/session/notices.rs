@@ -14,6 +14,8 @@ pub(super) struct Told {
     pub skipped: bool,
     /// Samples were not finite.
     pub damaged: bool,
+    /// A render was too long.
+    pub too_long: bool,
     /// The model failed.
     pub failed: bool,
 }
