@@ -107,6 +107,11 @@ impl Framer {
             && self.is_offline == is_offline
     }
 
+    /// Rate of the audio that it takes.
+    pub fn source_rate_hz(&self) -> u32 {
+        self.source_rate_hz
+    }
+
     /// Seconds of audio since the last break.
     pub fn run_s(&self) -> f32 {
         (self.run_frames as f64 / f64::from(self.source_rate_hz)) as f32

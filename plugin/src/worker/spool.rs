@@ -48,6 +48,11 @@ impl Spool {
         self.stretches.is_empty()
     }
 
+    /// Frames of audio that wait.
+    pub fn frames(&self) -> u64 {
+        (self.written - self.taken) / (2 * SAMPLE_BYTES) as u64
+    }
+
     /// Appends a stretch and its samples; false if there is no room for it.
     ///
     /// # Errors

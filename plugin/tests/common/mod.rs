@@ -36,6 +36,7 @@ pub enum Act {
 pub struct Fake {
     pub settings: FeatureSettings,
     pub device: DeviceKind,
+    pub separator: Option<Arc<Separator>>,
     pub script: Mutex<VecDeque<Act>>,
     pub analyzed: AtomicUsize,
     pub answered: AtomicUsize,
@@ -45,6 +46,16 @@ pub struct Fake {
 impl Fake {
     pub fn new(script: impl IntoIterator<Item = Act>) -> Arc<Self> {
         Self::on(DeviceKind::Cpu, script)
+    }
+
+    /// A model whose features need the vocal separator.
+    pub fn separating() -> Arc<Self> {
+        static VOCALS: &[u8] = include_bytes!("../../../assets/separator/vocals.safetensors");
+        let separator = Separator::from_networks([(Stem::Vocals, VOCALS)]).unwrap();
+        let mut fake = Arc::into_inner(Self::new([])).expect("nobody else has it yet");
+        fake.settings.separated = vec![Stem::Vocals];
+        fake.separator = Some(Arc::new(separator));
+        Arc::new(fake)
     }
 
     pub fn on(device: DeviceKind, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
@@ -62,6 +73,7 @@ impl Fake {
                 ..FeatureSettings::default()
             },
             device,
+            separator: None,
             script: Mutex::new(script.into_iter().collect()),
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
@@ -89,7 +101,7 @@ impl AdviceModel for Fake {
     }
 
     fn separator(&self) -> Option<&Arc<Separator>> {
-        None
+        self.separator.as_ref()
     }
 
     fn threshold(&self) -> f32 {

@@ -4,7 +4,9 @@ use crate::common::{Bench, Fake};
 use crate::{LOUD, SOFT, errors};
 use mixing_buddy::capture::Flow;
 use mixing_buddy::view::Activity;
+use mixing_buddy::worker::session::Next;
 use mixing_buddy_core::Verdict;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -130,4 +132,36 @@ fn samples_that_are_not_finite_give_an_error_and_never_reach_the_model() {
     assert!(errors(&bench)[0].contains("NaN"), "{:?}", errors(&bench));
     bench.play_and_step(8, LOUD);
     assert!(fake.analyzed() > 0, "the audio after it is analyzed again");
+}
+
+#[test]
+fn with_a_separator_windows_come_a_second_later_and_the_end_of_a_run_is_not_lost() {
+    let fake = Fake::separating();
+    let mut bench = Bench::new([fake.clone()]);
+    bench.play_and_step(10, 0.1);
+    assert_eq!(fake.analyzed(), 0, "the last slab still needs the second after it");
+    bench.play_and_step(2, 0.1);
+    assert_eq!(fake.analyzed(), 1);
+    // A hop of 5 s: the next window ends at 15 s. The song stops at 15.4 s, before the second after it.
+    bench.play_and_step(3, 0.1);
+    bench.play(0.2, 0.1);
+    bench.change_flow(Flow::Paused);
+    bench.settle();
+    assert_eq!(fake.analyzed(), 2, "what is there is judged");
+}
+
+#[test]
+fn a_render_waits_on_disk_while_the_host_is_busy_and_is_separated_afterwards() {
+    let fake = Fake::separating();
+    let mut bench = Bench::with([fake.clone()], Arc::default(), true);
+    for _ in 0..4 {
+        bench.play(10.0, 0.1);
+        while bench.session.step() == Next::Busy {}
+        assert_eq!(fake.analyzed(), 0, "nothing is separated while the host renders");
+        assert_ne!(bench.session.view().activity, Activity::Waiting);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let view = bench.settle();
+    assert_eq!(fake.analyzed(), 6, "windows from 0, 5, 10, 15, 20, 25 s");
+    assert!(view.notices.is_empty(), "{:?}", view.notices);
 }

@@ -2,7 +2,7 @@
 
 use super::{ModelState, Next, Session};
 use crate::capture::{Flow, Stretch, TapReader};
-use crate::settings::Hop;
+use crate::settings::{Hop, SLAB_S};
 use crate::worker::framer::Framer;
 use crate::worker::runs::{RunEnd, Runs};
 use crate::worker::spool::Spool;
@@ -126,7 +126,10 @@ impl Session {
             self.is_dirty = true;
             if stretch.frames > 0 {
                 self.last_audio = Some(started);
-                self.runs.sounded(stretch.frames as f64 / f64::from(rate.max(1)), started);
+                // What waits for the separator makes windows later: nothing is in their way.
+                if !(is_offline && self.bounce.is_some()) {
+                    self.runs.sounded(stretch.frames as f64 / f64::from(rate.max(1)), started);
+                }
             }
             if let (Some(framer), true) = (&mut self.framer, settings.is_some()) {
                 let is_loss = stretch.dropped > std::mem::replace(&mut dropped, stretch.dropped);
@@ -162,6 +165,14 @@ impl Session {
     /// Whether audio of a render waits for the separator.
     pub(super) fn has_spooled(&self) -> bool {
         self.bounce.as_ref().is_some_and(|bounce| !bounce.spool.is_empty())
+    }
+
+    /// About how many windows the audio that waits will make.
+    pub(super) fn spooled_windows(&self) -> usize {
+        let Some(bounce) = &self.bounce else { return 0 };
+        let hop_s = Hop::from(self.connections.params.hop.value()).slabs() as f64 * SLAB_S;
+        let seconds = bounce.spool.frames() as f64 / f64::from(bounce.framer.source_rate_hz().max(1));
+        (seconds / hop_s).ceil() as usize
     }
 
     /// Frames a stretch of a render that has waited.

@@ -29,8 +29,9 @@ impl Session {
             ModelState::Ready(_) => {}
         }
         let is_playing = self.is_song_running();
-        if self.queue.offline_len() > 0 && !is_playing {
-            return Activity::CatchingUp { left: self.queue.offline_len() };
+        let spooled = self.spooled_windows();
+        if spooled > 0 || (self.queue.offline_len() > 0 && !is_playing) {
+            return Activity::CatchingUp { left: spooled + self.queue.offline_len() };
         }
         if is_playing {
             if let Some(obstacle) = self.runs.obstacle(Instant::now()) {
