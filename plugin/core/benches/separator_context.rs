@@ -118,10 +118,18 @@ fn main() {
             figures(&long, &these)
         );
     };
-    for frames in [128, 192, 256, 1024] {
-        print(PassSettings { frames, ..PassSettings::SHIPPED });
-    }
-    for level_dbfs in [-30.0, -25.0, -20.0, -16.0, -12.0, -8.0, -4.0] {
-        print(PassSettings { level_dbfs, ..PassSettings::SHIPPED });
+    for (frames, level_dbfs) in [
+        (128, -14.0),
+        (192, -14.0),
+        (256, -14.0),
+        (1024, -14.0),
+        (192, -30.0),
+        (192, -20.0),
+        (128, -8.0),
+        (192, -8.0),
+        (256, -8.0),
+        (128, -4.0),
+    ] {
+        print(PassSettings { frames, level_dbfs });
     }
 }
