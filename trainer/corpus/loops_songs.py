@@ -186,7 +186,8 @@ def build(job, config):
         at += round(len(part) / RATE / bar) * bar
     if job["folder"] in DRY:
         given = dsp.distort(given, rng, style == "metal") if rng.random() < 0.6 else dsp.cabinet(dsp.drive(given, rng.uniform(-6, 6)), rng)
-    sketch = Sketch(tempo, rng.uniform(0.2, 0.33) if style == "blues" and stem == "drums" else 0.0)
+    # Jazz drums swing in triplets: the sixteenth before a beat comes a third of its length early
+    sketch = Sketch(tempo, -1 / 3 if job["folder"] == "waivops-jaz-drm" else 0.0)
     roots = harmony(rng, style, total, key)
     kicks = kicks_of(parts[0], round(len(parts[0]) / RATE / bar)) if stem == "drums" else kick_pattern(rng, style)
     if stem == "drums":

@@ -97,9 +97,10 @@ class RecordedDrums:
         self.stand_in = Drummer(rng, stand_in) if stand_in else None
         shells, metal = rng.normal(0, 0.7), rng.normal(0, 0.4)
         cymbals = ("hat_closed", "hat_open", "hat_pedal", "crash", "ride", "bell", "china", "splash")
-        self.tune = {r: metal if r in cymbals else shells for r in set(ROLES.values())}
-        self.damp = {r: rng.uniform(0.15, 0.6) if r not in cymbals and rng.random() < 0.2 else 0 for r in sorted(set(ROLES.values()))}
-        self.level = {r: rng.normal(0, 2) for r in sorted(set(ROLES.values()))}
+        roles = sorted(set(ROLES.values()))
+        self.tune = {r: metal if r in cymbals else shells for r in roles}
+        self.damp = {r: rng.uniform(0.15, 0.6) if r not in cymbals and rng.random() < 0.2 else 0 for r in roles}
+        self.level = {r: rng.normal(0, 2) for r in roles}
 
     @staticmethod
     def top(layers):
