@@ -12,7 +12,7 @@ from common import PEAK, RATE, Skip, db, loud_db, loudest, write_song
 from kits import Drummer, sampled_kit
 from notes import humanise
 from packages import BANKS, ELECTRONIC, KITS, SF2, TUNES
-from recorded import DRY_GUITARS, INSTRUMENTS, RecordedDrums, RecordedStrings
+from recorded import DRY_GUITARS, INSTRUMENTS, RecordedDrums, RecordedStrings, full
 from synths import GrowlPatch, SamplePatch, StringPatch, SynthPatch
 from voices import vocals
 
@@ -179,7 +179,7 @@ def bass(rng, notes, controls, seconds, style, session):
     notes = humanise(notes, rng, rng.uniform(0.001, 0.009), rng.uniform(3, 10))
     folder = session.recorded("bass")
     if folder:
-        return RecordedStrings(rng, folder).play(notes, seconds)
+        return full(RecordedStrings(rng, folder).play(notes, seconds), rng)
     draw = rng.random()
     if split == "train" and rng.random() < (0.35 if style in ("trap", "edm", "hiphop") else 0.12):
         patch = SamplePatch(rng)

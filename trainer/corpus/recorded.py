@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from common import RATE, db, load_audio, loudest
-from dsp import highpass, lowpass, repitch
+from dsp import compress, filtered, highpass, lowpass, repitch, shelf_row
 from kits import FALLBACK, ROLES, Drummer
 from synths import hertz, place
 
@@ -277,3 +277,19 @@ class RecordedStrings:
 
     def play(self, notes, seconds):
         return place(notes, seconds, self.sound)
+
+
+def full(audio, rng):
+    """A dry bass as it is mixed: peaks of its attacks held down, and low shelves where its low end is thin. Some of these
+    instruments were recorded from the bridge pickup and have a tenth of their power below 150 Hz; the basses of
+    DATA/train have 0.78 to 0.98 of it there."""
+    if rng.random() < 0.8:
+        audio = compress(audio, rng.uniform(8, 16), rng.uniform(3, 8), 0.001, rng.uniform(0.04, 0.12))
+    wanted, rest = rng.uniform(0.5, 0.95), 20.0
+    for _ in range(3):
+        share = float(np.clip(np.mean(lowpass(audio, 150, 4) ** 2) / (np.mean(audio**2) + 1e-12), 0.01, 0.99))
+        lift = float(np.clip(10 * np.log10(wanted * (1 - share) / (share * (1 - wanted))), 0, rest))
+        if lift < 1:
+            break
+        audio, rest = filtered(audio, shelf_row(180, lift, high=False)), rest - lift
+    return audio
