@@ -12,9 +12,11 @@ from common import rng_for, share_of
 from mma_songs import LIBRARY, compose
 from notes import DRUM_CHANNEL, Note, Tune, read_midi
 from produce import make_song
+from recorded import hire
 
-# Number of songs. Those after number FIRST are for training only, so that the held-out songs do not change.
-SONGS, FIRST = 560, 240
+# Number of songs. Those after number FIRST are for training only, so that the held-out songs do not change. The last
+# ones, after number SONGS, are for calibration with recorded instruments.
+SONGS, FIRST, RECORDED_CALIB = 560, 240, 24
 # style, weight, tempo range, produce style, zoom patterns
 STYLES = {
     "metal": (3, (95, 190), "metal", ("mtl", "hrk", "thr")),
@@ -245,19 +247,38 @@ def accompaniment(rng, sketch, style, bars, roots, kicks):
 
 def jobs(config):
     out = []
-    for i in range(SONGS):
+    for i in range(SONGS + (RECORDED_CALIB if config.shared_data else 0)):
         styles = STYLES if i < FIRST else LATER_STYLES
         names, weights = list(styles), np.array([s[0] for s in styles.values()], float)
         rng = rng_for("beats-job", i, config.seed)
         style = names[int(rng.choice(len(names), p=weights / weights.sum()))]
         share = share_of("beats", i, config.seed) if i < FIRST else 1.0
-        split = "calib" if share < 0.09 else "test" if share < 0.17 else "train"
-        out.append({"source": "beats", "id": f"{style}-{i:04d}", "tune": f"beats-{i:04d}", "style": style, "split": split})
+        split = "calib" if share < 0.09 or i >= SONGS else "test" if share < 0.17 else "train"
+        job = {"source": "beats", "id": f"{style}-{i:04d}", "tune": f"beats-{i:04d}", "style": style, "split": split}
+        if split == "train" or i >= SONGS:
+            job["band"] = hire(rng_for("beats-band", i, config.seed), style, split, config.shared_data)
+        out.append(job)
     return out
 
 
+def harmony(rng, style, bars, key=None):
+    """One (root, minor?) per bar: two sections of four chords, eight bars each. With `key`, (root, minor?), one chord
+    throughout."""
+    dark = style in ("metal", "trap", "trance", "dnb", "boombap") or rng.random() < 0.4
+    low = int(rng.integers(28, 40))
+    sections = [choose(rng, *(MINOR if dark else MAJOR)).split() for _ in range(2)]
+    if key:
+        return [key] * bars
+    roots = []
+    for bar in range(bars):
+        token = sections[bar // 8 % 2][bar % 4]
+        root = low + int(token.rstrip("m"))
+        roots.append((root - 12 if root > 43 else root, token.endswith("m")))
+    return roots
+
+
 def build(job, config):
-    rng = rng_for("beats", job["id"], config.seed)
+    rng = rng_for(job["source"], job["id"], config.seed)
     job["seed"] = config.seed
     style = job["style"]
     _, (low, high), sound, zoom = LATER_STYLES[style]
@@ -265,14 +286,7 @@ def build(job, config):
     swing = rng.uniform(0.1, 0.33) if style in ("boombap", "blues", "funk") and rng.random() < 0.6 else 0.0
     sketch = Sketch(tempo, swing)
     bars = max(8, int(rng.uniform(48, 66) / (16 * sketch.step)))
-    dark = style in ("metal", "trap", "trance", "dnb", "boombap") or rng.random() < 0.4
-    key = int(rng.integers(28, 40))
-    sections = [choose(rng, *(MINOR if dark else MAJOR)).split() for _ in range(2)]
-    roots = []
-    for bar in range(bars):
-        token = sections[bar // 8 % 2][bar % 4]
-        root = key + int(token.rstrip("m"))
-        roots.append((root - 12 if root > 43 else root, token.endswith("m")))
+    roots = harmony(rng, style, bars)
     kicks = kick_pattern(rng, style)
     if style == "metal" and rng.random() < 0.3:
         roots = [(r - 12 if r > 35 else r, m) for r, m in roots]

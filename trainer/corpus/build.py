@@ -34,7 +34,7 @@ def sources():
         "real": (real.real_jobs, real.build_real),
         "voice": (real.voice_jobs, real.build_voice),
     }
-    for name in ("midi", "beats", "mma", "lmms", "modules"):
+    for name in ("midi", "beats", "loops", "mma", "singers", "lmms", "modules"):
         try:
             module = __import__(f"{name}_songs")
         except ImportError as error:
@@ -84,12 +84,12 @@ def progress(config, total, done, started):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", help="folder for the songs")
-    parser.add_argument("--sources", default="sung,real,voice,midi,beats,mma,modules", help="comma-separated")
+    parser.add_argument("--sources", default="sung,real,voice,midi,beats,loops,mma,singers,modules", help="comma-separated")
     parser.add_argument("--songs", type=int, default=0, help="at most this many songs per source (0: all)")
     parser.add_argument("--split", choices=packages.SPLITS, help="only the generated songs of this split")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--shared-data", help="folder with train/ and voices/; without it, no recorded songs and singers")
+    parser.add_argument("--shared-data", help="folder with train/, voices/, kits/ and loops/; without it, no recorded songs, singers and instruments")
     parser.add_argument("--install", action="store_true", help="install the Debian and PyPI packages, as root")
     config = parser.parse_args()
     if config.install:
@@ -99,7 +99,7 @@ def main():
             parser.error("--out is needed")
         return
     if not config.shared_data:
-        print("No --shared-data: no recorded songs, no recorded singers; vocals in the training split only.")
+        print("No --shared-data: no recorded songs, singers, instruments and loops; vocals in the training split only.")
     Path(config.out).mkdir(parents=True, exist_ok=True)
     import common
 

@@ -15,7 +15,7 @@ import soundfile  # noqa: E402
 
 from common import RATE, STEMS, loudest  # noqa: E402
 
-ALLOWED = re.compile(r"^(CC0-1\.0|CC-BY(-SA)?-[34]\.0|MIT|BSD-[23]-Clause|ISC|Apache-2\.0|Artistic-[12]\.0|GPL-[23]\.0(-or-later)?(, composition exception)?|public domain)$")
+ALLOWED = re.compile(r"^(CC0-1\.0( OR CC-BY-SA-2\.5)?|CC-BY(-SA)?-[34]\.0|MIT|BSD-[23]-Clause|ISC|Apache-2\.0|Artistic-[12]\.0|GPL-[23]\.0(-only|-or-later)?(, composition exception)?|Unlicense|public domain|LicenseRef-PublicDomain)$")
 
 
 def problems(root, song):

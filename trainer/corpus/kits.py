@@ -182,7 +182,7 @@ class Drummer:
                         for twin in ("hat_open", "hat_pedal"):
                             if twin in sampled_kit(other):
                                 self.pieces[twin] = sampled_kit(other)[twin][0]
-        roles = set(ROLES.values())
+        roles = sorted(set(ROLES.values()))  # sorted: Python orders a set of strings differently in every process
         self.tune = {r: rng.normal(0, 1.2) for r in roles}
         self.damp = {r: rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0 for r in roles}
         self.level = {r: db(rng.normal(0, 1.5)) for r in roles}

@@ -117,7 +117,7 @@ def compose(text):
 
 
 def build(job, config):
-    rng = rng_for("mma", job["id"], config.seed)
+    rng = rng_for(job["source"], job["id"], config.seed)
     job["seed"] = config.seed
     tune = read_midi(compose(arrangement(rng, job["tune"])))
     if not tune.stem("drums") or not tune.stem("bass"):

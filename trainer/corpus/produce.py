@@ -1,5 +1,7 @@
 """From notes to a finished song: instruments, effects, vocals, balance."""
 
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,10 @@ import numpy as np
 import dsp
 import fluid
 from common import PEAK, RATE, Skip, db, loud_db, loudest, write_song
-from kits import Drummer
+from kits import Drummer, sampled_kit
 from notes import humanise
 from packages import BANKS, ELECTRONIC, KITS, SF2, TUNES
+from recorded import DRY_GUITARS, INSTRUMENTS, RecordedDrums, RecordedStrings, full
 from synths import GrowlPatch, SamplePatch, StringPatch, SynthPatch
 from voices import vocals
 
@@ -42,12 +45,35 @@ class Credits:
         else:
             self._add(self.kits, name, "CC0-1.0", "")
 
+    def recording(self, kind, folder):
+        """A folder of DATA/kits or DATA/loops."""
+        song = json.loads((Path(folder) / "song.json").read_text())
+        self._add(self.kits, f"{kind}/{Path(folder).name}", song["licence"], song["credit"])
+
     def _add(self, names, name, licence, who):
         if name not in names:
             names.append(name)
             self.licences.add(licence)
             if who:
                 self.names.append(f"{name}: {who} ({licence})")
+
+
+@dataclass
+class Session:
+    """What the players of one song share: its split, its credits, the folders of its recorded instruments by part
+    ("drums", "bass", "guitar"), and finished audio by stem that is played in their place."""
+
+    split: str
+    credits: Credits
+    band: dict = field(default_factory=dict)
+    given: dict = field(default_factory=dict)
+
+    def recorded(self, part):
+        """Folder of the recorded instrument of a part, credited; None where the part is played otherwise."""
+        folder = self.band.get(part)
+        if folder:
+            self.credits.recording("kits", folder)
+        return folder
 
 
 def pick_bank(rng, split, credits):
@@ -78,12 +104,16 @@ def family_map(rng, notes, bank, change=0.6):
 # ---- drums ------------------------------------------------------------------
 
 
-def drums(rng, notes, controls, seconds, split, style, credits):
-    """Renders channel 10 with a soundfont kit, a sampled kit or a synthetic one."""
+def drums(rng, notes, controls, seconds, style, session):
+    """Renders channel 10 with a recorded kit, a soundfont kit, a sampled kit or a synthetic one."""
+    split, credits = session.split, session.credits
     notes = humanise(notes, rng, rng.uniform(0.001, 0.008), rng.uniform(3, 12))
     names = [n for n, k in KITS.items() if k[0] == split]
     electronic = [n for n in names if n in ELECTRONIC]
     acoustic = [n for n in names if n not in ELECTRONIC]
+    folder = session.recorded("drums")
+    if folder:
+        return recorded_drums(rng, notes, seconds, folder, acoustic, session)
     draw = rng.random()
     is_edm = style in MACHINE_STYLES
     if draw < (0.6 if is_edm else 0.06):
@@ -110,6 +140,20 @@ def drums(rng, notes, controls, seconds, split, style, credits):
     return player.play(notes, seconds)
 
 
+def recorded_drums(rng, notes, seconds, folder, acoustic, session):
+    parent = Path(folder).parent
+    others = [str(parent / n) for n, entry in INSTRUMENTS.items() if entry == ("drums", session.split) and n != Path(folder).name and (parent / n).is_dir()]
+    stand_in = str(rng.choice([n for n in acoustic if not n.endswith(".sf2") and {"crash", "ride"} <= set(sampled_kit(n))]))
+    player = RecordedDrums(rng, folder, others, stand_in)
+    audio = player.play(notes, seconds)
+    for name in player.used[1:]:
+        if name in KITS:
+            session.credits.kit(name)
+        else:
+            session.credits.recording("kits", parent / name)
+    return audio
+
+
 def process_drums(rng, audio, style):
     audio = dsp.width(audio, rng.uniform(0.4, 1.3))
     audio = dsp.random_eq(audio, rng, 3)
@@ -129,9 +173,13 @@ def process_drums(rng, audio, style):
 # ---- bass -------------------------------------------------------------------
 
 
-def bass(rng, notes, controls, seconds, split, style, credits):
-    """Renders the bass line with a soundfont, a plucked string or a synth."""
+def bass(rng, notes, controls, seconds, style, session):
+    """Renders the bass line with a recorded bass, a soundfont, a plucked string or a synth."""
+    split, credits = session.split, session.credits
     notes = humanise(notes, rng, rng.uniform(0.001, 0.009), rng.uniform(3, 10))
+    folder = session.recorded("bass")
+    if folder:
+        return full(RecordedStrings(rng, folder).play(notes, seconds), rng)
     draw = rng.random()
     if split == "train" and rng.random() < (0.35 if style in ("trap", "edm", "hiphop") else 0.12):
         patch = SamplePatch(rng)
@@ -189,12 +237,15 @@ def groups_of(notes, rng):
     return groups
 
 
-def guitar(rng, notes, controls, seconds, split, style, credits):
+def guitar(rng, notes, controls, seconds, style, session):
     """Guitars: from the bank's own sounds, or re-amped from clean, single or doubled."""
     heavy = style == "metal" or any(n.program in (29, 30) for n in notes)
     dirty = heavy or (style in ("rock", "punk") and rng.random() < 0.7) or rng.random() < 0.15
+    folder = session.recorded("guitar")
+    if folder:
+        return recorded_guitar(rng, notes, seconds, folder, heavy, dirty)
     reamp = dirty and rng.random() < 0.7
-    bank = pick_bank(rng, split, credits)
+    bank = pick_bank(rng, session.split, session.credits)
     source = {p: int(rng.choice([25, 26, 27, 27, 28])) for p in range(128)} if reamp else family_map(rng, notes, bank)
     plucked = rng.random() < 0.25
     takes = 2 if rng.random() < (0.75 if heavy else 0.35) else 1
@@ -222,12 +273,37 @@ def guitar(rng, notes, controls, seconds, split, style, credits):
     return out
 
 
-def keys(rng, notes, controls, seconds, split, style, credits):
+def recorded_guitar(rng, notes, seconds, folder, heavy, dirty):
+    """A recorded guitar: acoustic, or from its pickup through an amplifier, single or doubled."""
+    name = Path(folder).name
+    electric = name in DRY_GUITARS or (name == "shinyguitar" and (dirty or rng.random() < 0.4))
+    way = ("archtop_pickup" if electric else "archtop_mic",) if name == "shinyguitar" else None
+    palm = heavy and rng.random() < 0.5
+    takes = 2 if rng.random() < (0.75 if heavy else 0.35) else 1
+    out = 0
+    for take in range(takes):
+        played = humanise(notes, rng, rng.uniform(0.004, 0.012), rng.uniform(3, 10))
+        audio = RecordedStrings(rng, folder, way, palm).play(played, seconds)
+        if electric and dirty:
+            audio = dsp.distort(audio, rng, heavy)
+        elif electric:
+            audio = dsp.cabinet(dsp.drive(audio, rng.uniform(-6, 6)), rng)
+        audio = dsp.compress(audio, rng.uniform(3, 10), 3)
+        if takes == 2:
+            side = rng.uniform(0.5, 1.0)
+            audio = dsp.pan(audio, side if take else -side)
+        out = out + audio
+    if not dirty and rng.random() < 0.4:
+        out = dsp.widen(out, rng)
+    return out
+
+
+def keys(rng, notes, controls, seconds, style, session):
     notes = humanise(notes, rng, rng.uniform(0.002, 0.01), rng.uniform(3, 10))
     if style in MACHINE_STYLES and rng.random() < 0.6:
         sustained = np.median([n.end - n.start for n in notes]) > 0.7
         return SynthPatch(rng, "pad" if sustained else "lead").play(notes, seconds)
-    bank = pick_bank(rng, split, credits)
+    bank = pick_bank(rng, session.split, session.credits)
     audio = fluid.synth_for(bank).render(notes, controls, seconds, family_map(rng, notes, bank), width=rng.uniform(0.5, 1.4))
     if rng.random() < 0.25:
         audio = dsp.widen(audio, rng)
@@ -236,12 +312,18 @@ def keys(rng, notes, controls, seconds, split, style, credits):
     return audio
 
 
-def other(rng, notes, controls, seconds, split, style, credits):
+def other(rng, notes, controls, seconds, style, session):
     """The accompaniment: each group is rendered, processed and levelled separately."""
     total = 0
-    for name, part in sorted(groups_of(notes, rng).items()):
-        render = guitar if name == "guitar" else keys
-        audio = render(rng, part, controls, seconds, split, style, credits)
+    groups = groups_of(notes, rng)
+    if "other" in session.given:
+        groups["loop"] = session.given["other"]
+    for name, part in sorted(groups.items()):
+        if name == "loop":
+            audio = part
+        else:
+            render = guitar if name == "guitar" else keys
+            audio = render(rng, part, controls, seconds, style, session)
         if np.abs(audio).max() < SILENT:
             continue
         audio = dsp.random_eq(audio, rng, 3)
@@ -296,17 +378,31 @@ def duck(rng, stems, drum_notes, seconds):
             stems[name] = stems[name] * curve[: len(stems[name])]
 
 
-def make_song(config, job, tune, seconds, rng, style, package, artist):
-    """Renders, processes, balances and writes one song."""
+def process_loop(rng, audio, process, style):
+    """A loop is produced already: half of them are only equalised a little."""
+    return process(rng, audio, style) if rng.random() < 0.5 else dsp.random_eq(audio, rng, 2)
+
+
+def make_song(config, job, tune, seconds, rng, style, package, artist, given=None, loops=()):
+    """Renders, processes, balances and writes one song.
+
+    `given`: finished audio by stem, taken from the folders `loops`; in "other" it is played along with the notes."""
     split, credits = job["split"], Credits()
+    band = {part: str(Path(config.shared_data) / "kits" / name) for part, name in job.get("band", {}).items()}
+    session = Session(split, credits, band, given or {})
+    for folder in loops:
+        credits.recording("loops", folder)
     licence, credit = TUNES[package]
     makers = {"drums": (drums, process_drums), "bass": (bass, process_bass), "other": (other, None)}
     stems = {}
     for name, (render, process) in makers.items():
         notes = tune.stem(name)
-        if not notes:
+        if process and name in session.given:
+            stems[name] = process_loop(rng, session.given[name], process, style)
             continue
-        audio = render(rng, notes, tune.controls, seconds, split, style, credits)
+        if not notes and name not in session.given:
+            continue
+        audio = render(rng, notes, tune.controls, seconds, style, session)
         if not isinstance(audio, np.ndarray) or np.abs(audio).max() < SILENT:
             continue
         stems[name] = process(rng, audio, style) if process else audio
@@ -318,7 +414,7 @@ def make_song(config, job, tune, seconds, rng, style, package, artist):
     wanted = job["vocals"] if job.get("vocals") is not None else rng.random() < (0.75 if split == "train" else 0.85)
     if wanted:
         rap = style in ("trap", "hiphop") and rng.random() < 0.7
-        voice, facts = vocals(rng, config, split, seconds, rap)
+        voice, facts = vocals(rng, config, split, seconds, rap, job.get("voice"))
         if voice is not None:
             stems["vocals"] = voice
     frames = int(seconds * RATE)

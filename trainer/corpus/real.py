@@ -30,6 +30,8 @@ TEST_VOICES = (
 SECOND_TEST_VOICES = ("scratch_vocals", "opera_anechoic", "oddvoices")
 # Under terms of their own, not a licence that the model's permits.
 UNUSED_VOICES = ("dorodoro", "hitsuboku_kumi")
+# Speakers who are used speaking only; the others are made to sing by `sung.py` as well.
+SPEECH_ONLY = ("strudel-producer-space-samples-hollywood", "strudel-producer-space-samples-sq", "test-pjs-speech")
 
 
 def voice_split(name):
@@ -59,7 +61,7 @@ def voice_jobs(config):
 
 
 def credit_of(song):
-    return f"{song['origin']}: {song['licence_note']}"
+    return f"{song['origin']}: {'; '.join(filter(None, (song.get('credit'), song['licence_note'])))}"
 
 
 def build_real(job, config):

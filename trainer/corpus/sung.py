@@ -1,51 +1,94 @@
-"""Source "sung": spoken words of free packages, sung to melodies drawn at random.
+"""Source "sung": spoken words, sung to melodies drawn at random.
 
-Eighteen recorded singers are few, and an encoder that knows few voices takes an unknown one
-for an instrument. Packages contain many more people who speak. The WORLD vocoder (Morise,
-Yokomori and Ozawa 2016) splits their speech into pitch, envelope and breath, and joins these
-again with the pitch of a melody and the length of a note. Each speaker gives a solo track of
-about two minutes, cut into phrases and mixed by `voices.py` like a recorded singer's.
+Some thirty recorded singers are few, and an encoder that knows few voices takes an unknown one
+for an instrument. Packages and the folder of recordings contain many more people who speak. The
+WORLD vocoder (Morise, Yokomori and Ozawa 2016) splits their speech into pitch, envelope and
+breath, and joins these again with the pitch of a melody and the length of a note. Each speaker
+gives a solo track of about two minutes, cut into phrases and mixed by `voices.py` like a recorded
+singer's.
 """
 
 import glob
+import json
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import soundfile
 
 import dsp
-from common import RATE, db, load_audio, rng_for, write_song
+from common import RATE, db, load_audio, mono_of, rng_for, write_song
 from packages import CHOIRS, SPEAKERS, singer
+from real import SPEECH_ONLY, credit_of, folders, voice_split
 
 FRAME_S = 0.005
 SPOKEN_S = 75.0
 SUNG_S = 130.0
+# Recordings that end below this frequency get a top of their own. Codecs of ordinary quality end at 13 kHz and above.
+FULL_BAND_HZ = 10000
 SCALES = ((0, 2, 4, 7, 9), (0, 3, 5, 7, 10), (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 
 
-def jobs(_config):
-    return [{"source": "sung", "id": name, "split": "train"} for name in (*SPEAKERS, *CHOIRS)]
+@lru_cache(maxsize=None)
+def recorded_speakers(shared_data):
+    """Speakers of the folder of recordings that the vocoder makes sing: {name: folder}."""
+    root = Path(shared_data or "/nowhere") / "voices"
+    return {
+        f.name: str(f)
+        for f in folders(root)
+        if (f / "speech.ogg").exists() and f.name not in SPEECH_ONLY and voice_split(f.name) == "train"
+    }
+
+
+def jobs(config):
+    made = [{"source": "sung", "id": name, "split": "train"} for name in (*SPEAKERS, *CHOIRS)]
+    recorded = recorded_speakers(config.shared_data)
+    return made + [{"source": "sung", "id": name, "split": "train", "path": path} for name, path in recorded.items()]
 
 
 def build(job, config):
-    name = job["id"]
-    licence, credit = singer(name)
+    name, folder = job["id"], job.get("path")
+    if folder:
+        song = json.loads((Path(folder) / "song.json").read_text())
+        licence, credit = song["licence"], credit_of(song)
+    else:
+        licence, credit = singer(name)
     info = {"artist": name, "licence": licence, "credit": credit, "voice": name, "kind": "singing", "split": "train"}
-    write_song(config.out, "sung", name, {"vocals": sing(config.seed, name)}, info)
+    write_song(config.out, "sung", name, {"vocals": sing(config.seed, name, folder)}, info)
+
+
+def spoken_parts(name, folder):
+    """A speaker's recordings, mono at RATE: a package's files, or a folder's one file cut at its silences."""
+    if folder is None:
+        pattern, _, _ = SPEAKERS[name]
+        files = sorted(glob.glob(pattern, recursive=True))
+        rng_for("clips", name).shuffle(files)
+        for path in files:
+            if soundfile.info(path).samplerate >= RATE:
+                yield load_audio(path).mean(axis=1)
+        return
+    mono = mono_of(load_audio(Path(folder) / "speech.ogg"))
+    hop = RATE // 100
+    level = np.square(mono[: len(mono) // hop * hop]).reshape(-1, hop).mean(axis=1)
+    # The clips are joined by 0.5 s of digital silence
+    quiet = np.convolve(level < 1e-9, np.ones(30), "same") >= 30
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], quiet.astype(int), [1]]))).reshape(-1, 2)
+    for first, last in edges:
+        while last - first > 700:
+            # Too long for one clip: cut where it is quietest between 4 and 7 seconds
+            smooth = np.convolve(level[first + 400 : first + 700], np.ones(10), "same")
+            cut = first + 400 + int(np.argmin(smooth))
+            yield mono[first * hop : cut * hop]
+            first = cut
+        yield mono[first * hop : last * hop]
 
 
 @lru_cache(maxsize=2)
-def clips(name):
+def clips(name, folder=None):
     """Spoken clips of a speaker, mono at RATE, with silence cut off and equal levels."""
-    pattern, _, _ = SPEAKERS[name]
-    files = sorted(glob.glob(pattern, recursive=True))
-    rng_for("clips", name).shuffle(files)
     found, seconds = [], 0.0
-    for path in files:
-        if soundfile.info(path).samplerate < RATE:
-            continue
-        mono = load_audio(path).mean(axis=1)
-        loud = np.flatnonzero(np.abs(mono) > 0.03 * np.abs(mono).max())
+    for mono in spoken_parts(name, folder):
+        loud = np.flatnonzero(np.abs(mono) > 0.03 * np.abs(mono).max()) if len(mono) else []
         mono = mono[max(0, loud[0] - 1600) : loud[-1] + 1600] if len(loud) else mono[:0]
         if not 0.2 < len(mono) / RATE < 8:
             continue
@@ -56,19 +99,39 @@ def clips(name):
     return found
 
 
+def edge_of(folder):
+    """Highest frequency (Hz) of a folder's recordings; None where they reach the top of what is kept here."""
+    hz = json.loads((Path(folder) / "song.json").read_text())["measured"]["bandwidth_hz"] if folder else RATE
+    return hz if hz < FULL_BAND_HZ else None
+
+
+def open_top(envelope, breath, edge_hz, slope_db):
+    """Fills a narrow recording's empty top: the power below its edge goes on, falling by `slope_db` per octave, as
+    breath. The encoder must not learn a codec's edge as the mark of a voice."""
+    hz = np.linspace(0, RATE / 2, envelope.shape[1])
+    known = (hz > 0.6 * edge_hz) & (hz < 0.85 * edge_hz)
+    level = np.log(envelope[:, known] + 1e-16).mean(axis=1, keepdims=True)
+    filled = np.exp(level - slope_db / 10 * np.log(10) * np.log2(np.maximum(hz, 1) / (0.72 * edge_hz)))
+    share = np.clip((hz - 0.85 * edge_hz) / (0.1 * edge_hz), 0, 1)
+    return envelope * (1 - share) + filled * share, np.maximum(breath, 0.95 * share)
+
+
 @lru_cache(maxsize=8)
-def syllables(name):
+def syllables(name, folder=None):
     """Syllables as (envelope, aperiodicity, first held frame, last held frame), and the
     speaker's median pitch in Hz. Only those that are voiced for 60 ms or more can be sung."""
     import pyworld
 
     found, pitches = [], []
-    for clip in clips(name):
+    edge_hz, slope_db = edge_of(folder), rng_for("top", name).uniform(6, 14)
+    for clip in clips(name, folder):
         audio = clip.astype(np.float64)
         f0, times = pyworld.dio(audio, RATE, frame_period=FRAME_S * 1000)
         f0 = pyworld.stonemask(audio, f0, times, RATE)
         envelope = pyworld.cheaptrick(audio, f0, times, RATE)
         breath = pyworld.d4c(audio, f0, times, RATE)
+        if edge_hz:
+            envelope, breath = open_top(envelope, breath, edge_hz, slope_db)
         voiced = f0 > 0
         pitches.extend(f0[voiced])
         power = 10 * np.log10(envelope.mean(axis=1) + 1e-12)
@@ -143,11 +206,11 @@ def warp(spectra, factor):
     return np.ascontiguousarray(spectra[:, low] * (1 - part) + spectra[:, low + 1] * part)
 
 
-def solo(rng, name, score):
+def solo(rng, name, score, folder=None):
     """One speaker's rendering of `score` (a list of melody's notes), mono."""
     import pyworld
 
-    units, spoken_hz = syllables(name)
+    units, spoken_hz = syllables(name, folder)
     # Singing is higher than speech, and brighter: effort adds power above 1 kHz
     base_hz = spoken_hz * 2 ** (rng.uniform(1, 7) / 12)
     factor, effort = rng.uniform(0.9, 1.13), rng.uniform(0, 7)
@@ -180,13 +243,13 @@ def solo(rng, name, score):
     return np.concatenate(out).astype(np.float32)
 
 
-def sing(seed, name):
-    """A speaker's or a choir's solo track, (frames, 2)."""
+def sing(seed, name, folder=None):
+    """A speaker's or a choir's solo track, (frames, 2); `folder` is given for a recorded speaker."""
     rng = rng_for(seed, "sung", name)
     score = list(melody(rng, SUNG_S))
     score.append((None, 0.5))
     if name not in CHOIRS:
-        mono = solo(rng, name, score)
+        mono = solo(rng, name, score, folder)
         return np.stack([mono, mono], axis=1)
     harmony = rng.choice([0, 0, 0, 12, -12, 4, 7, -5], len(CHOIRS[name]))
     total = None

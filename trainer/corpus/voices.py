@@ -14,6 +14,9 @@ from packages import CHOIRS, SPEAKERS, singer
 from real import SECOND_TEST_VOICES, credit_of, folders, voice_split
 
 PHRASE = (1.0, 9.0)
+# Length that stands for a vocoded singer when one is drawn. With it, about half of the train songs that are sung have
+# a recorded singer, however many speakers there are.
+MADE_S = 5.0
 
 
 @lru_cache(maxsize=None)
@@ -25,26 +28,30 @@ def catalogue(shared_data):
         kind = "speech" if "speech" in song["kind"] else "singing"
         pool = "second test" if folder.name in SECOND_TEST_VOICES else voice_split(folder.name)
         found.append((folder.name, pool, kind, song))
+    songs = {name: song for name, _, _, song in found}
     for name in (*SPEAKERS, *CHOIRS):
         licence, credit = singer(name)
         song = {"licence": licence, "origin": credit, "licence_note": "", "seconds": sung.SUNG_S / 6}
-        found.append((name, "train", "singing", song))
+        found.append((name, "train", "singing", song | {"seconds": MADE_S}))
         if name in SPEAKERS:
             found.append((name, "train", "speech", song))
+    for name in sung.recorded_speakers(shared_data):
+        found.append((name, "train", "singing", songs[name] | {"seconds": MADE_S}))
     return found
 
 
 @lru_cache(maxsize=None)
 def phrases(out, shared_data, seed, name, kind):
     """Mono phrases of a voice, cut at its silences and joined to a singable length."""
-    made = name in SPEAKERS or name in CHOIRS
+    recorded = sung.recorded_speakers(shared_data) if kind == "singing" else {}
+    made = name in SPEAKERS or name in CHOIRS or name in recorded
     rendered = Path(out) / ("sung" if made else "voice") / name / "vocals.flac"
     if made and kind == "speech":
         mono = sung.spoken(name)
     elif rendered.exists():
         mono = mono_of(soundfile.read(str(rendered), dtype="float32")[0])
     elif made:
-        mono = mono_of(sung.sing(seed, name))
+        mono = mono_of(sung.sing(seed, name, recorded.get(name)))
     else:
         folder = Path(shared_data) / "voices" / name
         mono = mono_of(load_audio(next(folder.glob("*.ogg"))))
@@ -109,9 +116,11 @@ def choose(rng, pool, rap):
     return name, kind, song
 
 
-def vocals(rng, config, split, seconds, rap=False):
-    """A finished vocal stem and the facts for song.json, or (None, {}) where the split has no voices."""
-    voices = [v for v in catalogue(config.shared_data) if v[1] == split]
+def vocals(rng, config, split, seconds, rap=False, name=None):
+    """A finished vocal stem and the facts for song.json, or (None, {}) where the split has no voices.
+
+    With `name`, that voice sings, whatever its pool."""
+    voices = [v for v in catalogue(config.shared_data) if (v[0] == name if name else v[1] == split)]
     if not voices:
         return None, {}
     name, kind, song = choose(rng, voices, rap)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes CREDITS.md from the tables and, given an index.json, from the songs in it.
+"""Writes CREDITS.md from the tables and, given the folder of recordings, from the song.json of each of its folders.
 
-    python3 trainer/corpus/write_credits.py [CORPUS/index.json]
+    python3 trainer/corpus/write_credits.py [DATA]
 """
 
 import json
@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from loops_songs import clips  # noqa: E402
 from packages import BANKS, KITS, SPOKEN, TUNES  # noqa: E402
+from real import folders  # noqa: E402
+from recorded import INSTRUMENTS  # noqa: E402
 
 MODULES = (
     ("GPL-2.0-or-later", "Pingus music (Debian pingus-data), see its AUTHORS file"),
@@ -25,7 +28,31 @@ LMMS = (
 )  # fmt: skip
 
 
+def folder_lines(folders):
+    """One line per folder of kits or loops, from its song.json."""
+    for folder in folders:
+        song = json.loads((folder / "song.json").read_text())
+        yield f"- {folder.name}: {song['credit']}. {song['licence']} ({song['origin']})"
+
+
+def recordings(data):
+    """Songs and voices, one line per origin and licence: folders, people to credit, and what the origin states."""
+    seen = {}
+    for folder in [*folders(data / "train"), *folders(data / "voices")]:
+        song = json.loads((folder / "song.json").read_text())
+        origin = song["origin"].split(" (folder")[0]
+        seen.setdefault((origin, song["licence"]), []).append((folder.name, song.get("credit"), song["licence_note"]))
+    for (origin, licence), found in sorted(seen.items()):
+        names, credits, notes = ([*dict.fromkeys(x for x in part if x)] for part in zip(*found, strict=True))
+        # Many files of one origin have a statement each; they differ only in the file's name
+        text = "; ".join(credits + (notes if len(notes) == 1 else []))
+        yield f"- {origin} ({', '.join(names)}): {licence}. {text}"
+
+
 def main():
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    kits = folder_lines(data / "kits" / name for name in INSTRUMENTS) if data else []
+    loops = folder_lines(data / "loops" / name for name in sorted({folder for folder, _ in clips(str(data))})) if data else []
     lines = [
         "# Credits of the rendered corpus",
         "",
@@ -47,16 +74,15 @@ def main():
         "## Speakers, whose words are sung or spoken",
         *[f"- {name}: {who}. {licence} ({codes})" for name, (_, codes, licence, who) in SPOKEN.items()],
         "",
+        "## Recorded kits, basses and guitars",
+        *kits,
+        "",
+        "## Loops",
+        *loops,
+        "",
         "## Recordings",
     ]
-    if len(sys.argv) > 1:
-        songs = json.loads(Path(sys.argv[1]).read_text())
-        seen = {}
-        for song in songs:
-            if song["source"] in ("real", "voice"):
-                seen.setdefault((song["credit"].split(":")[0], song["licence"], song["credit"].split(": ", 1)[1]), []).append(song["song"])
-        for (origin, licence, note), names in sorted(seen.items()):
-            lines.append(f"- {origin} ({', '.join(sorted(names))}): {licence}. {note}")
+    lines += recordings(data) if data else []
     Path(__file__).with_name("CREDITS.md").write_text("\n".join(lines) + "\n")
 
 
