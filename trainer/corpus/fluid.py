@@ -26,9 +26,15 @@ def lib():
 
 
 class Synth:
-    """One synth with one bank; kept for the life of the worker."""
+    """One bank. A synth that is kept holds its samples in memory; each rendering has a synth of its own, because one that
+    has played before begins with the rest of its last block and with voices that are not as new."""
 
     def __init__(self, bank):
+        self.bank = bank
+        self.kept = self._open()
+
+    def _open(self):
+        """A new synth with the bank: (settings, synth, number of the font)."""
         f = lib()
         settings = ctypes.c_void_p(f.new_fluid_settings())
         f.fluid_settings_setnum(settings, b"synth.sample-rate", ctypes.c_double(RATE))
@@ -36,17 +42,19 @@ class Synth:
         f.fluid_settings_setint(settings, b"synth.reverb.active", 0)
         f.fluid_settings_setint(settings, b"synth.chorus.active", 0)
         f.fluid_settings_setint(settings, b"synth.polyphony", 96)
-        self.synth = ctypes.c_void_p(f.new_fluid_synth(settings))
-        self.font = f.fluid_synth_sfload(self.synth, str(bank).encode(), 1)
-        if self.font < 0:
-            raise OSError(f"cannot load {bank}")
+        synth = ctypes.c_void_p(f.new_fluid_synth(settings))
+        font = f.fluid_synth_sfload(synth, str(self.bank).encode(), 1)
+        if font < 0:
+            raise OSError(f"cannot load {self.bank}")
+        return settings, synth, font
 
     def render(self, notes, controls, seconds, programs=None, kit=None, width=1.0):
         """Plays the notes dry to float32 (frames, 2).
 
         `programs` maps a note's program to the one to play; with `kit`, a
         (bank, program) pair, channel 10 plays that preset. `width` scales pans."""
-        f, synth = lib(), self.synth
+        f = lib()
+        settings, synth, font = self._open()
         f.fluid_synth_system_reset(synth)
         programs = programs or {}
         events = []
@@ -65,12 +73,12 @@ class Synth:
         for t, _, channel, kind, a, b in events:
             until = min(int(t * RATE), frames)
             if until > at:
-                self._write(left, right, at, until - at)
+                self._write(synth, left, right, at, until - at)
                 at = until
             if kind == "on":
                 if chosen.get(channel) != b:
                     chosen[channel] = b
-                    f.fluid_synth_program_select(synth, channel, self.font, b[0], b[1])
+                    f.fluid_synth_program_select(synth, channel, font, b[0], b[1])
                 f.fluid_synth_noteon(synth, channel, a[0], a[1])
             elif kind == "off":
                 f.fluid_synth_noteoff(synth, channel, a)
@@ -79,12 +87,15 @@ class Synth:
             else:
                 f.fluid_synth_pitch_bend(synth, channel, a)
         if at < frames:
-            self._write(left, right, at, frames - at)
+            self._write(synth, left, right, at, frames - at)
+        f.delete_fluid_synth(synth)
+        f.delete_fluid_settings(settings)
         return np.stack([left, right], axis=1)
 
-    def _write(self, left, right, at, count):
+    @staticmethod
+    def _write(synth, left, right, at, count):
         lib().fluid_synth_write_float(
-            self.synth, count, left.ctypes.data_as(ctypes.c_void_p), at, 1,
+            synth, count, left.ctypes.data_as(ctypes.c_void_p), at, 1,
             right.ctypes.data_as(ctypes.c_void_p), at, 1,
         )  # fmt: skip
 
