@@ -23,6 +23,9 @@ pub struct BundleArgs {
     /// Version of the weights, such as 0.6.0; the bundle states it wherever it is used, so there is no default
     #[arg(long)]
     model_version: String,
+    /// Folder of the separator's networks, as for `prepare`; by default the project's own
+    #[arg(long)]
+    networks: Option<PathBuf>,
     /// The bundle
     #[arg(long)]
     out: PathBuf,
@@ -88,14 +91,21 @@ pub struct ImportAdapterArgs {
 }
 
 pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
-    let BundleArgs { encoder, decoder, cache, model_version, out } = args;
-    write_bundle(encoder, decoder, cache, model_version, out)
+    let BundleArgs { encoder, decoder, cache, model_version, networks, out } = args;
+    let parts = BundleParts {
+        encoder,
+        decoder,
+        cache,
+        version: model_version,
+        mixes: CALIBRATION_MIXES,
+        networks: networks.as_deref(),
+    };
+    write_bundle(&parts, out)
 }
 
-fn write_bundle(encoder: &Path, decoder: &Path, cache: &Path, version: &str, out: &Path) -> Result<()> {
-    let parts = BundleParts { encoder, decoder, cache, version, mixes: CALIBRATION_MIXES };
-    build_bundle(&parts, out)?;
-    eprintln!("wrote {}, version {version}", out.display());
+fn write_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<()> {
+    build_bundle(parts, out)?;
+    eprintln!("wrote {}, version {}", out.display(), parts.version);
     Ok(())
 }
 
@@ -120,7 +130,15 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
                 .context("a bundle is calibrated on feature maps: name their folder with --cache")?;
             let decoder = Part::LanguageModel.file(&args.run)?;
             let out = args.out.join(format!("{}.mixbuddy", args.name));
-            write_bundle(encoder, &decoder, cache, &args.model_version, &out)?;
+            let parts = BundleParts {
+                encoder,
+                decoder: &decoder,
+                cache,
+                version: &args.model_version,
+                mixes: CALIBRATION_MIXES,
+                networks: None,
+            };
+            write_bundle(&parts, &out)?;
         }
     }
     Ok(())

@@ -64,6 +64,9 @@ pub struct PrepareArgs {
     /// Stems whose share a separator estimates; `none` for a model without a separator
     #[arg(long, value_delimiter = ',', default_value = "vocals")]
     separated: Vec<String>,
+    /// Folder of the separator's networks, STEM.safetensors; by default the project's own (vocals)
+    #[arg(long)]
+    networks: Option<PathBuf>,
 }
 
 /// What `train` trains.
@@ -276,6 +279,7 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
         windows: args.windows,
         threads: args.threads,
         seed: args.seed,
+        networks: args.networks.clone(),
     };
     let SongsBelow { songs, refused } = match (&args.songs, &args.index) {
         (Some(root), _) => songs_below(root)?,

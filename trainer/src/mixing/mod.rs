@@ -6,6 +6,7 @@ pub mod batch;
 pub mod cache;
 pub mod loaders;
 pub mod mixer;
+pub mod networks;
 pub mod prepare;
 pub mod shares;
 

@@ -2,7 +2,7 @@
 
 use super::base_mix::BaseMix;
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
-use super::shares::separator_of;
+use super::networks::separator_of;
 use crate::collections::songs::SongTracks;
 use crate::collections::{ReadOptions, SongReader};
 use crate::progress::progress;
@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +35,8 @@ pub struct PrepareOptions {
     pub threads: usize,
     /// Seed of the shifts.
     pub seed: u64,
+    /// Folder of the separator's networks; the project's own if none.
+    pub networks: Option<PathBuf>,
 }
 
 /// A stem below this RMS level (dBFS) is silent in a window. Chosen, not tuned.
@@ -58,7 +60,7 @@ const LARGEST_VALUE: f32 = 65_000.0;
 /// When `out` cannot be written.
 pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be created", out.display()))?;
-    let separator = separator_of(&options.features)?;
+    let separator = separator_of(&options.features, options.networks.as_deref())?;
     let bar = progress("features", songs.len(), 0);
     let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

@@ -8,42 +8,10 @@
 
 use super::cache::{MapCache, SongMaps};
 use super::mixer::Example;
-use mixing_buddy_core::features::{FeatureSettings, share_log_odds};
-use mixing_buddy_core::separator::Separator;
+use mixing_buddy_core::features::share_log_odds;
 use mixing_buddy_core::{PerStem, Stem};
 use rand::Rng;
 use rand::rngs::SmallRng;
-use std::sync::Arc;
-
-/// The networks that the trainer has, as `assets/separator` holds them.
-static NETWORKS: [(Stem, &[u8]); 1] =
-    [(Stem::Vocals, include_bytes!("../../../assets/separator/vocals.safetensors"))];
-
-/// The networks of these stems, as files.
-///
-/// # Errors
-/// When there is no network for a stem.
-pub fn networks_of(stems: &[Stem]) -> anyhow::Result<Vec<(Stem, Vec<u8>)>> {
-    let network = |stem: &Stem| {
-        let found = NETWORKS.iter().find(|(known, _)| known == stem);
-        let (_, bytes) = found.ok_or_else(|| anyhow::anyhow!("there is no separator network for the {stem}"))?;
-        Ok((*stem, bytes.to_vec()))
-    };
-    stems.iter().map(network).collect()
-}
-
-/// The separator that features with these settings need; none where they name no stem.
-///
-/// # Errors
-/// As [`networks_of`].
-pub fn separator_of(features: &FeatureSettings) -> anyhow::Result<Option<Arc<Separator>>> {
-    if features.separated.is_empty() {
-        return Ok(None);
-    }
-    let networks = networks_of(&features.separated)?;
-    let files = networks.iter().map(|(stem, bytes)| (*stem, bytes.as_slice()));
-    Ok(Some(Arc::new(Separator::from_networks(files)?)))
-}
 
 /// A window whose separator errors a mix gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,13 +112,5 @@ mod tests {
             let back = 1.0 / (1.0 + (-(share_log_odds(*truth) + error)).exp());
             assert!((back - found).abs() < 1e-5, "{back} for {found}");
         }
-    }
-
-    #[test]
-    fn there_is_a_network_for_the_vocals_only() {
-        assert_eq!(networks_of(&[Stem::Vocals]).unwrap().len(), 1);
-        let sentence = networks_of(&[Stem::Drums]).unwrap_err().to_string();
-        assert!(sentence.contains("network for the drums"), "{sentence}");
-        assert!(separator_of(&FeatureSettings::default()).unwrap().is_none());
     }
 }

@@ -4,7 +4,7 @@ use super::examples::held_out::{WindowChoice, general_questions, read_held_out};
 use super::examples::mix_reading::MixReading;
 use super::examples::tuning::songs_for_calibration;
 use crate::files;
-use crate::mixing::shares::networks_of;
+use crate::mixing::networks::networks_of;
 use crate::protocol::QUIETEST_MEASURED_DB;
 use crate::weights::{Part, TOKENIZER, Tensors, field, load_part};
 use anyhow::{Context, Result};
@@ -32,6 +32,8 @@ pub struct BundleParts<'a> {
     pub version: &'a str,
     /// Mixes that the calibration is fitted on, [`CALIBRATION_MIXES`] for weights that are used.
     pub mixes: usize,
+    /// Folder of the separator's networks, the same that the features were prepared with; the project's own if none.
+    pub networks: Option<&'a Path>,
 }
 
 /// Mixes that a calibration is fitted on. Chosen, not tuned; the interval of a share of 600 is about ±4 points.
@@ -81,7 +83,7 @@ pub fn build_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<Calibration> 
         encoder_weights.iter().map(|(name, tensor)| (format!("encoder.{name}"), tensor.clone())).collect();
     weights.extend(decoder_weights);
     let norms = NormsSummary::shipped();
-    let networks = networks_of(&info.features.separated)?;
+    let networks = networks_of(&info.features.separated, parts.networks)?;
     let songs = songs_for_calibration(parts.cache)?;
 
     let params = Params::load(encoder_weights, BTreeMap::new(), &Device::Cpu);

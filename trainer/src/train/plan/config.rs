@@ -6,6 +6,7 @@ use crate::train::runs::dpo::DpoRun;
 use crate::train::runs::encoder::EncoderRun;
 use anyhow::{Context, Result, bail, ensure};
 use mixing_buddy_core::Stem;
+use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -53,11 +54,13 @@ pub struct PrepareSettings {
     pub seed: u64,
     /// Stems whose share a separator estimates; none for a model without one.
     pub separated: Vec<Stem>,
+    /// Folder of the separator's networks, `STEM.safetensors`; the project's own if none.
+    pub networks: Option<PathBuf>,
 }
 
 impl Default for PrepareSettings {
     fn default() -> Self {
-        PrepareSettings { variants: 3, windows: 12, threads: 2, seed: 1, separated: vec![Stem::Vocals] }
+        PrepareSettings { variants: 3, windows: 12, threads: 2, seed: 1, separated: vec![Stem::Vocals], networks: None }
     }
 }
 

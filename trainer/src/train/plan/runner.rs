@@ -181,6 +181,7 @@ impl Runner<'_> {
             windows: settings.windows,
             threads: settings.threads,
             seed: settings.seed,
+            networks: settings.networks.clone(),
         };
         let SongsBelow { songs, refused: unusable } = songs_below(songs)?;
         let (count, mut refused) = prepare(&songs, &self.cache, &options)?;
@@ -202,6 +203,7 @@ impl Runner<'_> {
             cache: &self.cache,
             version: &self.plan.version,
             mixes: mixes.min(CALIBRATION_MIXES),
+            networks: self.plan.prepare.networks.as_deref(),
         };
         let calibration = build_bundle(&parts, &self.out.join(BUNDLE_FILE))?;
         let (version, threshold) = (&self.plan.version, calibration.threshold);

@@ -10,7 +10,7 @@ use crate::collections::songs::{SongsBelow, songs_below};
 use crate::collections::{SongFolder, load_song};
 use crate::evaluation::SongResamples;
 use crate::progress::progress;
-use crate::mixing::shares::separator_of;
+use crate::mixing::networks::separator_of;
 use crate::protocol::Split;
 use crate::text::TextSampler;
 use crate::train::examples::held_out::general_questions;
@@ -83,7 +83,7 @@ impl FrontEnd {
             FrontEndPlan::Musicnn { weights } => FrontEnd::MusicNn(MusicNn::load(weights)?),
             FrontEndPlan::Ours { weights } => {
                 let (encoder, features) = load_encoder(weights, &Device::Cpu)?;
-                let stream = FeatureStream::new(&features, separator_of(&features)?.as_ref())?;
+                let stream = FeatureStream::new(&features, separator_of(&features, None)?.as_ref())?;
                 FrontEnd::Ours { stream: Box::new(stream), encoder: Box::new(encoder), features }
             }
         })
