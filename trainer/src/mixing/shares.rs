@@ -36,7 +36,9 @@ impl ErrorPool {
     pub fn of(cache: &MapCache) -> PerStem<ErrorPool> {
         PerStem::from_fn(|stem| {
             let mut pool = ErrorPool::default();
-            for (index, song) in cache.songs.iter().enumerate().filter(|(_, song)| song.header.has_share_errors) {
+            for (index, song) in
+                cache.songs.iter().enumerate().filter(|(_, song)| song.header.has_share_errors)
+            {
                 let position = song.header.position(stem);
                 for (window, header) in song.header.windows.iter().enumerate() {
                     let is_active = position.is_some_and(|position| header.active[position]);

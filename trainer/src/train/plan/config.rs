@@ -6,8 +6,8 @@ use crate::train::runs::dpo::DpoRun;
 use crate::train::runs::encoder::EncoderRun;
 use anyhow::{Context, Result, bail, ensure};
 use mixing_buddy_core::Stem;
-use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// All stages of a model. The tables of the runs hold the keys of the configurations of these runs.
@@ -60,7 +60,14 @@ pub struct PrepareSettings {
 
 impl Default for PrepareSettings {
     fn default() -> Self {
-        PrepareSettings { variants: 3, windows: 12, threads: 2, seed: 1, separated: vec![Stem::Vocals], networks: None }
+        PrepareSettings {
+            variants: 3,
+            windows: 12,
+            threads: 2,
+            seed: 1,
+            separated: vec![Stem::Vocals],
+            networks: None,
+        }
     }
 }
 
