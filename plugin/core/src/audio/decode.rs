@@ -27,7 +27,8 @@
 mod end;
 
 use super::downmix::Downmix;
-use super::formats::{describe_codec, guarded, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::formats::{describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::guard::guarded;
 use super::input::Input;
 use super::kind::FileKind;
 use super::losses::Losses;

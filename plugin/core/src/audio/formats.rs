@@ -52,13 +52,6 @@ pub(super) fn make_decoder(
     symphonia::default::get_codecs().make_audio_decoder(params, &options)
 }
 
-/// Runs a part of the decoder, and makes an error of a panic: damaged files can lead to one inside symphonia 0.6.1 (an
-/// assertion about distances in fragmented MP4 files, found by `audio_fuzz`).
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, SymphoniaError>) -> Result<T, SymphoniaError> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or(Err(SymphoniaError::DecodeError("the decoder panicked")))
-}
-
 /// Why a file's head cannot be read.
 pub(super) fn describe_open(kind: FileKind, cause: SymphoniaError) -> String {
     tracing::debug!("{}: {cause}", kind.name());

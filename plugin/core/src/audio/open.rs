@@ -1,6 +1,7 @@
 //! Opens the reader that belongs to a file's kind.
 
-use super::formats::{PROTECTED, describe_open, guarded};
+use super::formats::{PROTECTED, describe_open};
+use super::guard::guarded;
 use super::input::Input;
 use super::kind::{FileKind, detect};
 use super::mp4::{TrackEdit, describe_cut};
