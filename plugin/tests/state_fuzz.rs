@@ -95,11 +95,11 @@ const WORDS: &[&str] = &[
 
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(at, value)| Change::Byte(at, value)),
-        (any::<Index>(), any::<u8>()).prop_map(|(at, count)| Change::Remove(at, count)),
-        any::<Index>().prop_map(Change::Cut),
-        (any::<Index>(), any::<u8>()).prop_map(|(at, count)| Change::Again(at, count)),
-        (any::<Index>(), select(WORDS)).prop_map(|(at, word)| Change::Word(at, word)),
+        1 => (any::<Index>(), any::<u8>()).prop_map(|(at, value)| Change::Byte(at, value)),
+        1 => (any::<Index>(), any::<u8>()).prop_map(|(at, count)| Change::Remove(at, count)),
+        1 => any::<Index>().prop_map(Change::Cut),
+        1 => (any::<Index>(), any::<u8>()).prop_map(|(at, count)| Change::Again(at, count)),
+        1 => (any::<Index>(), select(WORDS)).prop_map(|(at, word)| Change::Word(at, word)),
         5 => (any::<Index>(), select(WORDS)).prop_map(|(at, word)| Change::Value(at, word)),
     ]
 }

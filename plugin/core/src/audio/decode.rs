@@ -27,7 +27,9 @@
 mod end;
 
 use super::downmix::Downmix;
-use super::formats::{describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::formats::{
+    PACKET_LIMIT_FRAMES, check_sizes, describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames,
+};
 use super::guard::guarded;
 use super::input::Input;
 use super::kind::FileKind;
@@ -49,8 +51,6 @@ use symphonia::core::packet::Packet;
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 /// After so many packets in a row without a sample, decoding fails.
 const BARREN_PACKETS: u32 = 64;
-/// Longest packet in frames of any codec; a damaged packet may state a longer one.
-const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
 /// Longest silence that an edit list may put before the sound.
 const LEAD_IN_LIMIT_S: f64 = 60.0;
 
@@ -132,6 +132,7 @@ impl FileStream {
         let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
             return Err(bad("has a sound track of an unknown kind".into()));
         };
+        check_sizes(params).map_err(bad)?;
         let is_mpeg = is_mpeg(params.codec);
         // Elsewhere the container states an MPEG track's delay and padding.
         let decoder_trims = !is_mpeg || (kind != FileKind::Mpeg && track.delay.is_some());

@@ -1,7 +1,9 @@
 //! Facts about file formats and codecs: which stated lengths are reliable, and messages for files that cannot be read.
 
+use super::guard::guarded;
 use super::kind::FileKind;
 use std::io::ErrorKind;
+use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MONKEYS_AUDIO,
     CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_MUSEPACK, CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_TTA,
@@ -10,6 +12,11 @@ use symphonia::core::codecs::audio::well_known::{
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::Track;
+
+/// Longest packet in frames of any codec; a damaged packet may state a longer one.
+pub(super) const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
+/// Most channels of a file. Ambisonics of the seventh order have 64 (chosen).
+const CHANNEL_LIMIT: usize = 64;
 
 /// Message for a file with encrypted sound.
 pub(super) const PROTECTED: &str = "is protected (DRM) and cannot be read";
@@ -40,6 +47,23 @@ pub(super) fn stated_frames(kind: FileKind, track: &Track) -> Option<u64> {
     }
 }
 
+/// Checks what the head of a track asks the decoder to make room for. The decoder would believe it.
+///
+/// # Errors
+/// A sentence without subject.
+pub(super) fn check_sizes(params: &AudioCodecParameters) -> Result<(), String> {
+    let channels = params.channels.as_ref().map_or(0, Channels::count);
+    if channels > CHANNEL_LIMIT {
+        return Err(format!("states {channels} channels; at most {CHANNEL_LIMIT} are read"));
+    }
+    match params.max_frames_per_packet {
+        Some(frames) if frames > PACKET_LIMIT_FRAMES => {
+            Err(format!("is damaged: it states packets of {frames} samples"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The decoder of a track; `trims`: whether it applies the trims of packets.
 ///
 /// # Errors
@@ -49,7 +73,7 @@ pub(super) fn make_decoder(
     trims: bool,
 ) -> Result<Box<dyn AudioDecoder>, SymphoniaError> {
     let options = AudioDecoderOptions::default().gapless(trims);
-    symphonia::default::get_codecs().make_audio_decoder(params, &options)
+    guarded(|| symphonia::default::get_codecs().make_audio_decoder(params, &options))
 }
 
 /// Why a file's head cannot be read.

@@ -8,8 +8,8 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a part of the decoder, and makes an error of a panic: damaged files can lead to one inside symphonia 0.6.1 (an
-/// assertion about distances in fragmented MP4 files, found by `audio_fuzz`).
+/// Runs a part of the decoder, and makes an error of a panic: damaged files can lead to one inside symphonia 0.6.1.
+/// `audio_fuzz` found an assertion about distances in fragmented MP4 files, and an index in Vorbis' codebooks.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, SymphoniaError>) -> Result<T, SymphoniaError> {
     let was_guarded = IS_GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
