@@ -1,4 +1,4 @@
-//! Decodes WAV, FLAC, MP3, Ogg Vorbis, M4A (AAC-LC, ALAC), AIFF and CAF files to stereo, packet by packet.
+//! Decodes WAV, FLAC, MP3, Ogg (Vorbis, Opus), M4A (AAC-LC, ALAC, Opus), AIFF and CAF files to stereo, packet by packet.
 //!
 //! **Alignment.** Stems must start on the same sample, so the encoder's delay and padding are removed:
 //!
@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | WAV, FLAC, AIFF, ALAC | none |
 //! | MP3 | the LAME tag in the Xing frame, plus the 529 samples of the decoder |
-//! | Ogg Vorbis | granule positions of the first and last pages |
+//! | Ogg Vorbis, Ogg Opus | granule positions of the first and last pages, and Opus' header |
 //! | M4A | edit list or iTunes' gapless tag (see `mp4.rs`) |
 //! | CAF | packet table |
 //!
@@ -37,6 +37,7 @@ use super::losses::Losses;
 use super::mp4::{TrackEdit, describe_cut, read_edits};
 use super::mpeg;
 use super::open::{Opened, choose_track, open};
+use super::opus;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -139,6 +140,8 @@ impl FileStream {
         let decoder =
             make_decoder(params, decoder_trims).map_err(|cause| bad(describe_codec(params.codec, &cause)))?;
         let plan = frames.map(|frames| mpeg::plan(&frames, track.num_frames, track.delay, track.padding));
+        // MP4 has its edit list for this.
+        let pre_skip = opus::pre_skip(params).filter(|_| kind != FileKind::Mp4).unwrap_or(0);
         let stated = plan.as_ref().map(|plan| plan.length).or(missing_of);
         notes.extend(plan.iter().flat_map(|plan| plan.notes.iter().cloned()));
         let mut stream = Self {
@@ -148,8 +151,9 @@ impl FileStream {
             has_exact_times: has_exact_times(kind, &track, params),
             first_time: track.start_ts.get().max(0),
             sample_rate_hz: 0,
-            stated_frames: stated.or_else(|| stated_frames(kind, &track)),
-            skip: plan.as_ref().map_or(0, |plan| plan.skip),
+            stated_frames: stated
+                .or_else(|| stated_frames(kind, &track).map(|frames| frames.saturating_sub(pre_skip))),
+            skip: plan.as_ref().map_or(pre_skip, |plan| plan.skip),
             limit: plan.as_ref().and_then(|plan| plan.limit),
             given: 0,
             decoded: 0,

@@ -2,6 +2,7 @@
 
 use super::guard::guarded;
 use super::kind::FileKind;
+use super::opus::OpusDecoder;
 use std::io::ErrorKind;
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::{
@@ -72,6 +73,9 @@ pub(super) fn make_decoder(
     params: &AudioCodecParameters,
     trims: bool,
 ) -> Result<Box<dyn AudioDecoder>, SymphoniaError> {
+    if params.codec == CODEC_ID_OPUS {
+        return guarded(|| Ok(Box::new(OpusDecoder::new(params)?) as Box<dyn AudioDecoder>));
+    }
     let options = AudioDecoderOptions::default().gapless(trims);
     guarded(|| symphonia::default::get_codecs().make_audio_decoder(params, &options))
 }
@@ -96,7 +100,7 @@ pub(super) fn describe_codec(codec: AudioCodecId, cause: &SymphoniaError) -> Str
     tracing::debug!("{codec}: {cause}");
     let name = match codec {
         CODEC_ID_AAC => "AAC with more than two channels, or in a form beyond AAC-LC",
-        CODEC_ID_OPUS => "Opus",
+        CODEC_ID_OPUS => "Opus with channels in an unknown order",
         CODEC_ID_SPEEX => "Speex",
         CODEC_ID_AC3 | CODEC_ID_EAC3 | CODEC_ID_AC4 => "Dolby Digital",
         CODEC_ID_DCA => "DTS",

@@ -25,6 +25,7 @@ mod model_rate;
 mod mp4;
 mod mpeg;
 mod open;
+mod opus;
 mod pcm;
 mod resample;
 mod riff;
