@@ -53,9 +53,16 @@ fn write_noise(path: &Path, rate_hz: u32) -> Vec<[f32; 2]> {
 
 /// Encodes `source`; none if ffmpeg or its encoder is missing and the variable `CI` is not set.
 fn encode(source: &Path, name: &str, options: &[&str]) -> Option<PathBuf> {
+    recode(&[], source, name, options)
+}
+
+/// As [`encode`], with options for reading the source.
+fn recode(reading: &[&str], source: &Path, name: &str, options: &[&str]) -> Option<PathBuf> {
     let target = source.with_file_name(name);
     let run = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-y", "-i"])
+        .args(["-v", "error", "-nostdin", "-y"])
+        .args(reading)
+        .arg("-i")
         .arg(source)
         .args(options)
         .arg(&target)
@@ -288,9 +295,9 @@ fn opus_starts_and_ends_on_the_exact_sample() {
     check("a.webm", 48_000, &["-c:a", "libopus", "-b:a", "160k"], false, 960);
 }
 
-/// The decoder is another one than ffmpeg's: its noise against that is the measure.
+/// Against libopus, the reference implementation. (ffmpeg's own decoder resamples low rates in another way.)
 #[test]
-fn opus_is_decoded_as_by_ffmpeg() {
+fn opus_is_decoded_as_by_libopus() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source.wav");
     write_noise(&source, 48_000);
@@ -299,16 +306,21 @@ fn opus_is_decoded_as_by_ffmpeg() {
         ("stereo.opus", &["-b:a", "96k"]),
         ("low.opus", &["-b:a", "36k"]),
         ("long.opus", &["-b:a", "256k", "-frame_duration", "60"]),
-        ("5.1.opus", &["-af", "pan=5.1|FL=c0|FR=c1|FC=0.5*c0|LFE=c1|BL=0.3*c1|BR=-c0", "-b:a", "300k"]),
+        ("5.1.opus", &["-af", "pan=5.1|FL=c0|FR=c1|FC=0.5*c0|LFE=c1|BL=0.3*c1|BR=-1*c0", "-b:a", "300k"]),
     ] {
         let Some(opus) = encode(&source, name, &[&["-c:a", "libopus"], options].concat()) else { continue };
-        let Some(wav) = encode(&opus, &format!("{name}.wav"), &["-c:a", "pcm_f32le"]) else { continue };
+        let name_of_wav = format!("{name}.wav");
+        let wav = recode(&["-c:a", "libopus"], &opus, &name_of_wav, &["-c:a", "pcm_f32le"]);
+        let Some(wav) = wav else { continue };
         let (ours, theirs) = (decode(&opus).unwrap(), decode(&wav).unwrap());
         assert_eq!(ours.len(), theirs.len(), "{name}");
-        let power = |samples: &mut dyn Iterator<Item = f32>| samples.map(|x| f64::from(x * x)).sum::<f64>();
-        let signal = power(&mut theirs.left.iter().copied());
-        let noise = power(&mut ours.left.iter().zip(&theirs.left).map(|(ours, theirs)| ours - theirs));
-        let ratio_db = 10.0 * (signal / noise).log10();
+        let (mut signal, mut noise) = (0.0, 0.0);
+        for (ours, theirs) in ours.left.iter().chain(&ours.right).zip(theirs.left.iter().chain(&theirs.right))
+        {
+            signal += f64::from(theirs * theirs);
+            noise += f64::from((ours - theirs) * (ours - theirs));
+        }
+        let ratio_db = 10.0 * f64::log10(signal / noise);
         println!("{name}: {ratio_db:.1} dB");
         assert!(ratio_db > 60.0, "{name}: {ratio_db:.1} dB");
     }
