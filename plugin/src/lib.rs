@@ -3,7 +3,6 @@
 //! | module | thread | what it does |
 //! | --- | --- | --- |
 //! | [`plugin`] | main, audio | what hosts see |
-//! | `clap_entry` | main, audio | the CLAP's entry point, which defines the output for any buffers |
 //! | [`capture`] | audio → worker | copies audio to the worker through lock-free rings |
 //! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
@@ -15,7 +14,6 @@
 //! each other.
 
 pub mod capture;
-mod clap_entry;
 pub mod editor;
 pub mod log;
 pub mod panel;
@@ -30,4 +28,5 @@ pub mod worker;
 
 pub use plugin::MixingBuddy;
 
+nice_plug::nice_export_clap!(MixingBuddy);
 nice_plug::nice_export_vst3!(MixingBuddy);

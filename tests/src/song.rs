@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use mixing_buddy_cli::demo::{Demo, flawed_mix};
 use mixing_buddy_core::CancelFlag;
-use mixing_buddy_core::audio::{MODEL_RATE_HZ, StereoPcm, decode_at_rate, decode_file};
+use mixing_buddy_core::audio::{FileStream, MODEL_RATE_HZ, ModelRateStream, StereoPcm};
+use mixing_buddy_core::output::note;
 use std::path::Path;
 
 /// Lowest and highest sample rate in Hz that the plugin analyzes.
@@ -19,16 +20,20 @@ pub struct Song {
     pub demo: Option<Demo>,
 }
 
-/// Decodes a file at its own sample rate, or at the model's if the plugin does not analyze that rate.
+/// Decodes a file at its own sample rate, or at the model's if the plugin does not analyze that rate; `-` is standard
+/// input. Warnings go to standard error.
 ///
 /// # Errors
-/// When it cannot be decoded or is empty; the message names the file.
+/// When it cannot be decoded, is empty, or holds samples that are not numbers; the message names the file.
 pub fn from_file(path: &Path) -> Result<Song> {
-    let cancel = CancelFlag::new();
-    let mut pcm = decode_file(path, &cancel)?;
-    if !RATES_HZ.contains(&pcm.sample_rate_hz) {
-        pcm = decode_at_rate(path, MODEL_RATE_HZ, &cancel)?;
-    }
+    // Opened once: standard input cannot be read twice.
+    let file = FileStream::open(path)?;
+    let own_rate_hz = file.sample_rate_hz();
+    let rate_hz = if RATES_HZ.contains(&own_rate_hz) { own_rate_hz } else { MODEL_RATE_HZ };
+    let mut stream = ModelRateStream::of_file(file, rate_hz)?;
+    let mut pcm = StereoPcm { sample_rate_hz: rate_hz, ..StereoPcm::default() };
+    while stream.next_chunk(&mut pcm.left, &mut pcm.right)? {}
+    stream.warnings().iter().for_each(|warning| note(&format!("Warning: {warning}")));
     ensure!(!pcm.is_empty(), "{}: it contains no audio", path.display());
     Ok(Song { name: path.display().to_string(), pcm, demo: None })
 }

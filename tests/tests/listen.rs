@@ -2,16 +2,18 @@
 
 use mixing_buddy_tests::bundle;
 use serde_json::Value;
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output};
 
+fn listen_command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mixing-buddy-listen"));
+    command.arg("--plugin").arg(bundle::clap()).args(args);
+    command
+}
+
 fn listen(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mixing-buddy-listen"))
-        .arg("--plugin")
-        .arg(bundle::clap())
-        .args(args)
-        .output()
-        .unwrap_or_else(|error| panic!("listen cannot be started: {error}"))
+    listen_command(args).output().unwrap_or_else(|error| panic!("listen cannot be started: {error}"))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -65,6 +67,24 @@ fn the_demo_gives_json_lines_with_the_song_last_and_the_same_each_time() {
     assert_eq!(all[3]["best"]["stem"], "vocals", "{}", all[3]);
     assert!(text(&first.stderr).contains("Found:"), "{}", text(&first.stderr));
     assert_eq!(text(&listen(&["--json"]).stdout), text(&first.stdout), "another time");
+}
+
+#[test]
+fn standard_input_is_played_at_a_rate_that_the_plugin_does_not_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let song = folder.path().join("song.wav");
+    let (rate_hz, seconds) = (6_000u32, 12u32);
+    let bytes = rate_hz * seconds * 2;
+    let mut wav =
+        [b"RIFF".as_slice(), &(36 + bytes).to_le_bytes(), b"WAVEfmt \x10\0\0\0\x01\0\x01\0"].concat();
+    wav.extend([rate_hz, rate_hz * 2].into_iter().flat_map(u32::to_le_bytes));
+    wav.extend([b"\x02\0\x10\0data".as_slice(), &bytes.to_le_bytes()].concat());
+    wav.extend((0..bytes / 2).flat_map(|n| ((n % 40) as i16 * 200).to_le_bytes()));
+    std::fs::write(&song, wav).unwrap();
+    let mut command = listen_command(&["-", "--json"]);
+    let output = command.stdin(File::open(&song).unwrap()).output().unwrap();
+    assert_eq!(lines(&output).last().map(|line| line["kind"].clone()), Some("song".into()));
+    assert!(text(&output.stderr).contains("at 32000 Hz"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::cargo::{build_workspace, succeeds, target};
+use crate::output::note;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     };
     let out = out.unwrap_or_else(bundled);
     for path in lay_out(&library, &out, debug)? {
-        eprintln!("{}", path.display());
+        note(&path.display().to_string());
     }
     Ok(())
 }
@@ -98,7 +99,7 @@ fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
 /// crash reports. Without the program `strip`, which comes with the C compiler, the library is only larger.
 fn strip(library: &Path) {
     if cfg!(target_os = "linux") && !succeeds(Command::new("strip").arg("--strip-debug").arg(library)) {
-        eprintln!("The program 'strip' is missing, so the plugin is larger than necessary.");
+        note("The program 'strip' is missing, so the plugin is larger than necessary.");
     }
 }
 

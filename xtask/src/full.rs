@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 5] = [
+const EXTRAS: [Extra; 6] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -84,6 +84,12 @@ const EXTRAS: [Extra; 5] = [
             "--ignored",
             "--nocapture",
         ]),
+    },
+    Extra {
+        name: "state",
+        purpose: "damaged and random texts in place of a project's state",
+        needs: Some(("MIXING_BUDDY_FUZZ_CASES", "a number of texts, such as 1000000 (about two minutes)")),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "state_fuzz", "--", "--ignored"]),
     },
     Extra {
         name: "qlora-model",

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::bundle::{build_and_lay_out, put};
+use crate::output::note;
 use std::path::PathBuf;
 
 pub(crate) const HELP: &str = "\
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for (bundle, folder) in build_and_lay_out()?.into_iter().zip(folders) {
         let to = folder.join(bundle.file_name().unwrap_or_default());
         put(&bundle, &to)?;
-        eprintln!("Installed {}", to.display());
+        note(&format!("Installed {}", to.display()));
     }
     Ok(())
 }

@@ -8,11 +8,15 @@ mod full;
 mod install;
 mod listen;
 mod needs;
+#[path = "../../plugin/core/src/output.rs"]
+#[expect(dead_code, reason = "errors here are sentences, and the end of the program is simpler")]
+mod output;
 mod report;
 mod shot;
 mod test;
 mod tools;
 
+use output::{OutputError, note, print_line};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("Error: {message}");
+            note(&format!("Error: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -68,8 +72,10 @@ fn run(args: &[String]) -> Result<()> {
     run(rest)
 }
 
-#[expect(clippy::print_stdout, reason = "help was asked for")]
 fn print_help(text: &str) -> Result<()> {
-    print!("{text}");
-    Ok(())
+    match print_line(text.trim_end()) {
+        // Whoever read the output has stopped: no fault.
+        Ok(()) | Err(OutputError::Closed) => Ok(()),
+        Err(failed) => Err(failed.to_string()),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::cargo::{finish, root, succeeds, target};
+use crate::output::note;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -46,7 +47,7 @@ const PACKAGES: [Package; 13] = [
 pub(crate) fn install() {
     system_packages();
     if let Err(message) = python_packages() {
-        eprintln!("The tests of the VST3 will fail. {message}");
+        note(&format!("The tests of the VST3 will fail. {message}"));
     }
 }
 
@@ -77,7 +78,7 @@ fn system_packages() {
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
     if is_root && succeeds(Command::new("apt-get").arg("--version")) {
-        eprintln!("Installing {}", names.join(", "));
+        note(&format!("Installing {}", names.join(", ")));
         let apt = |args: &[&str]| {
             let mut command = Command::new("apt-get");
             command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
@@ -86,14 +87,14 @@ fn system_packages() {
         let install = [&["install", "--yes", "--no-install-recommends"], names.as_slice()].concat();
         match apt(&["update", "--quiet"]).and_then(|()| apt(&install)) {
             Ok(()) => return,
-            Err(message) => eprintln!("{message}"),
+            Err(message) => note(&message),
         }
     }
-    eprintln!("Missing, so some tests will fail:");
+    note("Missing, so some tests will fail:");
     for package in missing {
-        eprintln!("  {} ({})", package.name, package.purpose);
+        note(&format!("  {} ({})", package.name, package.purpose));
     }
-    eprintln!("On Debian or Ubuntu: sudo apt-get install {}", names.join(" "));
+    note(&format!("On Debian or Ubuntu: sudo apt-get install {}", names.join(" ")));
 }
 
 /// Makes the Python environment with the VST3 host, once per version of its list of packages.

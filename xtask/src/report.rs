@@ -1,6 +1,7 @@
 //! Steps that run one after another, and the table at the end that says how each of them went.
 
 use crate::Result;
+use crate::output::note;
 use std::time::{Duration, Instant};
 
 /// How a step ended.
@@ -27,12 +28,12 @@ pub(crate) struct Report {
 impl Report {
     /// Runs a step and keeps its result. A failure is printed at once and does not stop the steps after it.
     pub(crate) fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
-        eprintln!("== {name}");
+        note(&format!("== {name}"));
         let start = Instant::now();
         let outcome = match step() {
             Ok(()) => Outcome::Passed,
             Err(message) => {
-                eprintln!("{name}: {message}");
+                note(&format!("{name}: {message}"));
                 Outcome::Failed(message)
             }
         };
@@ -54,7 +55,7 @@ impl Report {
     /// # Errors
     /// When a step failed; the message names all that did.
     pub(crate) fn finish(&self) -> Result<()> {
-        eprint!("\n{}", self.table());
+        note(&format!("\n{}", self.table().trim_end()));
         let failed: Vec<&str> = self
             .steps
             .iter()

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::cargo::{cargo, finish, root, target};
+use crate::output::note;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,7 +34,7 @@ impl Tool {
         let folder = target().join("tools");
         let program = folder.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         if !self.is_in(&folder) {
-            eprintln!("Installing {name} {version} into {}", folder.display());
+            note(&format!("Installing {name} {version} into {}", folder.display()));
             let mut install =
                 cargo(&["install", "--quiet", "--locked", "--force", name, "--version", version]);
             install.arg("--root").arg(&folder);

@@ -8,6 +8,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+#[path = "../../../tests/src/prerequisite.rs"]
+mod prerequisite;
+
 fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mixing-buddy"))
 }
@@ -110,4 +113,27 @@ fn the_cause_of_an_error_is_said_once() {
     let output = command().args(["advise", "/missing/song.wav"]).output().unwrap();
     let message = text(&output.stderr);
     assert_eq!(message.matches("No such file").count(), 1, "{message}");
+}
+
+#[test]
+fn a_damaged_file_prints_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("parts.m4a");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "anoisesrc=d=4:r=48000:a=0.3", "-c:a", "aac"])
+        .args(["-movflags", "+frag_keyframe+empty_moov"])
+        .arg(&path)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        return prerequisite::missing("ffmpeg with its AAC encoder");
+    }
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Version and flags, and the track's number; then the place that packets are counted from.
+    let place = bytes.windows(4).position(|name| name == b"tfhd").unwrap() + 12;
+    bytes[place..place + 8].copy_from_slice(&(u64::MAX - 1000).to_be_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    let output = command().arg("advise").arg(&path).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.starts_with("Error: ") && message.lines().count() == 1, "{message}");
 }

@@ -1,22 +1,34 @@
 //! Standard output and standard error of the command lines: full disks and closed pipes are no panic.
 //!
+//! The file uses the standard library only: `xtask`, which links no other crate, includes it.
+//!
 //! `println!` panics where its text cannot be written. A command prints with [`print_line`], hands errors on, and lets
 //! [`exit_code`] end the program: quietly if whoever read the output has stopped (`… | head`), else with a sentence.
 
 use std::error::Error as StdError;
+use std::fmt::{Display, Formatter};
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::ExitCode;
 
 /// Why output cannot be written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum OutputError {
     /// Nobody reads it any longer: no fault, but a reason to stop.
-    #[error("standard output is closed")]
     Closed,
     /// For example, the disk is full.
-    #[error("standard output cannot be written: {0}")]
     Failed(std::io::Error),
 }
+
+impl Display for OutputError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OutputError::Closed => formatter.write_str("standard output is closed"),
+            OutputError::Failed(cause) => write!(formatter, "standard output cannot be written: {cause}"),
+        }
+    }
+}
+
+impl StdError for OutputError {}
 
 /// Prints a line on standard output.
 ///

@@ -5,14 +5,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use mixing_buddy_core::audio::FileStream;
+use mixing_buddy_core::audio::{FileStream, hide_caught_panics};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// Held by each test, because the counters are of the whole program.
+static ALONE: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call goes to the system's allocator unchanged; the counters do not allocate.
 unsafe impl GlobalAlloc for Counting {
@@ -89,12 +92,7 @@ fn seeds(dir: &Path) -> Vec<Vec<u8>> {
         ("a.opus", &["-c:a", "libopus"]),
     ] {
         let path = dir.join(name);
-        let made = Command::new("ffmpeg")
-            .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", "anoisesrc=d=0.2:r=48000:a=0.3"])
-            .args(options)
-            .arg(&path)
-            .status();
-        if made.is_ok_and(|status| status.success()) {
+        if make(&path, options) {
             seeds.push(std::fs::read(&path).unwrap());
         } else {
             prerequisite::missing(&format!("ffmpeg, or its encoder for {name}"));
@@ -102,6 +100,16 @@ fn seeds(dir: &Path) -> Vec<Vec<u8>> {
     }
     seeds.iter_mut().for_each(|seed| seed.truncate(SEED_BYTES));
     seeds
+}
+
+/// Writes a fifth of a second of noise with ffmpeg; false if that fails.
+fn make(path: &Path, options: &[&str]) -> bool {
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", "anoisesrc=d=0.2:r=48000:a=0.3"])
+        .args(options)
+        .arg(path)
+        .status();
+    made.is_ok_and(|status| status.success())
 }
 
 /// One change of a file.
@@ -180,20 +188,29 @@ fn try_file(path: &Path, bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 fn run(cases: u32, rng_seed: RngSeed) {
+    let _alone = ALONE.lock();
+    // A panic that is printed with its backtrace takes 80 MB for the names of functions.
+    hide_caught_panics();
     let dir = tempfile::tempdir().unwrap();
     let seeds = seeds(dir.path());
     let path = dir.path().join("input");
     let config =
         Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let input = (any::<Index>(), vec(change(), 0..6), any::<bool>());
-    let mut runner = TestRunner::new(config);
-    runner
-        .run(&input, |(seed, changes, head_only)| {
-            let mut bytes = seeds[seed.index(seeds.len())].clone();
-            changes.iter().for_each(|change| apply(&mut bytes, change, head_only));
-            try_file(&path, &bytes)
-        })
-        .unwrap();
+    let damaged = |(seed, changes, head_only): &(Index, Vec<Change>, bool)| {
+        let mut bytes = seeds[seed.index(seeds.len())].clone();
+        changes.iter().for_each(|change| apply(&mut bytes, change, *head_only));
+        bytes
+    };
+    match TestRunner::new(config).run(&input, |input| try_file(&path, &damaged(&input))) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, input)) => {
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audio_fuzz_failed");
+            std::fs::write(&kept, damaged(&input)).unwrap();
+            panic!("{reason}; the smallest such file is kept as {}", kept.display());
+        }
+        Err(cause) => panic!("{cause}"),
+    }
 }
 
 #[test]
@@ -207,4 +224,33 @@ fn damaged_heads_are_survived() {
 fn very_many_damaged_heads_are_survived() {
     let cases = std::env::var("MIXING_BUDDY_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
     run(cases.expect("MIXING_BUDDY_FUZZ_CASES is a number of inputs, such as 1000000"), RngSeed::Random);
+}
+
+#[test]
+fn silence_in_place_of_lost_packets_is_given_in_pieces() {
+    let _alone = ALONE.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("parts.m4a");
+    if !make(&path, &["-c:a", "aac", "-movflags", "+frag_keyframe+empty_moov"]) {
+        return prerequisite::missing("ffmpeg with its AAC encoder");
+    }
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Version and flags, count, offset of the data; then each packet's duration and size.
+    let durations = bytes.windows(4).position(|name| name == b"trun").unwrap() + 16;
+    bytes[durations..durations + 4].copy_from_slice(&4_000_000u32.to_be_bytes());
+    bytes[durations + 8..durations + 12].copy_from_slice(&65_536u32.to_be_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    let mut stream = FileStream::open(&path).unwrap();
+    let before = IN_USE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let mut frames = 0;
+    while stream.next_chunk(&mut left, &mut right).is_ok_and(|more| more) {
+        frames += left.len();
+        left.clear();
+        right.clear();
+    }
+    assert!(frames > 4_000_000, "{frames} frames");
+    let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(peak < 4 << 20, "{peak} bytes in use");
 }

@@ -38,8 +38,8 @@ pub struct ReferenceJob {
 pub enum Progress {
     /// The part that is done, 0 to 1.
     Part(f32),
-    /// The finished reference.
-    Done(Box<Reference>),
+    /// The finished reference, and what of the file was corrected or lost, each a sentence with its name.
+    Done(Box<Reference>, Vec<String>),
 }
 
 impl ReferenceJob {
@@ -87,7 +87,8 @@ impl ReferenceJob {
             self.left.clear();
             self.right.clear();
             if !self.stream.next_chunk(&mut self.left, &mut self.right)? {
-                return self.finish(model, cancel).map(|reference| Progress::Done(Box::new(reference)));
+                let reference = self.finish(model, cancel)?;
+                return Ok(Progress::Done(Box::new(reference), self.stream.warnings()));
             }
             let limit = (LONGEST_S * f64::from(self.settings.sample_rate_hz)) as u64;
             if self.decoded > limit {

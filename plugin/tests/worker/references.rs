@@ -65,6 +65,28 @@ fn a_reference_file_is_measured_while_the_song_plays() {
 }
 
 #[test]
+fn what_a_reference_file_lacks_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.wav");
+    write_wav(&path, 20.0);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // Less than a packet, so that the file is read.
+    file.set_len(file.metadata().unwrap().len() - 1000).unwrap();
+    let mut bench = Bench::new([Fake::new([])]);
+    bench.settle();
+    bench.session.command(Command::LoadReference(path));
+    let view = bench.settle();
+    assert!(view.reference.is_some());
+    let [notice] = &view.notices[..] else { panic!("{:?}", view.notices) };
+    assert!(!notice.is_error);
+    assert!(
+        notice.text.contains("cut.wav ends 0.0") && notice.text.contains("is missing"),
+        "{}",
+        notice.text
+    );
+}
+
+#[test]
 fn files_that_are_not_songs_give_an_error_with_their_name() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("lyrics.txt");

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use mixing_buddy_cli::lines::{Kind, json_line, song_text, window_text};
+use mixing_buddy_core::audio::hide_caught_panics;
 use mixing_buddy_core::output::{exit_code, note, print_line};
 use mixing_buddy_tests::host::Library;
 use mixing_buddy_tests::{playback, song};
@@ -16,7 +17,7 @@ use std::process::ExitCode;
     after_help = "Examples:\n  cargo xtask listen\n  cargo xtask listen song.wav --json"
 )]
 struct Args {
-    /// The song; without one, the demo with an error mixed in
+    /// The song, `-` for standard input; without one, the demo with an error mixed in
     file: Option<PathBuf>,
     /// JSON lines on standard output
     #[arg(long)]
@@ -27,6 +28,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    hide_caught_panics();
     let result = run(&Args::parse());
     exit_code(result.as_ref().err().map(|error| (error.as_ref(), format!("{error:#}"))))
 }

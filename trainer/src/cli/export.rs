@@ -4,6 +4,7 @@ use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
 use crate::weights::{AdvisorWeights, CardFacts, Part, export_peft, import_adapter, save_imported};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use mixing_buddy_core::output::note;
 use std::path::{Path, PathBuf};
 
 /// Options of `bundle`.
@@ -105,7 +106,7 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<()> {
 
 fn write_bundle(parts: &BundleParts<'_>, out: &Path) -> Result<()> {
     build_bundle(parts, out)?;
-    eprintln!("wrote {}, version {}", out.display(), parts.version);
+    note(&format!("wrote {}, version {}", out.display(), parts.version));
     Ok(())
 }
 
@@ -119,7 +120,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
                 licence: args.licence.clone(),
             };
             export_peft(&weights, args.encoder.as_deref(), &facts, &args.out)?;
-            eprintln!("wrote {}", args.out.display());
+            note(&format!("wrote {}", args.out.display()));
         }
         Format::Bundle => {
             let encoder =
@@ -147,11 +148,11 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
 pub(super) fn import(args: &ImportAdapterArgs) -> Result<()> {
     let weights = import_adapter(&args.dir, args.base.as_deref())?;
     save_imported(&weights, &args.out)?;
-    eprintln!(
+    note(&format!(
         "wrote {}: rank {} on {}",
         args.out.display(),
         weights.lora.rank,
         weights.lora.target_modules.join(", ")
-    );
+    ));
     Ok(())
 }

@@ -299,7 +299,7 @@ pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
         failures.first().map_or("", String::as_str)
     );
     failures.iter().for_each(|failure| tracing::warn!("refused {failure}"));
-    eprintln!("prepared {count} songs in {}", args.out.display());
+    note(&format!("prepared {count} songs in {}", args.out.display()));
     Ok(())
 }
 
@@ -358,12 +358,12 @@ pub(super) fn ablate(args: &AblateArgs) -> Result<()> {
 
 pub(super) fn tokenizer(args: &TokenizerArgs) -> Result<()> {
     let tokenizer = train_tokenizer(&TextSampler::shipped()?, args.vocabulary, &args.out)?;
-    eprintln!("wrote {}, {} tokens", args.out.display(), tokenizer.vocabulary_size());
+    note(&format!("wrote {}, {} tokens", args.out.display(), tokenizer.vocabulary_size()));
     Ok(())
 }
 
 pub(super) fn norms(args: &NormsArgs) -> Result<()> {
     crate::oracle::fit::fit_norms(&args.csv, &args.out, args.seed)?;
-    eprintln!("wrote {}", args.out.display());
+    note(&format!("wrote {}", args.out.display()));
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::refused::Refused;
 use super::stem_map::StemMap;
 use crate::progress::progress;
 use anyhow::{Context, Result, anyhow, ensure};
+use mixing_buddy_core::output::note;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -50,7 +51,7 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
                     bar.set_message(format!("{},", song.name));
                     let entry = measure_guarded(&root, song, options.sum_tolerance_db);
                     if let Err(reason) = &entry {
-                        bar.suspend(|| eprintln!("refused: {}: {reason:#}", song.path.display()));
+                        bar.suspend(|| note(&format!("refused: {}: {reason:#}", song.path.display())));
                     }
                     measured.lock().unwrap_or_else(|lock| lock.into_inner()).push((at, entry));
                     bar.inc(1);

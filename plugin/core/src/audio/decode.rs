@@ -1,4 +1,4 @@
-//! Decodes WAV, FLAC, MP3, Ogg Vorbis, M4A (AAC-LC, ALAC), AIFF and CAF files to stereo, packet by packet.
+//! Decodes WAV, FLAC, MP3, Ogg (Vorbis, Opus), M4A (AAC-LC, ALAC, Opus), AIFF and CAF files to stereo, packet by packet.
 //!
 //! **Alignment.** Stems must start on the same sample, so the encoder's delay and padding are removed:
 //!
@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | WAV, FLAC, AIFF, ALAC | none |
 //! | MP3 | the LAME tag in the Xing frame, plus the 529 samples of the decoder |
-//! | Ogg Vorbis | granule positions of the first and last pages |
+//! | Ogg Vorbis, Ogg Opus | granule positions of the first and last pages, and Opus' header |
 //! | M4A | edit list or iTunes' gapless tag (see `mp4.rs`) |
 //! | CAF | packet table |
 //!
@@ -27,13 +27,17 @@
 mod end;
 
 use super::downmix::Downmix;
-use super::formats::{describe_codec, guarded, has_exact_times, is_mpeg, make_decoder, stated_frames};
+use super::formats::{
+    PACKET_LIMIT_FRAMES, check_sizes, describe_codec, has_exact_times, is_mpeg, make_decoder, stated_frames,
+};
+use super::guard::guarded;
 use super::input::Input;
 use super::kind::FileKind;
 use super::losses::Losses;
 use super::mp4::{TrackEdit, describe_cut, read_edits};
 use super::mpeg;
 use super::open::{Opened, choose_track, open};
+use super::opus;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -48,8 +52,6 @@ use symphonia::core::packet::Packet;
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 /// After so many packets in a row without a sample, decoding fails.
 const BARREN_PACKETS: u32 = 64;
-/// Longest packet in frames of any codec; a damaged packet may state a longer one.
-const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
 /// Longest silence that an edit list may put before the sound.
 const LEAD_IN_LIMIT_S: f64 = 60.0;
 
@@ -100,9 +102,9 @@ pub struct FileStream {
     break_reason: Option<String>,
     has_ended: bool,
     planes: Vec<Vec<f32>>,
-    /// Frames of silence before the sound, not yet given.
-    lead_in: u64,
-    /// Decoded on opening, not yet given.
+    /// Frames of silence before `ready`, not yet given. A count, because a damaged file may ask for much silence.
+    silence: u64,
+    /// The last packet's samples, not yet given.
     ready: (Vec<f32>, Vec<f32>),
 }
 
@@ -131,12 +133,15 @@ impl FileStream {
         let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else {
             return Err(bad("has a sound track of an unknown kind".into()));
         };
+        check_sizes(params).map_err(bad)?;
         let is_mpeg = is_mpeg(params.codec);
         // Elsewhere the container states an MPEG track's delay and padding.
         let decoder_trims = !is_mpeg || (kind != FileKind::Mpeg && track.delay.is_some());
         let decoder =
             make_decoder(params, decoder_trims).map_err(|cause| bad(describe_codec(params.codec, &cause)))?;
         let plan = frames.map(|frames| mpeg::plan(&frames, track.num_frames, track.delay, track.padding));
+        // MP4 has its edit list for this.
+        let pre_skip = opus::pre_skip(params).filter(|_| kind != FileKind::Mp4).unwrap_or(0);
         let stated = plan.as_ref().map(|plan| plan.length).or(missing_of);
         notes.extend(plan.iter().flat_map(|plan| plan.notes.iter().cloned()));
         let mut stream = Self {
@@ -146,8 +151,9 @@ impl FileStream {
             has_exact_times: has_exact_times(kind, &track, params),
             first_time: track.start_ts.get().max(0),
             sample_rate_hz: 0,
-            stated_frames: stated.or_else(|| stated_frames(kind, &track)),
-            skip: plan.as_ref().map_or(0, |plan| plan.skip),
+            stated_frames: stated
+                .or_else(|| stated_frames(kind, &track).map(|frames| frames.saturating_sub(pre_skip))),
+            skip: plan.as_ref().map_or(pre_skip, |plan| plan.skip),
             limit: plan.as_ref().and_then(|plan| plan.limit),
             given: 0,
             decoded: 0,
@@ -165,7 +171,7 @@ impl FileStream {
             break_reason: None,
             has_ended: false,
             planes: Vec::new(),
-            lead_in: 0,
+            silence: 0,
             ready: Default::default(),
             format,
             decoder,
@@ -202,8 +208,7 @@ impl FileStream {
         sentences.map(|sentence| format!("{} {sentence}", self.path.display())).collect()
     }
 
-    /// Appends the next frames (at most one packet's, more after a gap) to `left` and `right`; false, with nothing
-    /// appended, after the last.
+    /// Appends the next frames to `left` and `right`, at most one packet's; false, with nothing appended, after the last.
     ///
     /// Samples are not changed: those of a float file may be NaN, infinite, or beyond ±1.
     ///
@@ -211,37 +216,38 @@ impl FileStream {
     /// [`Error::Io`] if reading fails; [`Error::Audio`] if the sample rate changes, and at the end if the file is cut
     /// off or too many packets were damaged.
     pub fn next_chunk(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<bool> {
-        if self.lead_in > 0 {
-            // In pieces: a head may ask for a minute at any rate.
-            let count = self.lead_in.min(PACKET_LIMIT_FRAMES);
-            self.lead_in -= count;
-            left.resize(left.len() + count as usize, 0.0);
-            right.resize(right.len() + count as usize, 0.0);
-            return Ok(true);
-        }
-        if !self.ready.0.is_empty() {
-            left.append(&mut self.ready.0);
-            right.append(&mut self.ready.1);
-            return Ok(true);
-        }
-        let before = left.len();
         let mut barren = 0;
-        while left.len() == before {
+        while !self.give(left, right) {
             if self.has_ended {
                 return Ok(false);
             }
-            if !self.next_packet(left, right)? {
+            if !self.next_packet()? {
                 self.has_ended = true;
                 self.check_end()?;
                 return Ok(false);
             }
             barren += 1;
-            if barren > BARREN_PACKETS && left.len() == before {
+            if barren > BARREN_PACKETS && self.silence == 0 && self.ready.0.is_empty() {
                 let at = self.seconds(self.given);
                 return Err(Error::audio(&self.path, format!("cannot be decoded from {at:.1} s on")));
             }
         }
         Ok(true)
+    }
+
+    /// Appends what is ready, silence in pieces; false if nothing is.
+    fn give(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> bool {
+        if self.silence > 0 {
+            let count = self.silence.min(PACKET_LIMIT_FRAMES);
+            self.silence -= count;
+            left.resize(left.len() + count as usize, 0.0);
+            right.resize(right.len() + count as usize, 0.0);
+            return true;
+        }
+        let is_ready = !self.ready.0.is_empty();
+        left.append(&mut self.ready.0);
+        right.append(&mut self.ready.1);
+        is_ready
     }
 
     /// Decodes up to the first sound, which determines the rate, and sets the cuts.
@@ -251,12 +257,8 @@ impl FileStream {
         edit: Option<TrackEdit>,
         describe_cut: impl FnOnce() -> Option<String>,
     ) -> Result<()> {
-        let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut barren = 0;
-        while self.sample_rate_hz == 0
-            && barren < BARREN_PACKETS
-            && self.next_packet(&mut left, &mut right)?
-        {
+        while self.sample_rate_hz == 0 && barren < BARREN_PACKETS && self.next_packet()? {
             barren += 1;
         }
         if self.sample_rate_hz == 0 {
@@ -264,18 +266,15 @@ impl FileStream {
             return Err(Error::audio(&self.path, reason.unwrap_or_else(|| "holds no sound".into())));
         }
         if let Some(edit) = edit {
-            self.apply_edit(edit, left, right);
-        } else {
-            if track.time_base.is_some_and(|base| base.denom.get() != self.sample_rate_hz) {
-                self.stated_frames = None;
-            }
-            self.ready = (left, right);
+            self.apply_edit(edit);
+        } else if track.time_base.is_some_and(|base| base.denom.get() != self.sample_rate_hz) {
+            self.stated_frames = None;
         }
         Ok(())
     }
 
-    /// Sets where the track is cut. `left` and `right` are the samples of the track that are already decoded.
-    fn apply_edit(&mut self, edit: TrackEdit, mut left: Vec<f32>, mut right: Vec<f32>) {
+    /// Sets where the track is cut, and cuts what is already decoded.
+    fn apply_edit(&mut self, edit: TrackEdit) {
         let rate_hz = f64::from(self.sample_rate_hz);
         let to_frames = |seconds: f64| (seconds.max(0.0) * rate_hz).round() as u64;
         let start = to_frames(edit.start_s);
@@ -292,14 +291,17 @@ impl FileStream {
         self.stated_frames = self.limit;
         self.skip = start;
         self.given = lead_in;
-        let (skipped, count) = self.cut(left.len() as u64);
-        self.lead_in = lead_in;
-        self.ready.0.extend(left.drain(skipped..skipped + count));
-        self.ready.1.extend(right.drain(skipped..skipped + count));
+        let (_, lost) = self.cut(self.silence);
+        self.silence = lead_in + lost as u64;
+        let (skipped, count) = self.cut(self.ready.0.len() as u64);
+        for plane in [&mut self.ready.0, &mut self.ready.1] {
+            plane.truncate(skipped + count);
+            plane.drain(..skipped);
+        }
     }
 
     /// Decodes one packet; false at the end of the file.
-    fn next_packet(&mut self, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<bool> {
+    fn next_packet(&mut self) -> Result<bool> {
         if self.limit.is_some_and(|limit| self.given >= limit) {
             return Ok(false);
         }
@@ -327,7 +329,7 @@ impl FileStream {
         while let Some((_, lost)) = self.gaps.pop_front_if(|(before, _)| *before <= self.mpeg_packets) {
             self.packets += lost;
             self.bad_packets += lost;
-            self.lose(lost * packet.dur.get().min(PACKET_LIMIT_FRAMES), left, right);
+            self.lose(lost * packet.dur.get().min(PACKET_LIMIT_FRAMES));
         }
         self.mpeg_packets += 1;
         self.packets += 1;
@@ -340,14 +342,15 @@ impl FileStream {
                 let lost = gap.div_ceil(usual);
                 self.packets += lost;
                 self.bad_packets += lost;
-                self.lose(gap, left, right);
+                self.lose(gap);
             }
         }
-        self.decode(&packet, left, right)?;
+        self.decode(&packet)?;
         Ok(true)
     }
 
-    fn decode(&mut self, packet: &Packet, left: &mut Vec<f32>, right: &mut Vec<f32>) -> Result<()> {
+    /// Decodes a packet to `ready`.
+    fn decode(&mut self, packet: &Packet) -> Result<()> {
         if is_mpeg(self.params.codec) {
             let is_mono = packet.data.get(3).map(|byte| byte >> 6 == 3);
             if self.mpeg_is_mono.is_some() && self.mpeg_is_mono != is_mono {
@@ -368,7 +371,7 @@ impl FileStream {
                 let lost = packet.dur.get().min(PACKET_LIMIT_FRAMES);
                 tracing::debug!("{}: {cause}", self.path.display());
                 if self.sample_rate_hz > 0 {
-                    self.lose(lost, left, right);
+                    self.lose(lost);
                 } else {
                     self.lost_at_start += lost;
                 }
@@ -395,7 +398,7 @@ impl FileStream {
         let frames = self.planes.first().map_or(0, Vec::len);
         let lost = std::mem::take(&mut self.lost_at_start);
         if lost > 0 {
-            self.lose(lost, left, right);
+            self.lose(lost);
         }
         let (mut start, mut end) = (0, frames);
         if self.trims_packets {
@@ -406,21 +409,16 @@ impl FileStream {
         self.decoded += (end - start) as u64;
         let (skipped, count) = self.cut((end - start) as u64);
         let start = start + skipped;
-        downmix.append(&self.planes, start..start + count, left, right);
+        downmix.append(&self.planes, start..start + count, &mut self.ready.0, &mut self.ready.1);
         Ok(())
     }
 
-    /// Silence in place of sound that cannot be decoded.
-    fn lose(&mut self, frames: u64, left: &mut Vec<f32>, right: &mut Vec<f32>) {
+    /// Silence in place of sound that cannot be decoded. Only called while nothing is in `ready`.
+    fn lose(&mut self, frames: u64) {
         self.losses.add(self.given, frames);
-        self.give_silence(frames, left, right);
-    }
-
-    fn give_silence(&mut self, frames: u64, left: &mut Vec<f32>, right: &mut Vec<f32>) {
         self.decoded += frames;
         let (_, count) = self.cut(frames);
-        left.resize(left.len() + count, 0.0);
-        right.resize(right.len() + count, 0.0);
+        self.silence += count as u64;
     }
 
     /// How many of the next `frames` frames to drop, and how many of the rest to give.

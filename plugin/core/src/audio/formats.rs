@@ -1,7 +1,10 @@
 //! Facts about file formats and codecs: which stated lengths are reliable, and messages for files that cannot be read.
 
+use super::guard::guarded;
 use super::kind::FileKind;
+use super::opus::OpusDecoder;
 use std::io::ErrorKind;
+use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MONKEYS_AUDIO,
     CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_MUSEPACK, CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_TTA,
@@ -10,6 +13,11 @@ use symphonia::core::codecs::audio::well_known::{
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::Track;
+
+/// Longest packet in frames of any codec; a damaged packet may state a longer one.
+pub(super) const PACKET_LIMIT_FRAMES: u64 = 1 << 16;
+/// Most channels of a file. Ambisonics of the seventh order have 64 (chosen).
+const CHANNEL_LIMIT: usize = 64;
 
 /// Message for a file with encrypted sound.
 pub(super) const PROTECTED: &str = "is protected (DRM) and cannot be read";
@@ -40,6 +48,23 @@ pub(super) fn stated_frames(kind: FileKind, track: &Track) -> Option<u64> {
     }
 }
 
+/// Checks what the head of a track asks the decoder to make room for. The decoder would believe it.
+///
+/// # Errors
+/// A sentence without subject.
+pub(super) fn check_sizes(params: &AudioCodecParameters) -> Result<(), String> {
+    let channels = params.channels.as_ref().map_or(0, Channels::count);
+    if channels > CHANNEL_LIMIT {
+        return Err(format!("states {channels} channels; at most {CHANNEL_LIMIT} are read"));
+    }
+    match params.max_frames_per_packet {
+        Some(frames) if frames > PACKET_LIMIT_FRAMES => {
+            Err(format!("is damaged: it states packets of {frames} samples"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The decoder of a track; `trims`: whether it applies the trims of packets.
 ///
 /// # Errors
@@ -48,15 +73,11 @@ pub(super) fn make_decoder(
     params: &AudioCodecParameters,
     trims: bool,
 ) -> Result<Box<dyn AudioDecoder>, SymphoniaError> {
+    if params.codec == CODEC_ID_OPUS {
+        return guarded(|| Ok(Box::new(OpusDecoder::new(params)?) as Box<dyn AudioDecoder>));
+    }
     let options = AudioDecoderOptions::default().gapless(trims);
-    symphonia::default::get_codecs().make_audio_decoder(params, &options)
-}
-
-/// Runs a part of the decoder, and makes an error of a panic: damaged files can lead to one inside symphonia 0.6.1 (an
-/// assertion about distances in fragmented MP4 files, found by `audio_fuzz`).
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, SymphoniaError>) -> Result<T, SymphoniaError> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or(Err(SymphoniaError::DecodeError("the decoder panicked")))
+    guarded(|| symphonia::default::get_codecs().make_audio_decoder(params, &options))
 }
 
 /// Why a file's head cannot be read.
@@ -79,7 +100,7 @@ pub(super) fn describe_codec(codec: AudioCodecId, cause: &SymphoniaError) -> Str
     tracing::debug!("{codec}: {cause}");
     let name = match codec {
         CODEC_ID_AAC => "AAC with more than two channels, or in a form beyond AAC-LC",
-        CODEC_ID_OPUS => "Opus",
+        CODEC_ID_OPUS => "Opus with channels in an unknown order",
         CODEC_ID_SPEEX => "Speex",
         CODEC_ID_AC3 | CODEC_ID_EAC3 | CODEC_ID_AC4 => "Dolby Digital",
         CODEC_ID_DCA => "DTS",

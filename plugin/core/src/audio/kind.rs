@@ -104,7 +104,7 @@ pub(super) fn detect(file: &mut File, len: u64) -> Result<std::result::Result<(F
 
 /// A sentence without subject about a file that nothing here knows.
 fn unknown() -> String {
-    "is not an audio file that can be read (WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF)".into()
+    "is not an audio file that can be read (WAV, FLAC, MP3, Ogg, M4A, AIFF)".into()
 }
 
 /// Judges the first bytes of a file, or those after a tag. `is_whole`: the file ends with them.

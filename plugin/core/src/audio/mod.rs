@@ -8,6 +8,7 @@
 //! | [`decode_file`], [`decode_at_rate`], [`decode_track_at_rate`] | a whole file at its own or another rate |
 //! | [`StreamResampler`], [`resample()`] | change the rate without moving the sound |
 //! | [`StereoPcm`] | the samples |
+//! | [`hide_caught_panics`] | for programs: damaged files print no panic |
 //!
 //! A song of five minutes takes 77 MB at [`MODEL_RATE_HZ`] as [`StereoPcm`], and about 100 kB as
 //! [`ModelRateStream`].
@@ -16,6 +17,7 @@ mod decode;
 mod downmix;
 mod foreign;
 mod formats;
+mod guard;
 mod input;
 mod kind;
 mod losses;
@@ -23,6 +25,7 @@ mod model_rate;
 mod mp4;
 mod mpeg;
 mod open;
+mod opus;
 mod pcm;
 mod resample;
 mod riff;
@@ -31,6 +34,7 @@ mod tags;
 mod whole;
 
 pub use decode::FileStream;
+pub use guard::hide_caught_panics;
 pub use input::PIPE_LIMIT_BYTES;
 pub use model_rate::ModelRateStream;
 pub use pcm::{NonFinite, StereoPcm};

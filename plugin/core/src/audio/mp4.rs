@@ -1,5 +1,5 @@
 //! Parts of an MP4 file that symphonia 0.6.1 does not read: the edit list and iTunes' gapless tag, which state the
-//! encoder's delay and padding, and whether a track is protected.
+//! encoder's delay and padding, and whether a track is protected. And counts that it believes: see [`has_absurd_counts`].
 //!
 //! The file's `moov` box is read a second time. Symphonia reports anything malformed.
 
@@ -46,6 +46,35 @@ pub(super) fn describe_cut(file: &mut File) -> Option<String> {
         pos = end;
     }
     None
+}
+
+/// Whether a fragment of the file states more packets than the file has bytes. Symphonia would count to that number, up to
+/// 2^32, and a small file may hold many such fragments.
+pub(super) fn has_absurd_counts(file: &mut File) -> bool {
+    let Ok(about) = file.metadata() else { return false };
+    let (file_len, mut pos) = (about.len(), 0);
+    while let Some((kind, body, end)) = box_head(file, pos, file_len) {
+        if &kind == b"moof" {
+            let mut moof = Vec::new();
+            if file.take((end - body).min(MOOV_LIMIT_BYTES)).read_to_end(&mut moof).is_err() {
+                return false;
+            }
+            if packet_counts(&moof).any(|count| u64::from(count) > file_len) {
+                return true;
+            }
+        }
+        pos = end;
+    }
+    false
+}
+
+/// The number of packets of each run of a fragment.
+fn packet_counts(moof: &[u8]) -> impl Iterator<Item = u32> {
+    let tracks = boxes(moof).filter(|(kind, _)| kind == b"traf");
+    tracks
+        .flat_map(|(_, traf)| boxes(traf))
+        .filter(|(kind, _)| kind == b"trun")
+        .filter_map(|(_, run)| be_u32(run, 4))
 }
 
 /// The body of the file's `moov` box.
@@ -259,6 +288,19 @@ mod tests {
         assert_eq!(edits[0].start_s, 1024.0 / 48_000.0);
         assert_eq!(edits[0].length_s, Some((1.9, 0.001)));
         assert!(!edits[0].is_protected);
+    }
+
+    #[test]
+    fn a_fragment_with_more_packets_than_bytes_is_absurd() {
+        let file_of = |count: u32| {
+            let run = make(b"trun", &[&words(&[0, count])]);
+            let moof = make(b"moof", &[&make(b"mfhd", &[&words(&[0, 1])]), &make(b"traf", &[&run])]);
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, &[make(b"ftyp", &[b"M4A "]), moof].concat()).unwrap();
+            file
+        };
+        assert!(!has_absurd_counts(&mut file_of(11)));
+        assert!(has_absurd_counts(&mut file_of(0xff00_000b)));
     }
 
     #[test]

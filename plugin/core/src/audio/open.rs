@@ -1,9 +1,10 @@
 //! Opens the reader that belongs to a file's kind.
 
-use super::formats::{PROTECTED, describe_open, guarded};
+use super::formats::{PROTECTED, describe_open};
+use super::guard::guarded;
 use super::input::Input;
 use super::kind::{FileKind, detect};
-use super::mp4::{TrackEdit, describe_cut};
+use super::mp4::{TrackEdit, describe_cut, has_absurd_counts};
 use super::mpeg::{self, Frames};
 use super::riff::{self, ChunkError};
 use super::spliced::Spliced;
@@ -37,6 +38,9 @@ pub(super) fn open(input: &mut Input) -> Result<Opened> {
     let (kind, start) = detect(&mut input.file, input.len)
         .map_err(Error::io(&input.name))?
         .map_err(|reason| bad(&input.name, reason))?;
+    if kind == FileKind::Mp4 && has_absurd_counts(&mut input.file) {
+        return Err(bad(&input.name, format!("is {} that is damaged", kind.name())));
+    }
     let (mut missing_of, mut notes, mut frames) = (None, Vec::new(), None);
     let (reader_kind, head, parts) = match kind {
         FileKind::Wave | FileKind::Aiff => {

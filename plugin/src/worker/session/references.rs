@@ -53,11 +53,15 @@ impl Session {
         self.is_dirty = true;
         match attempt(|| job.step(model, cancel, REFERENCE_SLICE)) {
             Ok(Progress::Part(part)) => self.view.reference_progress = Some(part),
-            Ok(Progress::Done(reference)) => {
+            Ok(Progress::Done(reference, warnings)) => {
                 info!(name = reference.name, windows = reference.windows, "reference measured");
                 self.job = None;
                 self.view.reference_progress = None;
                 self.set_reference(Some(*reference));
+                if !warnings.is_empty() {
+                    warn!(?warnings, "the reference is damaged");
+                    self.inform(format!("The reference was measured, but {}.", warnings.join("; ")));
+                }
             }
             Err(error) => {
                 self.job = None;
