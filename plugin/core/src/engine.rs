@@ -256,12 +256,13 @@ impl Engine {
         let batch = EncoderBatch::new(std::slice::from_ref(power), features, &self.device)?;
         let encoded = self.encoder.encode_until(&batch, None, cancel)?;
         cancel.check()?;
-        let metered = self.encoder.meter(&encoded, &batch.power, None)?;
+        let metered = self.encoder.meter(&encoded, &batch, None)?;
         let weighted = batch.power.broadcast_mul(&self.k_weights)?;
         let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
+        let k_levels = self.encoder.with_separated(&k_levels, &batch, &weighted)?;
         // The head's correction is the same for both weightings.
         let k_levels =
-            ((k_levels + &metered.level_db)? - &metered.mask_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
+            ((k_levels + &metered.level_db)? - &metered.base_level_db)?.squeeze(0)?.to_vec1::<f32>()?;
         let reading = readings(&metered)?.swap_remove(0);
         let levels_lu = PerStem::from_fn(|stem| {
             let level = k_levels[stem.index()];

@@ -80,7 +80,7 @@ pub fn encoder_batch(
 /// As tensor operations.
 pub fn read_example(encoder: &Encoder, features: &FeatureSettings, example: &Example) -> Result<Reading> {
     let batch = encoder_batch(std::slice::from_ref(example), features, encoder.device())?;
-    let metered = encoder.meter(&encoder.encode(&batch, None)?, &batch.power, None)?;
+    let metered = encoder.meter(&encoder.encode(&batch, None)?, &batch, None)?;
     Ok(readings(&metered)?.swap_remove(0))
 }
 

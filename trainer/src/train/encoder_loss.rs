@@ -41,7 +41,7 @@ pub fn encoder_loss(
     let encoded = encoder.encode(&batch, dropout)?;
     let mask = mask_cross_entropy(&encoded.mask_logits, shares, cell_weights)?;
     let Metered { mask_level_db, level_db: head_level_db, log_error, presence_logit, .. } =
-        encoder.meter(&encoded, &batch.power, dropout)?;
+        encoder.meter(&encoded, &batch, dropout)?;
     let present_count = presence.sum_all()?.to_scalar::<f32>()?.max(1.0) as f64;
     let mean = |x: Tensor| -> Result<Tensor> { Ok(((x * &presence)?.sum_all()? / present_count)?) };
     let level = mean((&mask_level_db - &level_db)?.abs()?)?;

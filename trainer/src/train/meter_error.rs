@@ -49,7 +49,7 @@ pub fn median_errors_db(
             })
             .collect();
         let batch = encoder_batch(&examples, features, encoder.device())?;
-        let metered = encoder.meter(&encoder.encode(&batch, None)?, &batch.power, None)?;
+        let metered = encoder.meter(&encoder.encode(&batch, None)?, &batch, None)?;
         for (levels_db, example) in metered.level_db.to_vec2::<f32>()?.iter().zip(&examples) {
             for (stem, truth) in example.rest_levels_db().into_iter().enumerate() {
                 if let Some(truth) = truth.filter(|truth| f64::from(*truth) > QUIETEST_MEASURED_DB) {

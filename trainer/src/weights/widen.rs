@@ -4,13 +4,12 @@
 use super::{Metadata, Part, Tensors, field, load_part, start_from};
 use anyhow::{Context, Result};
 use candle_core::Tensor;
-use mixing_buddy_core::Stem;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::Params;
 use std::path::Path;
 
 /// As [`start_from`](super::start_from) for an encoder with these features. An encoder without a separator may start one
-/// that has one: the inputs for shares get weights of zero, and the masks of the separated stems are left out.
+/// that has one: the inputs for shares get weights of zero.
 ///
 /// # Errors
 /// As [`start_from`](super::start_from).
@@ -37,15 +36,6 @@ fn with_shares(
     }
     if let Some(embed) = weights.get_mut("embed.weight") {
         *embed = with_inputs(embed, features.patch_shares())?;
-    }
-    for name in ["masks.weight", "masks.bias"] {
-        let Some(masks) = weights.get_mut(name) else { continue };
-        let cells = masks.dim(0)? / Stem::COUNT;
-        let free = Stem::ALL.into_iter().filter(|stem| !features.separated.contains(stem));
-        let rows: Vec<Tensor> = free
-            .map(|stem| masks.narrow(0, stem.index() * cells, cells))
-            .collect::<candle_core::Result<_>>()?;
-        *masks = Tensor::cat(&rows, 0)?;
     }
     Ok(weights)
 }
@@ -82,7 +72,8 @@ pub fn start_decoder_from(params: &Params, path: &Path) -> Result<Tensors> {
 mod tests {
     use super::super::save_tensors;
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::Device;
+    use mixing_buddy_core::Stem;
     use mixing_buddy_core::encoder::{Encoder, EncoderConfig};
 
     #[test]
@@ -106,15 +97,7 @@ mod tests {
         assert_eq!(given["embed.weight"].dims(), [32, cells + shares]);
         let added = given["embed.weight"].narrow(1, cells, shares).unwrap();
         assert_eq!(added.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap(), 0.0);
-        assert_eq!(given["masks.weight"].dims(), [3 * cells, 32]);
-        let drums = Stem::Drums.index();
-        let of = |t: &Tensor, at: usize| {
-            t.narrow(0, at * cells, cells).unwrap().to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap()
-        };
-        assert_eq!(
-            of(&given["masks.weight"], 0),
-            of(&tensors["masks.weight"], drums),
-            "the drums come first"
-        );
+        let masks = |t: &Tensors| t["masks.weight"].to_vec2::<f32>().unwrap();
+        assert_eq!(masks(&given), masks(&tensors), "all else is as it was");
     }
 }

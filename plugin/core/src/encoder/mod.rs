@@ -5,17 +5,16 @@
 //! summed, are stem powers: the level is measured, not guessed. A small head then corrects what the masks miss, and
 //! predicts the expected error and whether the stem is present at all.
 //!
-//! In a model with a separator, the shares of the separated stems are the separator's: the transformer gets them as input,
-//! and its masks divide only what remains among the other stems.
+//! In a model with a separator, the transformer also gets the shares of the separated stems, and the level of such a stem
+//! is the separator's, which the head may correct by a little only. The masks of the other stems stay the encoder's own:
+//! where the separator takes a lead guitar for a voice, the guitar's level does not suffer.
 
 mod masks;
 mod model;
 mod reading;
-mod separated;
 
 pub use masks::{mask_energies, mask_energies_plain};
 pub use model::{
     Encoded, Encoder, EncoderBatch, EncoderConfig, Metered, levels_against_rest_db, patch_power,
 };
 pub use reading::{PRESENCE_THRESHOLD, Reading, StemReading, pool_readings, readings};
-pub use separated::{join_shares, join_shares_plain};

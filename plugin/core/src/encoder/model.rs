@@ -1,9 +1,8 @@
 //! The encoder: transformer, masks and head.
 
 use super::masks::mask_energies;
-use super::separated::join_shares;
 use crate::cancel::CancelFlag;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::features::{BandPower, FeatureSettings, encoder_input};
 use crate::nn::block::{Block, BlockConfig, RotaryTable};
 use crate::nn::{DropoutStream, Init, Linear, Params, ops};
@@ -53,6 +52,10 @@ pub struct Encoder {
     separated: Vec<Stem>,
 }
 
+/// Largest correction of a separated stem's level in dB: what the separator hears counts more than what rendered songs
+/// taught. Chosen, not tuned.
+const LARGEST_CORRECTION_DB: f64 = 3.0;
+
 /// Outputs of the encoder for a batch of windows, before any sums over time.
 pub struct Encoded {
     /// Residual stream, `[batch, tokens, hidden]`.
@@ -65,7 +68,10 @@ pub struct Encoded {
 pub struct Metered {
     /// Stem against the rest in dB, unweighted power, from the masks alone, `[batch, stems]`.
     pub mask_level_db: Tensor,
-    /// The same after the head's correction, `[batch, stems]`.
+    /// The same before the head's correction, `[batch, stems]`: that of the masks, and of a separated stem that of the
+    /// separator's shares.
+    pub base_level_db: Tensor,
+    /// The same after it.
     pub level_db: Tensor,
     /// Natural logarithm of the level's expected absolute error in dB, `[batch, stems]`.
     pub log_error: Tensor,
@@ -131,10 +137,6 @@ impl Encoder {
             dropout: config.dropout,
         };
         let (hidden, cells) = (config.hidden, features.patch_values());
-        let free = Stem::COUNT - features.separated.len();
-        if free == 0 {
-            return Err(Error::Format("a separator of all stems leaves nothing to the encoder".into()));
-        }
         let layers = params.pp("layers");
         Ok(Encoder {
             embed: Linear::new(params, "embed", (cells + features.patch_shares(), hidden), true, None)?,
@@ -142,7 +144,7 @@ impl Encoder {
                 .map(|i| Block::new(&layers.pp(i), block, None))
                 .collect::<candle_core::Result<_>>()?,
             norm: params.pp("norm").get("weight", hidden, Init::Const(1.0))?,
-            masks: Linear::new(params, "masks", (hidden, free * cells), true, None)?,
+            masks: Linear::new(params, "masks", (hidden, Stem::COUNT * cells), true, None)?,
             summary: Linear::new(params, "summary", (hidden, config.summary), true, None)?,
             head_in: Linear::new(params, "head_in", (config.summary + 3 * Stem::COUNT, 64), true, None)?,
             head_out: Linear::new(params, "head_out", (64, 3), true, None)?,
@@ -178,12 +180,8 @@ impl Encoder {
         }
         cancel.check()?;
         let hidden = ops::rms_norm(&x, &self.norm, 1e-6)?;
-        let free = Stem::COUNT - self.separated.len();
-        let logits = self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, free, cells))?;
-        let mask_logits = match &windows.shares {
-            Some(shares) => join_shares(&logits, shares, &self.separated)?,
-            None => logits,
-        };
+        let mask_logits =
+            self.masks.forward(&hidden, dropout)?.reshape((batch, tokens, Stem::COUNT, cells))?;
         Ok(Encoded { hidden, mask_logits })
     }
 
@@ -196,19 +194,20 @@ impl Encoder {
     pub fn meter(
         &self,
         encoded: &Encoded,
-        power: &Tensor,
+        windows: &EncoderBatch,
         dropout: Option<&DropoutStream>,
     ) -> Result<Metered> {
         let (batch, _, _) = encoded.hidden.dims3()?;
-        let energies = mask_energies(&encoded.mask_logits, power)?; // [batch, tokens, stems]
+        let energies = mask_energies(&encoded.mask_logits, &windows.power)?; // [batch, tokens, stems]
         let mask_level_db = levels_against_rest_db(&energies.sum(1)?)?;
+        let base_level_db = self.with_separated(&mask_level_db, windows, &windows.power)?;
 
         let shares = energies.detach();
         let weights = shares.broadcast_div(&(shares.sum_keepdim(1)? + 1e-6)?)?;
         let pooled = weights.transpose(1, 2)?.contiguous()?.matmul(&encoded.hidden)?; // [batch, stems, hidden]
         let summary = self.summary.forward(&pooled, dropout)?;
 
-        let levels = (mask_level_db.detach() / 10.0)?;
+        let levels = (base_level_db.detach() / 10.0)?;
         let device = levels.device();
         let all_levels = levels.unsqueeze(1)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
         let own_level = levels.unsqueeze(2)?.expand((batch, Stem::COUNT, Stem::COUNT))?;
@@ -224,12 +223,56 @@ impl Encoder {
         let head = self.head_out.forward(&inner, dropout)?; // [batch, stems, 3]
         let part = |i| head.narrow(D::Minus1, i, 1)?.squeeze(D::Minus1);
         Ok(Metered {
-            level_db: (mask_level_db.detach() + part(0)?)?,
+            level_db: (base_level_db.detach() + self.bounded(&part(0)?)?)?,
+            base_level_db,
             mask_level_db,
             log_error: part(1)?,
             presence_logit: part(2)?,
             summary,
         })
+    }
+
+    /// Levels of the masks, in which those of the separated stems are replaced by the levels of their shares. `power` weighs
+    /// the cells.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn with_separated(
+        &self,
+        levels_db: &Tensor,
+        windows: &EncoderBatch,
+        power: &Tensor,
+    ) -> Result<Tensor> {
+        let Some(shares) = &windows.shares else { return Ok(levels_db.clone()) };
+        // [batch, tokens, separated, cells] × [batch, tokens, 1, cells], summed over tokens and cells.
+        let total = power.sum(D::Minus1)?.sum_keepdim(1)?; // [batch, 1]
+        let stems = shares.broadcast_mul(&power.unsqueeze(2)?)?.sum(D::Minus1)?.sum(1)?; // [batch, separated]
+        let floor = (&total * RATIO_FLOOR)?;
+        let rest = stems.broadcast_sub(&total)?.neg()?;
+        let ratio = (stems.broadcast_add(&floor)?.log()? - rest.broadcast_add(&floor)?.log()?)?;
+        let separated_db = (ratio * (10.0 / std::f64::consts::LN_10))?;
+        let columns = Stem::ALL.map(|stem| match self.separated.iter().position(|other| *other == stem) {
+            Some(index) => separated_db.narrow(1, index, 1),
+            None => levels_db.narrow(1, stem.index(), 1),
+        });
+        let columns = columns.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&columns, 1)?)
+    }
+
+    /// The head's corrections, `[batch, stems]`, those of separated stems bounded.
+    fn bounded(&self, correction_db: &Tensor) -> candle_core::Result<Tensor> {
+        if self.separated.is_empty() {
+            return Ok(correction_db.clone());
+        }
+        let columns = Stem::ALL.map(|stem| {
+            let column = correction_db.narrow(1, stem.index(), 1)?;
+            if self.separated.contains(&stem) {
+                (column / LARGEST_CORRECTION_DB)?.tanh()? * LARGEST_CORRECTION_DB
+            } else {
+                Ok(column)
+            }
+        });
+        Tensor::cat(&columns.into_iter().collect::<candle_core::Result<Vec<_>>>()?, 1)
     }
 
     /// The device of the weights, on which inputs must be.
@@ -280,6 +323,44 @@ fn patch_shares(power: &BandPower, features: &FeatureSettings, to: &mut Vec<f32>
                 to.extend_from_slice(row);
                 to.extend_from_slice(row);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metered(share: f32, config: &EncoderConfig) -> Vec<Vec<f32>> {
+        let features = FeatureSettings { separated: vec![Stem::Vocals], ..FeatureSettings::default() };
+        let (frames, bands) = (2 * features.patch_frames, features.bands);
+        let map: Vec<f32> = (0..frames * bands).map(|cell| 1.0 + (cell % 7) as f32).collect();
+        let window = BandPower {
+            frames,
+            bands,
+            side: map.iter().map(|p| 0.1 * p).collect(),
+            mid: map,
+            shares: vec![vec![share; frames * bands]],
+        };
+        let params = Params::train(4, &Device::Cpu);
+        let encoder = Encoder::new(&params, config, &features).unwrap();
+        let batch = EncoderBatch::new(&[window], &features, &Device::Cpu).unwrap();
+        let metered = encoder.meter(&encoder.encode(&batch, None).unwrap(), &batch, None).unwrap();
+        [metered.mask_level_db, metered.base_level_db, metered.level_db]
+            .map(|levels| levels.squeeze(0).unwrap().to_vec1().unwrap())
+            .to_vec()
+    }
+
+    #[test]
+    fn a_separated_stems_level_is_the_separators_and_is_corrected_by_little() {
+        let config =
+            EncoderConfig { hidden: 32, intermediate: 32, layers: 1, heads: 2, ..Default::default() };
+        for (share, level_db) in [(0.5, 0.0), (0.2, -6.02), (0.9, 9.54)] {
+            let levels = metered(share, &config);
+            let [masks, base, corrected] = levels.as_slice() else { panic!("three kinds of levels") };
+            assert!((base[0] - level_db).abs() < 0.01, "{} for a share of {share}", base[0]);
+            assert!(f64::from((corrected[0] - base[0]).abs()) <= LARGEST_CORRECTION_DB);
+            assert_eq!(base[1..], masks[1..], "the other stems keep the levels of the masks");
         }
     }
 }
