@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 5] = [
+const EXTRAS: [Extra; 6] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -84,6 +84,15 @@ const EXTRAS: [Extra; 5] = [
             "--ignored",
             "--nocapture",
         ]),
+    },
+    Extra {
+        name: "similarity",
+        purpose: "sentence embeddings of the real model against an independent implementation",
+        needs: Some((
+            "MIXING_BUDDY_MINILM",
+            "a folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors)",
+        )),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "words_and_page", "--", "--ignored"]),
     },
     Extra {
         name: "qlora-model",

@@ -102,3 +102,8 @@ pub fn has_ffmpeg() -> bool {
     }
     found
 }
+
+/// See [`prerequisite::missing`].
+pub fn is_missing(what: &str) {
+    prerequisite::missing(what);
+}
