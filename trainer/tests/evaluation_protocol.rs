@@ -1,13 +1,11 @@
 //! Protocol, gate and the whole evaluation, with advisors whose answers are known, on songs made in memory.
 
 use anyhow::{Result, anyhow};
-use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::norms::NormsSummary;
+use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::stem::{PerStem, Stem};
 use mixing_buddy_trainer::evaluation::plot::plot_report;
-use mixing_buddy_trainer::evaluation::{
-    Extras, NormsSource, Progress, Report, Settings, evaluate,
-};
+use mixing_buddy_trainer::evaluation::{Extras, NormsSource, Progress, Report, Settings, evaluate};
 use mixing_buddy_trainer::protocol::Category;
 use mixing_buddy_trainer::protocol::{Flaw, Protocol, SongAudio, gated_windows, plan_window, rms_dbfs};
 
@@ -33,7 +31,9 @@ fn run_biased(
     let norms = NormsSource::Summary(Box::new(NormsSummary::shipped().clone()));
     let settings = Settings { resamples: 50, ..Settings::new(protocol, seed) };
     let evaluation =
-        evaluate(&in_memory(songs), &oracle, &settings, &norms, Extras::default(), &mut |_: &Progress| Ok(()))?;
+        evaluate(&in_memory(songs), &oracle, &settings, &norms, Extras::default(), &mut |_: &Progress| {
+            Ok(())
+        })?;
     Ok((evaluation.report, oracle))
 }
 
@@ -194,7 +194,9 @@ fn the_same_seed_gives_the_same_report_and_progress_can_stop_the_work() -> Resul
     let norms = NormsSource::open(None)?;
     let oracle = Oracle::new([0.0; Stem::TARGET_COUNT], 0.0);
     let settings = Settings::new(Protocol::Anchor, 1);
-    let stopped = evaluate(&in_memory(songs()), &oracle, &settings, &norms, Extras::default(), &mut |_| Err(anyhow!("stopped")));
+    let stopped = evaluate(&in_memory(songs()), &oracle, &settings, &norms, Extras::default(), &mut |_| {
+        Err(anyhow!("stopped"))
+    });
     assert_eq!(stopped.err().map(|error| error.to_string()), Some("stopped".to_string()));
     assert_eq!(oracle.analyzed(), 25);
 

@@ -7,8 +7,8 @@ use mixing_buddy_core::stem::{PerStem, Stem};
 use mixing_buddy_core::{CancelFlag, Engine};
 use mixing_buddy_trainer::evaluation::engine::EngineAdvisor;
 use mixing_buddy_trainer::evaluation::{
-    Advisor, Extras, KeptRecords, NormsSource, ReadReport, Report, SeparatedLevels, SeparatorMeter, Settings, SongSource,
-    compare, evaluate,
+    Advisor, Extras, KeptRecords, NormsSource, ReadReport, Report, SeparatedLevels, SeparatorMeter, Settings,
+    SongSource, compare, evaluate,
 };
 use mixing_buddy_trainer::protocol::{Protocol, SongAudio, gated_windows, plan_window};
 use rand::{Rng, SeedableRng};
@@ -31,12 +31,18 @@ fn settings(protocol: Protocol) -> Settings {
 }
 
 fn report(songs: &[SongSource<'_>], oracle: &Oracle, settings: Settings) -> Result<Report> {
-    Ok(evaluate(songs, oracle, &settings, &NormsSource::open(None)?, Extras::default(), &mut |_| Ok(()))?.report)
+    Ok(evaluate(songs, oracle, &settings, &NormsSource::open(None)?, Extras::default(), &mut |_| Ok(()))?
+        .report)
 }
 
 fn three_songs() -> Vec<SongAudio> {
     let other = [-24.0, -20.0, -22.0, -20.0];
-    vec![song("one", 2, LEVELS), song("silent", 1, [-90.0; 4]), song("two", 2, other), song("three", 3, LEVELS)]
+    vec![
+        song("one", 2, LEVELS),
+        song("silent", 1, [-90.0; 4]),
+        song("two", 2, other),
+        song("three", 3, LEVELS),
+    ]
 }
 
 #[test]
@@ -49,23 +55,26 @@ fn an_evaluation_that_fails_goes_on_and_gives_the_report_of_an_unbroken_one() ->
         let norms = NormsSource::open(None)?;
         let songs = in_memory(three_songs());
         let kept = KeptRecords::open(&dir, "a run")?;
-        let failed = evaluate(&songs, &knowing(LEVELS), &settings, &norms, Extras::keeping(&kept), &mut |progress| {
-            ensure!(progress.song != "three", "the bundle failed");
-            Ok(())
-        });
+        let failed =
+            evaluate(&songs, &knowing(LEVELS), &settings, &norms, Extras::keeping(&kept), &mut |progress| {
+                ensure!(progress.song != "three", "the bundle failed");
+                Ok(())
+            });
         ensure!(failed.is_err_and(|error| error.to_string() == "the bundle failed"));
         // With a reference, "one" is asked about last, when there is another song whose sound it can take.
         let by_reference = protocol == Protocol::Reference;
         assert_eq!(kept.count(), if by_reference { 1 } else { 2 });
         let oracle = knowing(LEVELS);
-        let rest = evaluate(&songs, &oracle, &settings, &norms, Extras::keeping(&kept), &mut |_| Ok(()))?.report;
+        let rest =
+            evaluate(&songs, &oracle, &settings, &norms, Extras::keeping(&kept), &mut |_| Ok(()))?.report;
         assert_eq!(rest.to_json(), whole.to_json());
         assert_eq!(rest.answers, whole.answers);
         // The three windows of "three"; with a reference also the two of "one", and of "two", whose sound "three" takes.
         assert_eq!(oracle.analyzed(), if by_reference { 7 * 25 } else { 3 * 25 });
         // All is kept: nothing is asked.
         let oracle = knowing(LEVELS);
-        let again = evaluate(&songs, &oracle, &settings, &norms, Extras::keeping(&kept), &mut |_| Ok(()))?.report;
+        let again =
+            evaluate(&songs, &oracle, &settings, &norms, Extras::keeping(&kept), &mut |_| Ok(()))?.report;
         assert_eq!((again.to_json(), oracle.asked()), (whole.to_json(), 0));
         let other = KeptRecords::open(&dir, "another run").unwrap_err().to_string();
         assert!(other.contains("another model or other settings"), "{other}");
@@ -112,20 +121,22 @@ fn without_an_anchor_thirty_samples_are_asked_and_a_whole_song_is_one_window() -
 
 #[test]
 fn a_single_song_gets_figures_and_a_sentence_in_place_of_intervals() -> Result<()> {
-    let report = report(&in_memory(vec![song("one", 2, LEVELS)]), &knowing(LEVELS), settings(Protocol::Anchor))?;
+    let report =
+        report(&in_memory(vec![song("one", 2, LEVELS)]), &knowing(LEVELS), settings(Protocol::Anchor))?;
     let json = report.to_json();
     assert_eq!((json["joint"].as_f64(), json["joint_ci95"].is_null()), (Some(1.0), true));
     assert!(json["intervals"].as_str().expect("a sentence").contains("needs at least two songs"));
-    assert!(report.to_string().contains("Intervals refused: an interval over songs needs at least two songs"));
+    assert!(
+        report.to_string().contains("Intervals refused: an interval over songs needs at least two songs")
+    );
     Ok(())
 }
 
 #[test]
 fn perfect_advice_on_usual_mixes_moves_them_towards_the_conventions() -> Result<()> {
     let usual = mixing_buddy_core::norms::NormsSummary::shipped().usual;
-    let relative = mixing_buddy_core::norms::levels_from_rest_levels(
-        Stem::TARGETS.map(|stem| usual[stem].mean_db),
-    );
+    let relative =
+        mixing_buddy_core::norms::levels_from_rest_levels(Stem::TARGETS.map(|stem| usual[stem].mean_db));
     let levels = relative.expect("a balance that exists").map(|level| level - 12.0).to_array();
     let songs = in_memory(vec![song("one", 1, levels), song("two", 1, levels)]);
     let report = report(&songs, &knowing(levels), settings(Protocol::Anchor))?;
@@ -165,8 +176,11 @@ fn comparisons_pair_songs_and_refuse_other_samples() -> Result<()> {
             assert_eq!(figure.difference.ci95.unwrap_or_default(), [0.0, 0.0], "{}", figure.name);
         }
     }
-    let sentence = |other: Result<ReadReport>| compare(&first, &other.expect("a report"), 50).unwrap_err().to_string();
-    assert!(sentence(write("c.json", &knowing(LEVELS), Protocol::NoAnchor, 5)).contains("different protocols"));
+    let sentence =
+        |other: Result<ReadReport>| compare(&first, &other.expect("a report"), 50).unwrap_err().to_string();
+    assert!(
+        sentence(write("c.json", &knowing(LEVELS), Protocol::NoAnchor, 5)).contains("different protocols")
+    );
     assert!(sentence(write("d.json", &knowing(LEVELS), Protocol::Anchor, 6)).contains("different seeds"));
     std::fs::write(folder.path().join("e.json"), r#"{"version": 1, "protocol": "published"}"#)?;
     let old = ReadReport::read(&folder.path().join("e.json")).unwrap_err().to_string();
@@ -215,12 +229,15 @@ fn mixes_of_a_window_analyzed_together_are_those_that_the_engine_analyzes_from_s
 fn band_energies_and_a_ridge_regression_are_judged_on_the_same_samples() -> Result<()> {
     let settings = Settings { baselines: true, ..settings(Protocol::Anchor) };
     let other = [-24.0, -20.0, -22.0, -20.0];
-    let songs = || vec![song("one", 2, LEVELS), song("two", 2, other), song("three", 3, LEVELS), song("four", 1, other)];
+    let songs = || {
+        vec![song("one", 2, LEVELS), song("two", 2, other), song("three", 3, LEVELS), song("four", 1, other)]
+    };
     let full = report(&in_memory(songs()), &knowing(LEVELS), settings)?;
     let ridge = full.controls.ridge.as_ref().expect("four songs are enough");
     assert_eq!(ridge.samples, full.model.samples);
     // Each sine is in bands of its own, so that the regression measures nearly as well as an exact meter.
-    let (ridge, bound) = (ridge.joint.value.expect("a figure"), full.controls.bound.joint.value.expect("a figure"));
+    let (ridge, bound) =
+        (ridge.joint.value.expect("a figure"), full.controls.bound.joint.value.expect("a figure"));
     assert!(ridge > bound - 0.15, "{ridge} of {bound}");
     assert!(full.to_json()["controls"]["ridge"]["joint"].is_number());
     let few = report(&in_memory(songs()[..2].to_vec()), &knowing(LEVELS), settings)?;

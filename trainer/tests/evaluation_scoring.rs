@@ -3,7 +3,8 @@
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
 use mixing_buddy_core::stem::{Direction, Stem};
 use mixing_buddy_trainer::evaluation::{
-    Answered, Confusion, Judged, MeterError, SongResamples, coverage_curve, is_well_formed, meter_figures, score,
+    Answered, Confusion, Judged, MeterError, SongResamples, coverage_curve, is_well_formed, meter_figures,
+    score,
 };
 use mixing_buddy_trainer::protocol::{Category, Protocol, Sample, plan_window};
 
@@ -68,7 +69,9 @@ fn perfect_answers_score_a_hundred_percent() {
         assert_eq!(figure.value, Some(1.0));
         assert_eq!(figure.ci95, Some([1.0, 1.0]));
     }
-    for figure in figures.joint_by_category.iter().chain(&figures.joint_by_stem).chain(&figures.joint_by_direction) {
+    for figure in
+        figures.joint_by_category.iter().chain(&figures.joint_by_stem).chain(&figures.joint_by_direction)
+    {
         assert_eq!(figure.value, Some(1.0));
     }
     assert_eq!(figures.wrong_direction.value, Some(0.0));

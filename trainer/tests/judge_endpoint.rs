@@ -68,7 +68,9 @@ impl Server {
                             let head = format!(
                                 "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
                             );
-                            _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+                            _ = stream
+                                .write_all(head.as_bytes())
+                                .and_then(|()| stream.write_all(text.as_bytes()));
                         }
                     }
                 });
@@ -159,7 +161,8 @@ fn faults_that_pass_are_waited_for_and_others_end_with_a_sentence() {
     assert!(failure.contains("status 429: later (5 attempts)"), "{failure}");
     assert_eq!(server.requests(), 5);
 
-    let server = Server::start(|_, _| Reply::Status(404, "", r#"{"error": {"message": "no such model"}}"#.into()));
+    let server =
+        Server::start(|_, _| Reply::Status(404, "", r#"{"error": {"message": "no such model"}}"#.into()));
     let failure = judge_at(&server.url, None).answer(&some_prompt(), 0).unwrap_err().to_string();
     assert!(failure.contains("status 404: no such model"), "{failure}");
     assert_eq!(server.requests(), 1, "it does not pass");
@@ -200,7 +203,10 @@ fn the_key_is_sent_and_in_no_file_nor_message() {
     assert!(!done.status.success(), "the endpoint dies after twelve answers");
     let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(said.contains("bad key (key)"), "{said}");
-    assert!(said.contains("12 of 34 judgements are kept") && said.contains("give the same command again"), "{said}");
+    assert!(
+        said.contains("12 of 34 judgements are kept") && said.contains("give the same command again"),
+        "{said}"
+    );
     assert!(!said.contains(key), "{said}");
     let (head, body) = server.seen.lock().expect("not poisoned")[0].clone();
     assert!(head.contains(&format!("Bearer {key}")) && !body.contains(key));
@@ -262,7 +268,9 @@ fn planted_bad_advice_shows_whether_a_judge_may_be_believed() {
             || advice.starts_with("The level of the vocals is too high")
             || advice.starts_with("All the levels are right");
         let n = if right { 5 } else { 2 };
-        format!("{{\"effectiveness\": {n}, \"actionability\": {n}, \"conventions\": {n}, \"faithfulness\": {n}}}")
+        format!(
+            "{{\"effectiveness\": {n}, \"actionability\": {n}, \"conventions\": {n}, \"faithfulness\": {n}}}"
+        )
     };
     let report = judge_report("scripted", &judged_by(good), 0, 100);
     let of = |kind| report.kinds.iter().find(|scores| scores.kind == kind).expect("a kind");

@@ -5,6 +5,7 @@ use mixing_buddy_core::advice::{BestAnswer, Verdict};
 use mixing_buddy_core::stem::{Direction, PerStem, Stem};
 use mixing_buddy_core::{CancelFlag, audio::StereoPcm};
 use mixing_buddy_trainer::collections::{find_songs, load_song};
+use mixing_buddy_trainer::evaluation::page::examples;
 use mixing_buddy_trainer::evaluation::study::clips::{MATCHED_LU, loudness_lufs, matched, with_advice};
 use mixing_buddy_trainer::evaluation::study::mixed::{Observation, fit};
 use mixing_buddy_trainer::evaluation::study::ratings::{AdviceRating, Rater, seal};
@@ -30,10 +31,18 @@ fn a_study_takes_only_songs_that_may_be_passed_on_and_credits_them() -> Result<(
     let made = make_study(&[system.clone()], &find_songs(folder.path())?, &plan(), &CancelFlag::new())?;
     assert_eq!(made.credits[0].by, "Some Band");
     assert!(made.page.contains("CC-BY-4.0") && !made.page.contains("compact"), "credited and blinded");
-    assert!(made.key.advice.values().all(|entry| ["compact", "written by the authors"].contains(&entry.system.as_str())));
+    assert!(
+        made.key
+            .advice
+            .values()
+            .all(|entry| ["compact", "written by the authors"].contains(&entry.system.as_str()))
+    );
     // A training item and two scored ones, of two systems.
     assert_eq!(made.key.advice.len(), 3 * 2);
     assert_eq!(made.key.advice.values().filter(|entry| entry.training).count(), 2);
+    let of_song = items(1);
+    let heard = examples(&[&of_song[0], &of_song[2]], &find_songs(folder.path())?, &CancelFlag::new())?;
+    assert!(heard.iter().all(|example| example.credit.by == "Some Band" && example.mix.len() < 500_000));
     for text in [&made.protocol, &made.information] {
         assert!(text.contains("me@example.org"));
     }
@@ -46,6 +55,10 @@ fn a_study_takes_only_songs_that_may_be_passed_on_and_credits_them() -> Result<(
         let refused = make_study(&[system.clone()], &find_songs(folder.path())?, &plan(), &CancelFlag::new());
         let sentence = format!("{:#}", refused.expect_err(json));
         assert!(sentence.contains(reason), "{sentence}");
+        // Nor are they heard in a report.
+        let of_song = items(1);
+        let refused = examples(&[&of_song[0]], &find_songs(folder.path())?, &CancelFlag::new());
+        assert!(format!("{:#}", refused.expect_err(json)).contains(reason));
     }
     let many = StudyPlan { items: 40, ..plan() };
     let refused = make_study(&[system], &find_songs(folder.path())?, &many, &CancelFlag::new());
@@ -125,12 +138,18 @@ fn ratings_of_another_study_or_edited_ones_are_refused() -> Result<()> {
         assert!(sentence.contains(reason), "{sentence}");
     };
     refused(&sealed("4567", good.clone())?, "is of another study");
-    refused(&sealed("0123", good.clone())?.replace(r#"\"effectiveness\":4"#, r#"\"effectiveness\":5"#), "was edited");
+    refused(
+        &sealed("0123", good.clone())?.replace(r#"\"effectiveness\":4"#, r#"\"effectiveness\":5"#),
+        "was edited",
+    );
     refused("{}", "is not a ratings file");
     refused(&sealed("0123", vec![rating("b-1".into(), 4, false, None)])?, "has no advice 'b-1'");
     refused(&sealed("0123", vec![rating("a-1".into(), 6, false, None)])?, "no rating from 1 to 5");
     refused(&sealed("0123", vec![good[0].clone(), good[0].clone()])?, "is rated twice");
-    refused(&sealed("0123", vec![rating("a-1".into(), 4, false, Some("left"))])?, "'left' is none of the answers");
+    refused(
+        &sealed("0123", vec![rating("a-1".into(), 4, false, Some("left"))])?,
+        "'left' is none of the answers",
+    );
     Ok(())
 }
 
@@ -156,7 +175,10 @@ fn scores_have_the_known_means_agreement_consistency_and_order() -> Result<()> {
     assert_eq!((report.systems[0].system.as_str(), report.systems[1].system.as_str()), ("good", "bad"));
     let mean = |system: usize| report.systems[system].scales["usefulness"].value.expect("a mean");
     assert!((mean(0) - 3.5 - 1.0 / 3.0).abs() < 1e-9 && (mean(1) - 1.5 - 1.0 / 3.0).abs() < 1e-9);
-    assert_eq!((report.systems[0].mix_is_better.value, report.systems[1].mix_is_better.value), (Some(1.0), Some(0.0)));
+    assert_eq!(
+        (report.systems[0].mix_is_better.value, report.systems[1].mix_is_better.value),
+        (Some(1.0), Some(0.0))
+    );
     let difference = &report.differences[0];
     assert_eq!((difference.better.as_str(), difference.worse.as_str()), ("good", "bad"));
     assert!((difference.difference - 2.0).abs() < 1e-6 && difference.ci95[0] > 1.5, "{difference:?}");
@@ -175,7 +197,9 @@ fn scores_have_the_known_means_agreement_consistency_and_order() -> Result<()> {
 fn the_mixed_model_gives_the_estimates_of_statsmodels() -> Result<()> {
     // Six raters, eight items, three systems; every third observation is missing. The expected values are those of
     // statsmodels 0.14 (MixedLM by REML, crossed variance components): trainer/tests/fixtures/mixed_model.py.
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mixed_model.csv"))?;
+    let text = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mixed_model.csv"),
+    )?;
     let observations: Vec<Observation> = text
         .lines()
         .skip(1)

@@ -7,8 +7,8 @@ use mixing_buddy_trainer::evaluation::page::{
     EvaluationJson, PageInputs, card, card_tables, page, with_card_tables,
 };
 use mixing_buddy_trainer::evaluation::words::{
-    Item, Reference, SentenceEmbedder, TextEmbedder, Truth, WRITTEN_BY, choose_items, read_items, read_references,
-    similarity, write_items, written_advice,
+    Item, Reference, SentenceEmbedder, TextEmbedder, Truth, WRITTEN_BY, choose_items, read_items,
+    read_references, similarity, write_items, written_advice,
 };
 use mixing_buddy_trainer::evaluation::{Advisor, Evaluation, Extras, NormsSource, Settings, evaluate};
 use mixing_buddy_trainer::protocol::{Category, Protocol};
@@ -30,7 +30,10 @@ fn evaluation() -> Result<(Evaluation, Settings)> {
     assert_eq!(oracle.name(), "an advisor");
     let songs = in_memory(vec![song("one", 2, LEVELS), song("two", 3, LEVELS)]);
     let settings = Settings { resamples: 50, ..Settings::new(Protocol::Anchor, 5) };
-    Ok((evaluate(&songs, &oracle, &settings, &NormsSource::open(None)?, Extras::default(), &mut |_| Ok(()))?, settings))
+    Ok((
+        evaluate(&songs, &oracle, &settings, &NormsSource::open(None)?, Extras::default(), &mut |_| Ok(()))?,
+        settings,
+    ))
 }
 
 #[test]
@@ -51,7 +54,8 @@ fn items_are_drawn_evenly_over_categories_and_windows_and_come_back_from_their_f
     for of in Category::ALL {
         assert_eq!(items.iter().filter(|item| category(item) == of).count(), 4, "{}", of.name());
     }
-    let windows: BTreeSet<(&str, usize)> = items.iter().map(|item| (item.song.as_str(), item.window)).collect();
+    let windows: BTreeSet<(&str, usize)> =
+        items.iter().map(|item| (item.song.as_str(), item.window)).collect();
     assert_eq!(windows.len(), 5);
     let ids: BTreeSet<&str> = items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids.len(), 20);
@@ -73,7 +77,9 @@ struct Words;
 impl TextEmbedder for Words {
     fn embed(&self, text: &str) -> Result<Vec<f32>> {
         let mut counts = vec![0.0_f32; 512];
-        for word in text.to_lowercase().split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        for word in
+            text.to_lowercase().split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty())
+        {
             counts[(mixing_buddy_core::hash::fnv1a(word.bytes()) % 512) as usize] += 1.0;
         }
         let length = counts.iter().map(|count| count * count).sum::<f32>().sqrt();
@@ -132,7 +138,8 @@ fn annotations_of_experts_replace_the_written_ones_and_bad_files_are_refused() -
     let place = cli::Place::new();
     let path = place.path("references.jsonl");
     let line = |item: &str, rater: &str, text: &str| {
-        serde_json::to_string(&Reference { item: item.into(), rater: rater.into(), text: text.into() }).expect("JSON")
+        serde_json::to_string(&Reference { item: item.into(), rater: rater.into(), text: text.into() })
+            .expect("JSON")
     };
     let two = [line("item 0", "A", "Less bass."), line("item 0", "B", "The bass is too much.")].join("\n");
     std::fs::write(&path, &two)?;
@@ -153,7 +160,8 @@ fn annotations_of_experts_replace_the_written_ones_and_bad_files_are_refused() -
     }
     let items_file = place.path("items.jsonl");
     write_items(&items_file, &items)?;
-    let refused = cli::run(&["similarity", &place.text("items.jsonl"), "--model", &place.text("")]).unwrap_err();
+    let refused =
+        cli::run(&["similarity", &place.text("items.jsonl"), "--model", &place.text("")]).unwrap_err();
     assert!(refused.contains("config.json") && refused.contains("--fetch"), "{refused}");
     Ok(())
 }
@@ -163,7 +171,8 @@ fn annotations_of_experts_replace_the_written_ones_and_bad_files_are_refused() -
 #[test]
 #[ignore = "needs all-MiniLM-L6-v2; run by `cargo xtask test --full similarity`"]
 fn the_real_model_gives_the_cosines_of_an_independent_implementation() -> Result<()> {
-    let folder = std::env::var_os("MIXING_BUDDY_MINILM").expect("MIXING_BUDDY_MINILM names the model's folder");
+    let folder =
+        std::env::var_os("MIXING_BUDDY_MINILM").expect("MIXING_BUDDY_MINILM names the model's folder");
     let model = SentenceEmbedder::load(Path::new(&folder))?;
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/minilm.json");
     let pairs: Vec<(String, String, f64)> = serde_json::from_slice(&std::fs::read(fixture)?)?;
@@ -209,13 +218,15 @@ fn the_page_holds_failures_first_and_loads_nothing_and_the_card_has_the_same_num
     let evaluation_arg = format!("songs, anchor={}", place.text("a.json"));
     let args = ["report", "--evaluation", &evaluation_arg, "--items", &place.text("items.jsonl")];
     let args = args.iter().map(|arg| arg.to_string());
-    let outputs = ["--out".to_string(), place.text("report.html"), "--card".to_string(), place.text("CARD.md")];
+    let outputs =
+        ["--out".to_string(), place.text("report.html"), "--card".to_string(), place.text("CARD.md")];
     cli::run(&args.chain(outputs).collect::<Vec<_>>()).expect("it is written");
     let written = std::fs::read_to_string(place.path("CARD.md"))?;
     assert_eq!(written, with_card_tables(&model_card, &tables)?);
     assert!(written.contains("100.0 %") && !written.contains("\nold\n") && written.ends_with("Rest.\n"));
     assert!(with_card_tables("no markers", &tables).is_err());
-    let bad = cli::run(&["report", "--evaluation", "x=Cargo.toml", "--out", &place.text("x.html")]).unwrap_err();
+    let bad =
+        cli::run(&["report", "--evaluation", "x=Cargo.toml", "--out", &place.text("x.html")]).unwrap_err();
     assert!(bad.contains("is not a report of `evaluate`"), "{bad}");
     Ok(())
 }

@@ -5,8 +5,8 @@ use crate::evaluation::engine::EngineAdvisor;
 use crate::evaluation::plot::plot_report;
 use crate::evaluation::words::{choose_items, write_items};
 use crate::evaluation::{
-    Extras, KeptRecords, NormsSource, ReadReport, SeparatorMeter, Settings, SongSource, VocalConvention, VocalSeparator,
-    compare, evaluate,
+    Extras, KeptRecords, NormsSource, ReadReport, SeparatorMeter, Settings, SongSource, VocalConvention,
+    VocalSeparator, compare, evaluate,
 };
 use crate::progress::spinner;
 use crate::protocol::{Protocol, SongAudio};
@@ -74,9 +74,11 @@ pub struct EvaluateArgs {
 
 /// Options of `compare`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --bundle a.mixbuddy --out a.json\n  \
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --bundle a.mixbuddy --out a.json\n  \
     mixing-buddy-trainer evaluate --songs SONGS --bundle b.mixbuddy --out b.json\n  \
-    mixing-buddy-trainer compare a.json b.json")]
+    mixing-buddy-trainer compare a.json b.json"
+)]
 pub struct CompareArgs {
     /// Report of `evaluate --out`
     first: PathBuf,
@@ -113,8 +115,7 @@ fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String>
     let hash = match bundle {
         None => fnv1a(SHIPPED_BUNDLE.iter().copied()),
         Some(path) => {
-            let bytes =
-                std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
             fnv1a(bytes.into_iter())
         }
     };
@@ -170,15 +171,14 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         Ok(())
     });
     line.finish_and_clear();
-    let evaluation = evaluation
-        .map_err(|error| match &kept {
-            Some(kept) if kept.count() > 0 => anyhow!(
-                "{error:#}. The results of {} songs are kept in {}: give the same command again to go on",
-                kept.count(),
-                kept.dir().display()
-            ),
-            _ => error,
-        })?;
+    let evaluation = evaluation.map_err(|error| match &kept {
+        Some(kept) if kept.count() > 0 => anyhow!(
+            "{error:#}. The results of {} songs are kept in {}: give the same command again to go on",
+            kept.count(),
+            kept.dir().display()
+        ),
+        _ => error,
+    })?;
     let report = &evaluation.report;
     if let Some(out) = &args.out {
         report.write_json(out)?;

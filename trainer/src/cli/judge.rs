@@ -15,11 +15,13 @@ const KEY_VARIABLE: &str = "MIXING_BUDDY_JUDGE_KEY";
 
 /// Options of `judge`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer judge items.jsonl --judge-url http://localhost:8000/v1 \
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer judge items.jsonl --judge-url http://localhost:8000/v1 \
     --judge-model qwen2.5-7b-instruct --out judge.json\n\n\
     A key, where the endpoint asks for one, is read from the environment: MIXING_BUDDY_JUDGE_KEY. It is neither logged nor \
     written. Each answer is kept in a folder; if the command is interrupted or the endpoint fails, give it again: it goes on \
-    from there. What the run will cost is printed first; --dry-run stops there.")]
+    from there. What the run will cost is printed first; --dry-run stops there."
+)]
 pub struct JudgeArgs {
     /// Items of `evaluate --items`
     items: PathBuf,

@@ -14,11 +14,13 @@ use std::path::{Path, PathBuf};
 
 /// Options of `report`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --baselines --out a.json --items items.jsonl\n  \
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --baselines --out a.json --items items.jsonl\n  \
     mixing-buddy-trainer evaluate --songs SONGS --baselines --protocol reference --out b.json\n  \
     mixing-buddy-trainer report --evaluation 'anchor=a.json' --evaluation 'reference=b.json' --items items.jsonl \
     --out report.html --card assets/MODEL_CARD.md\n\n\
-    Listening examples (--songs) are taken only of songs whose song.json states CC0, CC-BY or CC-BY-SA.")]
+    Listening examples (--songs) are taken only of songs whose song.json states CC0, CC-BY or CC-BY-SA."
+)]
 pub struct ReportArgs {
     /// LABEL=REPORT: a report of `evaluate --out` and its name in the page
     #[arg(long = "evaluation", required = true, value_parser = labelled)]
@@ -69,7 +71,10 @@ fn read<T: DeserializeOwned>(path: Option<&PathBuf>, command: &str) -> Result<Op
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
-    ensure!(args.out.is_some() || args.card.is_some(), "give --out for the page, --card for the model card, or both");
+    ensure!(
+        args.out.is_some() || args.card.is_some(),
+        "give --out for the page, --card for the model card, or both"
+    );
     let mut inputs = PageInputs {
         similarity: read(args.similarity.as_ref(), "similarity --out")?,
         judge: read(args.judge.as_ref(), "judge --out")?,

@@ -22,11 +22,13 @@ pub enum StudyCommand {
 
 /// Options of `study make`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --bundle a.mixbuddy --items a.jsonl\n  \
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --bundle a.mixbuddy --items a.jsonl\n  \
     mixing-buddy-trainer evaluate --songs SONGS --bundle b.mixbuddy --items b.jsonl\n  \
     mixing-buddy-trainer study make --system a=a.jsonl --system b=b.jsonl --songs SONGS --contact you@example.org --out STUDY\n\n\
     The page (study.html) holds everything and runs from a file or any web server. Keep key.json to yourself: it says which \
-    advice is whose. Only songs whose song.json states CC0, CC-BY or CC-BY-SA are taken.")]
+    advice is whose. Only songs whose song.json states CC0, CC-BY or CC-BY-SA are taken."
+)]
 pub struct MakeArgs {
     /// NAME=ITEMS: a system and its items of `evaluate --items`; all systems with the same seed
     #[arg(long = "system", required = true, value_parser = system_of)]
@@ -40,11 +42,11 @@ pub struct MakeArgs {
     /// Title of the page
     #[arg(long, default_value = "Advice on the balance of a mix")]
     title: String,
-    /// Items that are rated
-    #[arg(long, default_value_t = 12)]
+    /// Items that are rated; each adds about 5 MB to the page
+    #[arg(long, default_value_t = 8)]
     items: usize,
     /// Items that are shown twice
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     repeats: usize,
     /// Adds good advice that we wrote as one more system
     #[arg(long)]
@@ -59,7 +61,9 @@ pub struct MakeArgs {
 
 /// Options of `study score`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  mixing-buddy-trainer study score --key STUDY/key.json ratings-*.json --out study.json")]
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer study score --key STUDY/key.json ratings-*.json --out study.json"
+)]
 pub struct ScoreArgs {
     /// The study's key
     #[arg(long)]
@@ -76,9 +80,10 @@ pub struct ScoreArgs {
 }
 
 fn system_of(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, path) = text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty()).ok_or(
-        format!("'{text}' is not NAME=ITEMS, such as compact=items.jsonl"),
-    )?;
+    let (name, path) = text
+        .split_once('=')
+        .filter(|(name, path)| !name.is_empty() && !path.is_empty())
+        .ok_or(format!("'{text}' is not NAME=ITEMS, such as compact=items.jsonl"))?;
     Ok((name.to_string(), path.into()))
 }
 

@@ -1,9 +1,9 @@
 //! `similarity`: how close the advice of an evaluation is to what experts say.
 
+use crate::evaluation::Figure;
 use crate::evaluation::words::{
     SentenceEmbedder, SimilarityReport, embedder, read_items, read_references, similarity,
 };
-use crate::evaluation::Figure;
 use anyhow::{Result, bail};
 use clap::Args;
 use mixing_buddy_core::output::print_line;
@@ -12,10 +12,12 @@ use std::path::PathBuf;
 
 /// Options of `similarity`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs SONGS --out report.json --items items.jsonl\n  \
+#[command(
+    after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs SONGS --out report.json --items items.jsonl\n  \
     mixing-buddy-trainer similarity items.jsonl --model all-MiniLM-L6-v2 --out similarity.json\n\n\
     A line of the references: {\"item\": \"song/3/12/drums\", \"rater\": \"A\", \"text\": \"The bass is too loud.\"}. Items \
-    without references get sentences that the authors of this program wrote; the report names the raters.")]
+    without references get sentences that the authors of this program wrote; the report names the raters."
+)]
 pub struct SimilarityArgs {
     /// Items of `evaluate --items`
     items: PathBuf,
@@ -61,8 +63,7 @@ pub(super) fn run(args: &SimilarityArgs) -> Result<()> {
 fn table(report: &SimilarityReport) -> String {
     let line = |label: &str, figure: &Figure| {
         let value = figure.value.map_or("-".to_string(), |value| format!("{value:.3}"));
-        let interval =
-            figure.ci95.map_or(String::new(), |[low, high]| format!("  [{low:.3}, {high:.3}]"));
+        let interval = figure.ci95.map_or(String::new(), |[low, high]| format!("  [{low:.3}, {high:.3}]"));
         format!("{label:<46}{value:>6}{interval}\n")
     };
     format!(

@@ -8,11 +8,8 @@ pub fn krippendorff_alpha(units: &[Vec<f64>]) -> Option<f64> {
     let pairable: Vec<&Vec<f64>> = units.iter().filter(|unit| unit.len() > 1).collect();
     let values: Vec<f64> = pairable.iter().flat_map(|unit| unit.iter().copied()).collect();
     let count = values.len() as f64;
-    let observed: f64 = pairable
-        .iter()
-        .map(|unit| squared_differences(unit) / (unit.len() - 1) as f64)
-        .sum::<f64>()
-        / count;
+    let observed: f64 =
+        pairable.iter().map(|unit| squared_differences(unit) / (unit.len() - 1) as f64).sum::<f64>() / count;
     let expected = squared_differences(&values) / (count * (count - 1.0));
     (values.len() > 1 && expected > 0.0).then(|| 1.0 - observed / expected)
 }

@@ -73,7 +73,16 @@ pub(super) fn analyze_song<A: Advisor>(
         let levels_dbfs = window.levels_dbfs.map(|level| rounded(*level));
         let bands = settings.baselines.then(|| band_levels(window, &flaws)).transpose()?;
         let separated_db = separator.map(|meter| separated_levels(meter, window, &flaws)).transpose()?;
-        Ok(WindowAnalysis { index: number, flaws, samples, mixes, metered_db, levels_dbfs, bands, separated_db })
+        Ok(WindowAnalysis {
+            index: number,
+            flaws,
+            samples,
+            mixes,
+            metered_db,
+            levels_dbfs,
+            bands,
+            separated_db,
+        })
     };
     let analyzed = in_order(settings, windows.len(), |at| analyze(&windows[at]), done)?;
     let windows = if whole_song { vec![pool_windows(advisor, analyzed)?] } else { analyzed };

@@ -26,8 +26,8 @@ impl ReadReport {
     pub fn read(path: &Path) -> Result<ReadReport> {
         let name = path.display();
         let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
-        let json: serde_json::Value =
-            serde_json::from_slice(&bytes).with_context(|| format!("{name} is not a report of `evaluate`"))?;
+        let json: serde_json::Value = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{name} is not a report of `evaluate`"))?;
         let version = json["version"].as_u64();
         if version != Some(u64::from(REPORT_VERSION)) {
             let version = version.map_or("no".to_string(), |version| version.to_string());
@@ -88,8 +88,12 @@ pub fn compare(first: &ReadReport, second: &ReadReport, resamples: usize) -> Res
     let (mut in_first, mut in_second, mut songs) = (Vec::new(), Vec::new(), 0);
     for (song, answers) in &a {
         let Some(others) = b.get(song) else { continue };
-        let same = answers.len() == others.len() && answers.iter().zip(others).all(|(a, b)| same_sample(a, b));
-        ensure!(same, "the reports have different windows or gains of {song}: its sound or the gate has changed");
+        let same =
+            answers.len() == others.len() && answers.iter().zip(others).all(|(a, b)| same_sample(a, b));
+        ensure!(
+            same,
+            "the reports have different windows or gains of {song}: its sound or the gate has changed"
+        );
         let numbered = |judged: &&Judged| Judged { song: songs, ..(**judged).clone() };
         in_first.extend(answers.iter().map(numbered));
         in_second.extend(others.iter().map(numbered));
@@ -122,17 +126,19 @@ fn differences(first: &[Judged], second: &[Judged], draws: &SongResamples) -> Ve
     let values = |judged: &[Judged]| -> Vec<Vec<(&'static str, Option<f64>)>> {
         let plain = [draws.plain()];
         let weights = plain.iter().chain(draws.draws());
-        score_once(judged, weights).map(|figures: Figures| {
-            figures.named().into_iter().map(|(name, figure)| (name, figure.value)).collect()
-        })
-        .collect()
+        score_once(judged, weights)
+            .map(|figures: Figures| {
+                figures.named().into_iter().map(|(name, figure)| (name, figure.value)).collect()
+            })
+            .collect()
     };
     let [a, b] = [values(first), values(second)];
     let difference = |a: Option<f64>, b: Option<f64>| Some(b? - a?);
     (a[0].iter().enumerate())
         .map(|(at, (name, first))| {
             let second = b[0][at].1;
-            let drawn = a[1..].iter().zip(&b[1..]).filter_map(|(a, b)| difference(a[at].1, b[at].1)).collect();
+            let drawn =
+                a[1..].iter().zip(&b[1..]).filter_map(|(a, b)| difference(a[at].1, b[at].1)).collect();
             let ci95 = percentiles(drawn, a.len() - 1);
             Difference {
                 name,

@@ -41,9 +41,8 @@ impl Confusion {
         let mut confusion = Confusion::default();
         for sample in judged {
             let right = outcome(sample.category.direction().map(|direction| (sample.target, direction)));
-            let answered = sample.answer.map_or(OUTCOMES, |answer| {
-                outcome(answer.stem.zip(answer.verdict.direction()))
-            });
+            let answered =
+                sample.answer.map_or(OUTCOMES, |answer| outcome(answer.stem.zip(answer.verdict.direction())));
             confusion.counts[right][answered] += 1;
         }
         confusion

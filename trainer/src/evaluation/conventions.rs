@@ -110,7 +110,8 @@ pub(crate) fn conventions(
                 corrected[stem] += f64::from(gain_db);
             }
             let [before, after] = [&flawed, &corrected].map(all_rest_levels_from_levels);
-            let [usual_before, usual_after] = [&before, &after].map(|levels| usual_distance_db(levels, usual));
+            let [usual_before, usual_after] =
+                [&before, &after].map(|levels| usual_distance_db(levels, usual));
             all.add(window.song, usual_before, usual_after);
             let told = answered.is_some_and(|answered| answered.spoken);
             spoken.add(window.song, usual_before, if told { usual_after } else { usual_before });

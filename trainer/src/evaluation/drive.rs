@@ -216,11 +216,17 @@ impl<A: Advisor> Run<'_, '_, A> {
         let (songs_done, windows_analyzed) = (self.done, self.windows);
         let (samples, progress) = (&mut self.samples, &mut *self.progress);
         let per_window = self.settings.protocol.samples();
-        let windows = ask_about_song(self.advisor, self.settings, song, other, &self.without_audio, &mut || {
-            *samples += per_window;
-            let samples_answered = *samples;
-            progress(&Progress { song: song.name.clone(), songs_done, windows_analyzed, samples_answered })
-        })?;
+        let windows =
+            ask_about_song(self.advisor, self.settings, song, other, &self.without_audio, &mut || {
+                *samples += per_window;
+                let samples_answered = *samples;
+                progress(&Progress {
+                    song: song.name.clone(),
+                    songs_done,
+                    windows_analyzed,
+                    samples_answered,
+                })
+            })?;
         self.keep(at, None, windows)
     }
 

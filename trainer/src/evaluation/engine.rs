@@ -48,11 +48,7 @@ impl EngineAdvisor {
         Ok(self.engine.answer(analysis, &request, &self.cancel)?)
     }
 
-    fn ask(
-        &self,
-        analysis: &Analysis,
-        question: Question<'_, Option<ReferenceBalance>>,
-    ) -> Result<Answered> {
+    fn ask(&self, analysis: &Analysis, question: Question<'_, Option<ReferenceBalance>>) -> Result<Answered> {
         let advice = self.advice(analysis, question)?;
         Ok(Answered {
             best: Some(advice.best),
@@ -110,10 +106,7 @@ impl Advisor for EngineAdvisor {
                 side: sum(&whole.side, &stem.side, &rest.side),
             })
         };
-        flaws
-            .iter()
-            .map(|flaw| Ok(self.engine.analyze_power(&power_with(flaw)?, &self.cancel)?))
-            .collect()
+        flaws.iter().map(|flaw| Ok(self.engine.analyze_power(&power_with(flaw)?, &self.cancel)?)).collect()
     }
 
     fn pool(&self, windows: &[&Analysis]) -> Result<Analysis> {

@@ -4,14 +4,14 @@ use super::advisor::{Answered, Settings};
 use super::asking::needs_other_song;
 use super::baselines::ridge;
 use super::bootstrap::SongResamples;
+use super::confusion::Confusion;
 use super::conventions::conventions;
 use super::judges::{NormsSource, RuleJudge, mean_balance};
 use super::meter::{MeterError, mean_error, meter_figures};
 use super::records::{SongRecord, WindowRecord};
 use super::report::{AnsweredWindow, Controls, LeftOut, Report, joint_over_bound};
-use super::confusion::Confusion;
-use super::separating::separator;
 use super::score::{Judged, calibration_bins, coverage_curve, score};
+use super::separating::separator;
 use crate::oracle::Posterior;
 use crate::protocol::{Flaw, Protocol, Sample, shuffled_within_anchors};
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
@@ -80,10 +80,7 @@ impl PlannedWindow<'_> {
     fn meter_errors(&self) -> impl Iterator<Item = MeterError> + '_ {
         self.flaws.iter().zip(&self.record.metered_db).map(|(flaw, metered)| {
             let truth = all_rest_levels_from_levels(&self.record.flawed_dbfs(*flaw));
-            MeterError {
-                song: self.song,
-                error_db: PerStem::from_fn(|stem| metered[stem] - truth[stem]),
-            }
+            MeterError { song: self.song, error_db: PerStem::from_fn(|stem| metered[stem] - truth[stem]) }
         })
     }
 }
@@ -129,8 +126,7 @@ pub(crate) fn report_of(
         .map(|window| AnsweredWindow {
             song: window.samples.first().map_or(String::new(), |sample| sample.song.clone()),
             window: window.record.index,
-            samples: window
-                .judged(|_, sample| known(window.record.model.get(sample.mix, sample.anchor))),
+            samples: window.judged(|_, sample| known(window.record.model.get(sample.mix, sample.anchor))),
         })
         .collect();
     let model: Vec<Judged> = answers.iter().flat_map(|window| window.samples.iter().cloned()).collect();
@@ -145,7 +141,9 @@ pub(crate) fn report_of(
             None => Vec::new(),
         }),
         _ if eligible < 2 => Vec::new(),
-        _ => windows.iter().flat_map(|window| with_other_sound(window, &windows, eligible, settings)).collect(),
+        _ => {
+            windows.iter().flat_map(|window| with_other_sound(window, &windows, eligible, settings)).collect()
+        }
     };
     let always_no_error = all(&|window| window.judged(|_, _| certain(NO_ERROR)));
 

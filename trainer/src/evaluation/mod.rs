@@ -53,7 +53,7 @@ pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
 pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};
 pub use report::{AnsweredWindow, LeftOut, REPORT_VERSION, Report};
-pub use separating::{SeparatedLevels, SeparatorMeter, VocalSeparator};
 pub use score::{
     CalibrationBin, CoveragePoint, Figures, Judged, calibration_bins, coverage_curve, is_well_formed, score,
 };
+pub use separating::{SeparatedLevels, SeparatorMeter, VocalSeparator};

@@ -28,7 +28,8 @@ pub fn plot_svg(title: &str, coverage: &[CoveragePoint], calibration: &[Calibrat
     crate::plotfont::register();
     let mut svg = String::new();
     let root = SVGBackend::with_string(&mut svg, SIZE_PX).into_drawing_area();
-    draw(title, coverage, calibration, &root).map_err(|error| anyhow!("the plot cannot be drawn: {error}"))?;
+    draw(title, coverage, calibration, &root)
+        .map_err(|error| anyhow!("the plot cannot be drawn: {error}"))?;
     drop(root);
     // With a view box in place of a size it fits any width.
     let (width, height) = SIZE_PX;

@@ -22,7 +22,8 @@ fn rounded(gain_db: f64) -> f64 {
 
 impl Serialize for Judged {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verdict = |answer: BestAnswer| Category::of_verdict(answer.verdict).map_or(SILENCE, Category::index);
+        let verdict =
+            |answer: BestAnswer| Category::of_verdict(answer.verdict).map_or(SILENCE, Category::index);
         let row: Row = (
             self.target.index(),
             self.category.index(),

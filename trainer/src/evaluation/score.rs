@@ -220,7 +220,8 @@ impl Ratio {
 fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
     let one = |condition: bool| f64::from(u8::from(condition));
     let [mut joint, mut balanced, mut wrong, mut gain, mut parsed] = [Ratio::default(); 5];
-    let [mut precision, mut recall, mut band, mut of_flawed, mut spoken, mut of_spoken] = [Ratio::default(); 6];
+    let [mut precision, mut recall, mut band, mut of_flawed, mut spoken, mut of_spoken] =
+        [Ratio::default(); 6];
     let mut by_category = [Ratio::default(); Category::COUNT];
     let mut by_stem = PerTarget::<Ratio>::default();
     let mut by_direction = PerDirection::<Ratio>::default();

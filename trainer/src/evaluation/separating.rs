@@ -10,12 +10,12 @@ use super::score::Judged;
 use crate::oracle::density::UNKNOWN_SD_DB;
 use crate::protocol::{Flaw, GatedWindow, Protocol};
 use anyhow::{Context, Result};
+use mixing_buddy_core::CancelFlag;
 use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::{all_rest_levels_from_levels, decibels_to_power, power_to_decibels};
 use mixing_buddy_core::separator::{Magnitudes, Separator, Workspace};
 use mixing_buddy_core::stem::{PerStem, Stem};
-use mixing_buddy_core::CancelFlag;
-use mixing_buddy_core::norms::NormsSummary;
 use std::path::Path;
 
 /// Levels in dB against the rest of the mix, of the stems that a separator has.

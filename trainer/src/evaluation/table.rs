@@ -63,7 +63,10 @@ impl fmt::Display for Report {
         for (direction, figure) in ["too quiet", "too loud"].iter().zip(self.model.joint_by_direction) {
             writeln!(f, "  {direction:<36}{}", written(figure, Unit::Percent))?;
         }
-        writeln!(f, "\nConventions                             towards       away  distance before, after (dB)")?;
+        writeln!(
+            f,
+            "\nConventions                             towards       away  distance before, after (dB)"
+        )?;
         write_moves(f, "usual levels of MUSDB18", &self.conventions.usual_levels)?;
         write_moves(f, "  by advice that is spoken", &self.conventions.usual_levels_of_spoken)?;
         write_moves(f, "vocals against accompaniment", &self.conventions.vocals)?;

@@ -20,7 +20,12 @@ impl Browser {
     /// Starts it with a profile in `folder`; none where it is not installed.
     pub fn start(folder: &Path) -> Option<Browser> {
         let program = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|program| {
-            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+            Command::new(program)
+                .arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok()
         })?;
         // The browser reads commands from descriptor 3 and writes answers to descriptor 4.
         let command = format!(
@@ -123,7 +128,10 @@ impl Browser {
 
     /// A picture of the page as base64 of a PNG.
     pub fn picture(&mut self) -> String {
-        self.call("Page.captureScreenshot", json!({"format": "png"}))["data"].as_str().expect("a picture").into()
+        self.call("Page.captureScreenshot", json!({"format": "png"}))["data"]
+            .as_str()
+            .expect("a picture")
+            .into()
     }
 }
 

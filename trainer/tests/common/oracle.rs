@@ -125,4 +125,3 @@ impl Advisor for Oracle {
 pub fn in_memory(songs: Vec<SongAudio>) -> Vec<SongSource<'static>> {
     songs.into_iter().map(SongSource::in_memory).collect()
 }
-

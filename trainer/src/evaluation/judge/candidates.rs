@@ -97,5 +97,8 @@ pub fn candidates(item: &Item) -> Vec<Candidate> {
 /// The loudest stem that is no anchor, and its level.
 fn loudest(item: &Item) -> (Stem, f64) {
     let stems = item.levels_db.iter().filter(|(stem, _)| stem.is_target() && Some(*stem) != item.anchor);
-    stems.map(|(stem, level)| (stem, *level)).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((Stem::Vocals, 0.0))
+    stems
+        .map(|(stem, level)| (stem, *level))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((Stem::Vocals, 0.0))
 }

@@ -138,9 +138,7 @@ impl EndpointJudge {
                 let said = said(&text.unwrap_or_default());
                 Err(Fault::Passing(format!("{url} answers with status {status}: {said}"), wait))
             }
-            401 | 403 => {
-                Err(Fault::Lasting(format!("{url} refuses the key (status {status})")))
-            }
+            401 | 403 => Err(Fault::Lasting(format!("{url} refuses the key (status {status})"))),
             _ => Err(Fault::Lasting(format!(
                 "{url} answers with status {status}: {}",
                 said(&text.unwrap_or_default())

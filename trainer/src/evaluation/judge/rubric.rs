@@ -26,7 +26,11 @@ pub const CRITERIA: [Criterion; 4] = [
     Criterion {
         name: "actionability",
         question: "Does the advice name what to change, in which direction and by how much?",
-        anchors: ["nothing to act on", "one of the three is missing", "stem, direction and amount are named, or a clear 'change nothing'"],
+        anchors: [
+            "nothing to act on",
+            "one of the three is missing",
+            "stem, direction and amount are named, or a clear 'change nothing'",
+        ],
     },
     Criterion {
         name: "conventions",
@@ -93,7 +97,6 @@ pub fn prompt(item: &Item, advice: &str) -> Prompt {
     Prompt { system, user }
 }
 
-
 /// The ratings in an answer: the last JSON object in it that has all four as whole numbers from 1 to 5.
 ///
 /// # Errors
@@ -101,7 +104,8 @@ pub fn prompt(item: &Item, advice: &str) -> Prompt {
 pub fn parse_ratings(answer: &str) -> Result<Ratings, String> {
     let mut fault = "it holds no JSON object".to_string();
     for (start, _) in answer.match_indices('{').collect::<Vec<_>>().into_iter().rev() {
-        let mut values = serde_json::Deserializer::from_str(&answer[start..]).into_iter::<serde_json::Value>();
+        let mut values =
+            serde_json::Deserializer::from_str(&answer[start..]).into_iter::<serde_json::Value>();
         let Some(Ok(serde_json::Value::Object(object))) = values.next() else { continue };
         match ratings_of(&object) {
             Ok(ratings) => return Ok(ratings),
@@ -132,11 +136,22 @@ mod tests {
     fn ratings_are_found_in_what_judges_write_around_them_and_nonsense_is_refused() {
         let good = r#"{"effectiveness": 4, "actionability": 5, "conventions": 3, "faithfulness": 2}"#;
         assert_eq!(parse_ratings(good), Ok([4, 5, 3, 2]));
-        assert_eq!(parse_ratings(&format!("Let me think {{hm}}.\n```json\n{good}\n```\nDone.")), Ok([4, 5, 3, 2]));
+        assert_eq!(
+            parse_ratings(&format!("Let me think {{hm}}.\n```json\n{good}\n```\nDone.")),
+            Ok([4, 5, 3, 2])
+        );
         assert_eq!(parse_ratings(&good.replace("2}", "2.0}")), Ok([4, 5, 3, 2]));
         assert_eq!(parse_ratings(&format!(r#"{{"ratings": {good}}}"#)), Ok([4, 5, 3, 2]));
-        for bad in ["", "five", "{", &good.replace("4,", "6,"), &good.replace("4,", "0,"), &good.replace("4,", "3.5,"),
-            &good.replace("4,", "\"good\","), &good.replace("conventions", "convention")] {
+        for bad in [
+            "",
+            "five",
+            "{",
+            &good.replace("4,", "6,"),
+            &good.replace("4,", "0,"),
+            &good.replace("4,", "3.5,"),
+            &good.replace("4,", "\"good\","),
+            &good.replace("conventions", "convention"),
+        ] {
             assert!(parse_ratings(bad).is_err(), "{bad}");
         }
     }

@@ -80,8 +80,10 @@ pub fn judge_report(judge: &str, judgements: &[Judgement], seed: u64, resamples:
             };
             let lower = || {
                 let mut tally = SongTally::new(songs.len());
-                let mut items: Vec<(&str, &str)> =
-                    judgements.iter().map(|judgement| (judgement.item.as_str(), judgement.song.as_str())).collect();
+                let mut items: Vec<(&str, &str)> = judgements
+                    .iter()
+                    .map(|judgement| (judgement.item.as_str(), judgement.song.as_str()))
+                    .collect();
                 items.sort_unstable();
                 items.dedup();
                 for (item, song) in items {

@@ -120,7 +120,9 @@ fn failures(inputs: &PageInputs) -> String {
     for item in worst.iter().take(FAILURES) {
         let sound = inputs.examples.iter().find(|example| example.item == item.id);
         let player = |label: &str, clip: &str| {
-            format!("{label}<br><audio controls preload=\"none\" src=\"data:audio/wav;base64,{clip}\"></audio><br>")
+            format!(
+                "{label}<br><audio controls preload=\"none\" src=\"data:audio/wav;base64,{clip}\"></audio><br>"
+            )
         };
         let listen = sound.map_or(String::new(), |example| {
             let after = example.with_advice.as_deref().map(|clip| player("with the advice", clip));
@@ -136,7 +138,8 @@ fn failures(inputs: &PageInputs) -> String {
             cell(if item.spoken { "yes" } else { "no" })
         );
     }
-    html + "</table>" + &command("mixing-buddy-trainer evaluate --songs SONGS --items items.jsonl --out REPORT.json")
+    html + "</table>"
+        + &command("mixing-buddy-trainer evaluate --songs SONGS --items items.jsonl --out REPORT.json")
 }
 
 /// The tables of the model card, as HTML.
@@ -175,7 +178,11 @@ fn details(of: &EvaluationJson) -> Result<String> {
         for name in names {
             let ends = &of.json[format!("{group}_ci95")][name];
             let interval = ends[0].as_f64().zip(ends[1].as_f64()).map(|(low, high)| [low, high]);
-            let label = if group == "joint_by_direction" { format!("flaws: too {name}") } else { name.replace('_', " ") };
+            let label = if group == "joint_by_direction" {
+                format!("flaws: too {name}")
+            } else {
+                name.replace('_', " ")
+            };
             let value = with_interval((of.json[group][name].as_f64(), interval), 100.0, 1);
             html += &format!("<tr>{}{value}</tr>", cell(&label));
         }
@@ -186,15 +193,20 @@ fn details(of: &EvaluationJson) -> Result<String> {
 }
 
 fn confusion(of: &EvaluationJson) -> String {
-    let names: Vec<&str> =
-        of.json["confusion"]["outcomes"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    let names: Vec<&str> = of.json["confusion"]["outcomes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str())
+        .collect();
     let mut html = String::from("<table><tr><th>right \\ answered");
     for name in names.iter().chain(&["unreadable"]) {
         html += &format!("<th>{}", escaped(name));
     }
     html += "</tr>";
     for (name, row) in names.iter().zip(of.json["confusion"]["counts"].as_array().into_iter().flatten()) {
-        let counts: Vec<u64> = row.as_array().into_iter().flatten().filter_map(|count| count.as_u64()).collect();
+        let counts: Vec<u64> =
+            row.as_array().into_iter().flatten().filter_map(|count| count.as_u64()).collect();
         let total = counts.iter().sum::<u64>().max(1) as f64;
         html += &format!("<tr>{}", cell(name));
         for count in counts {
@@ -259,7 +271,10 @@ fn similarity(report: &SimilarityReport) -> String {
     ] {
         html += &format!("<tr>{}{}</tr>", cell(label), figure_cell(figure));
     }
-    html + "</table>" + &command("mixing-buddy-trainer similarity items.jsonl --model all-MiniLM-L6-v2 --out similarity.json")
+    html + "</table>"
+        + &command(
+            "mixing-buddy-trainer similarity items.jsonl --model all-MiniLM-L6-v2 --out similarity.json",
+        )
 }
 
 fn judge(report: &JudgeReport) -> String {
@@ -280,12 +295,15 @@ fn judge(report: &JudgeReport) -> String {
             html += &scores.criteria.get(criterion.name).map_or("<td></td>".to_string(), figure_cell);
         }
         html += &figure_cell(&scores.mean);
-        html += &scores.scores_lower.map_or("<td></td>".to_string(), |figure| {
-            with_interval((figure.value, figure.ci95), 100.0, 0)
-        });
+        html += &scores
+            .scores_lower
+            .map_or("<td></td>".to_string(), |figure| with_interval((figure.value, figure.ci95), 100.0, 0));
         html += "</tr>";
     }
-    html + "</table>" + &command("mixing-buddy-trainer judge items.jsonl --judge-url URL --judge-model MODEL --out judge.json")
+    html + "</table>"
+        + &command(
+            "mixing-buddy-trainer judge items.jsonl --judge-url URL --judge-model MODEL --out judge.json",
+        )
 }
 
 fn study(report: &StudyReport) -> String {
@@ -307,8 +325,12 @@ fn study(report: &StudyReport) -> String {
         html += "</tr>";
     }
     html += "<tr><td>Krippendorff's alpha</td>";
-    report.alpha.values().for_each(|alpha| html += &format!("<td class=\"n\">{}</td>", number(*alpha, 1.0, 2)));
-    html + "</tr></table>" + &command("mixing-buddy-trainer study score --key STUDY/key.json RATINGS --out study.json")
+    report
+        .alpha
+        .values()
+        .for_each(|alpha| html += &format!("<td class=\"n\">{}</td>", number(*alpha, 1.0, 2)));
+    html + "</tr></table>"
+        + &command("mixing-buddy-trainer study score --key STUDY/key.json RATINGS --out study.json")
 }
 
 fn credits(inputs: &PageInputs) -> String {

@@ -27,8 +27,8 @@ impl EvaluationJson {
     pub fn read(label: &str, path: &Path) -> Result<EvaluationJson> {
         let name = path.display();
         let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
-        let json: Value =
-            serde_json::from_slice(&bytes).with_context(|| format!("{name} is not a report of `evaluate`"))?;
+        let json: Value = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{name} is not a report of `evaluate`"))?;
         ensure!(
             json["version"] == REPORT_VERSION && json["joint"].is_number(),
             "{name} is not a report of this version of `evaluate`: run `evaluate --out` again"

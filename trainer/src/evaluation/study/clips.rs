@@ -40,7 +40,8 @@ pub fn matched(clips: Vec<StereoPcm>) -> Result<Vec<StereoPcm>> {
     let target = highest_lufs.fold(TARGET_LUFS, f64::min);
     let scaled = |clip: StereoPcm, loudness: f64| {
         let gain = 10_f64.powf((target - loudness) / 20.0) as f32;
-        let [left, right] = [&clip.left, &clip.right].map(|channel| channel.iter().map(|x| gain * x).collect());
+        let [left, right] =
+            [&clip.left, &clip.right].map(|channel| channel.iter().map(|x| gain * x).collect());
         StereoPcm { left, right, sample_rate_hz: clip.sample_rate_hz }
     };
     Ok(clips.into_iter().zip(measured).map(|(clip, loudness)| scaled(clip, loudness)).collect())

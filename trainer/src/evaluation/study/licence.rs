@@ -55,8 +55,10 @@ pub fn credit(dir: &Path, song: &str) -> Result<Credit> {
     let by = match by {
         Some(by) => by,
         None if licence.to_ascii_lowercase().starts_with("cc0") => "unknown".to_string(),
-        None => return Err(anyhow::anyhow!("its song.json states neither credit nor artist"))
-            .with_context(|| format!("{song} is under '{licence}', which asks for a credit")),
+        None => {
+            return Err(anyhow::anyhow!("its song.json states neither credit nor artist"))
+                .with_context(|| format!("{song} is under '{licence}', which asks for a credit"));
+        }
     };
     Ok(Credit { song: meta.song.unwrap_or_else(|| song.to_string()), by, licence })
 }
@@ -71,8 +73,18 @@ mod tests {
             assert!(shareable(good), "{good}");
         }
         for bad in [
-            "", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "CC-BY-NC-SA-4.0", "CC-BY-4.0 AND CC-BY-NC-4.0", "MIT", "proprietary",
-            "Cambridge-MT: educational/non-commercial", "not CC0", "CC-BYE", "CC-BY-4.0 OR proprietary", "CC-BY-",
+            "",
+            "CC-BY-NC-4.0",
+            "CC-BY-ND-4.0",
+            "CC-BY-NC-SA-4.0",
+            "CC-BY-4.0 AND CC-BY-NC-4.0",
+            "MIT",
+            "proprietary",
+            "Cambridge-MT: educational/non-commercial",
+            "not CC0",
+            "CC-BYE",
+            "CC-BY-4.0 OR proprietary",
+            "CC-BY-",
         ] {
             assert!(!shareable(bad), "{bad}");
         }

@@ -106,10 +106,7 @@ pub fn make_study(
     let chosen = choose(systems, plan)?;
     let mut names: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
     names.extend(plan.with_written.then(|| WRITTEN_SYSTEM.to_string()));
-    ensure!(
-        (1..names.len()).all(|at| !names[..at].contains(&names[at])),
-        "two systems have the same name"
-    );
+    ensure!((1..names.len()).all(|at| !names[..at].contains(&names[at])), "two systems have the same name");
     let study = study_name(plan, systems);
     let mut key = Key { study: study.clone(), systems: names, advice: BTreeMap::new() };
     let mut credits: Vec<Credit> = Vec::new();
@@ -117,7 +114,8 @@ pub fn make_study(
     for (at, versions) in chosen.iter().enumerate() {
         let item = versions[0];
         let folder = folders.iter().find(|folder| folder.name == item.song);
-        let folder = folder.with_context(|| format!("the song {} is not in the folder of songs", item.song))?;
+        let folder =
+            folder.with_context(|| format!("the song {} is not in the folder of songs", item.song))?;
         let credit = credit(&folder.dir, &folder.name)?;
         let song = load_song(folder, cancel)?;
         let song = SongAudio { name: song.name, stems: song.stems };
@@ -142,12 +140,8 @@ pub fn make_study(
         let mut shown = Vec::new();
         for ((system, text, _), clip) in advice.iter().zip(clip_of) {
             let code = format!("{:016x}", fnv1a(format!("{study}/{}/{system}", item.id).bytes()));
-            let entry = KeyEntry {
-                system: system.clone(),
-                item: item.id.clone(),
-                song: item.song.clone(),
-                training,
-            };
+            let entry =
+                KeyEntry { system: system.clone(), item: item.id.clone(), song: item.song.clone(), training };
             key.advice.insert(code.clone(), entry);
             shown.push(json!({"code": code, "text": text, "clip": clip.map(|clip| first_clip + clip)}));
         }
@@ -220,8 +214,7 @@ fn choose<'a>(systems: &'a [System], plan: &StudyPlan) -> Result<Vec<Vec<&'a Ite
     let version = |system: &'a System, id: &str| system.items.iter().find(|item| item.id == id);
     let mut shared: Vec<Vec<&Item>> = Vec::new();
     for item in &systems[0].items {
-        let versions: Option<Vec<&Item>> =
-            systems.iter().map(|system| version(system, &item.id)).collect();
+        let versions: Option<Vec<&Item>> = systems.iter().map(|system| version(system, &item.id)).collect();
         let Some(versions) = versions else { continue };
         for other in &versions {
             ensure!(

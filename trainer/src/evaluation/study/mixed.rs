@@ -73,7 +73,9 @@ struct Solution {
 
 impl Equations {
     fn new(observations: &[Observation]) -> Result<Equations> {
-        let count = |number: &dyn Fn(&Observation) -> usize| observations.iter().map(number).max().map_or(0, |n| n + 1);
+        let count = |number: &dyn Fn(&Observation) -> usize| {
+            observations.iter().map(number).max().map_or(0, |n| n + 1)
+        };
         let (systems, raters, items) = (count(&|o| o.system), count(&|o| o.rater), count(&|o| o.item));
         ensure!(observations.len() > systems + 1, "too few ratings for {systems} systems");
         let size = systems + raters + items;

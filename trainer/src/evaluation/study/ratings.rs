@@ -12,9 +12,24 @@ pub const RATINGS_FORMAT: u32 = 1;
 
 /// The scales: name in JSON, the question, and what its ends mean.
 pub const SCALES: [(&str, &str, &str, &str); 5] = [
-    ("effectiveness", "If you did what the advice says, would the mix be better balanced?", "clearly worse", "clearly better"),
-    ("actionability", "Is it clear what to change, in which direction and by how much?", "not at all", "completely"),
-    ("conventions", "Would the result agree with how mixes of this kind are usually balanced?", "far from it", "completely"),
+    (
+        "effectiveness",
+        "If you did what the advice says, would the mix be better balanced?",
+        "clearly worse",
+        "clearly better",
+    ),
+    (
+        "actionability",
+        "Is it clear what to change, in which direction and by how much?",
+        "not at all",
+        "completely",
+    ),
+    (
+        "conventions",
+        "Would the result agree with how mixes of this kind are usually balanced?",
+        "far from it",
+        "completely",
+    ),
     ("usefulness", "Would this advice help you in your work?", "not at all", "very much"),
     ("musicality", "Does the advice serve the music?", "not at all", "very much"),
 ];
@@ -94,7 +109,11 @@ pub fn read_ratings(path: &Path, key: &Key) -> Result<RatingsFile> {
     let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
     let sealed: Sealed =
         serde_json::from_slice(&bytes).with_context(|| format!("{name} is not a ratings file of a study"))?;
-    ensure!(sealed.format == RATINGS_FORMAT, "{name} has format {}, {RATINGS_FORMAT} is needed", sealed.format);
+    ensure!(
+        sealed.format == RATINGS_FORMAT,
+        "{name} has format {}, {RATINGS_FORMAT} is needed",
+        sealed.format
+    );
     ensure!(
         sealed.study == key.study,
         "{name} is of another study ('{}', and the key is of '{}')",

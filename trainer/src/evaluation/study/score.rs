@@ -93,9 +93,9 @@ pub fn score_study(key: &Key, raters: &[RatingsFile], seed: u64, resamples: usiz
     ensure!(!scored.is_empty(), "there is no rating to score");
     let draws = SongResamples::new(raters.len(), resamples, seed);
     let items: BTreeSet<&str> = scored.iter().map(|(_, entry, _)| entry.item.as_str()).collect();
-    let item_numbers: BTreeMap<&str, usize> = items.iter().enumerate().map(|(at, item)| (*item, at)).collect();
-    let system_number =
-        |name: &str| key.systems.iter().position(|system| system == name).unwrap_or_default();
+    let item_numbers: BTreeMap<&str, usize> =
+        items.iter().enumerate().map(|(at, item)| (*item, at)).collect();
+    let system_number = |name: &str| key.systems.iter().position(|system| system == name).unwrap_or_default();
     let observations: Vec<Observation> = scored
         .iter()
         .map(|(rater, entry, rating)| Observation {
@@ -126,14 +126,16 @@ pub fn score_study(key: &Key, raters: &[RatingsFile], seed: u64, resamples: usiz
                 "before" => Some(0.0),
                 _ => Some(0.5),
             };
-            let mixed = model.as_ref().map(|model| (model.means[number], model.covariance[(number, number)].sqrt()));
+            let mixed =
+                model.as_ref().map(|model| (model.means[number], model.covariance[(number, number)].sqrt()));
             let comments = of_system().map(|(_, _, rating)| rating.comment.trim().to_string());
             SystemScores {
                 system: system.clone(),
                 scales: SCALES
                     .iter()
                     .map(|(scale, ..)| {
-                        let value = |rating: &AdviceRating| rating.scales.get(*scale).map(|value| f64::from(*value));
+                        let value =
+                            |rating: &AdviceRating| rating.scales.get(*scale).map(|value| f64::from(*value));
                         (scale.to_string(), figure(&value))
                     })
                     .collect(),
@@ -168,9 +170,9 @@ pub fn score_study(key: &Key, raters: &[RatingsFile], seed: u64, resamples: usiz
         }),
         systems,
         differences,
-        mixed_sd: model.as_ref().map(|model| {
-            [model.rater_variance, model.item_variance, model.error_variance].map(f64::sqrt)
-        }),
+        mixed_sd: model
+            .as_ref()
+            .map(|model| [model.rater_variance, model.item_variance, model.error_variance].map(f64::sqrt)),
         alpha: SCALES.iter().map(|(scale, ..)| (scale.to_string(), alpha_of(scale))).collect(),
         inconsistency: raters.iter().map(inconsistency).collect(),
     })
@@ -239,7 +241,11 @@ impl fmt::Display for StudyReport {
         let known: Vec<f64> = self.inconsistency.iter().flatten().copied().collect();
         if !known.is_empty() {
             let mean = known.iter().sum::<f64>() / known.len() as f64;
-            writeln!(f, "Second ratings differ from first ones by {mean:.2} on average, {} raters", known.len())?;
+            writeln!(
+                f,
+                "Second ratings differ from first ones by {mean:.2} on average, {} raters",
+                known.len()
+            )?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(super) fn texts(plan: &StudyPlan, key: &Key, credits: &[Credit]) -> [String;
         "# Protocol: {title}\n\nStudy {study}. Contact: {contact}\n\n\
 ## Question\nHow do engineers rate advice on the balance of a mix by {systems} systems: {list}?\n\n\
 ## Design\nWithin subjects: every participant rates every system on every item. {items} items are scored; one more, the first, is for \
-training and is not. {repeats} items are shown a second time, at the end, to see whether a participant is consistent. The order of items \
+training and is not. Scored items that are shown a second time, at the end, to see whether a participant is consistent: {repeats}. The order of items \
 and systems is random for each participant. Systems are blinded: the page holds codes, and the key is in a file of its own.\n\n\
 An item is ten seconds of a song in which one stem may be too loud or too quiet. The participant hears the mix, reads the advice, and \
 compares the mix with and without it, in random order and under the names X and Y. Both have the same loudness within 0.1 LU (ITU-R BS.1770).\n\n\

@@ -56,7 +56,8 @@ impl SentenceEmbedder {
 /// # Errors
 /// When the hub cannot be reached.
 pub fn fetch() -> Result<PathBuf> {
-    let unreachable = || format!("{HUB_MODEL} cannot be fetched; without network, give a folder with --model");
+    let unreachable =
+        || format!("{HUB_MODEL} cannot be fetched; without network, give a folder with --model");
     let api = hf_hub::api::sync::ApiBuilder::from_env().build().with_context(unreachable)?;
     let repository = api.model(HUB_MODEL.into());
     let mut folder = PathBuf::new();

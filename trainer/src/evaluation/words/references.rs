@@ -82,7 +82,5 @@ pub fn written_advice(truth: Option<Truth>) -> Vec<String> {
 /// The sentences for an item, as references.
 pub fn written_references(item: &Item) -> Vec<Reference> {
     let texts = written_advice(item.truth).into_iter();
-    texts
-        .map(|text| Reference { item: item.id.clone(), rater: WRITTEN_BY.into(), text })
-        .collect()
+    texts.map(|text| Reference { item: item.id.clone(), rater: WRITTEN_BY.into(), text }).collect()
 }

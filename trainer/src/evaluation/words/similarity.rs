@@ -117,7 +117,17 @@ pub fn similarity(
             let far = mean_of(&embed(&bad)?, &against);
             right_direction.add(song, near, 1.0);
             wrong_direction.add(song, far, 1.0);
-            told.add(song, if near > far { 1.0 } else if near == far { 0.5 } else { 0.0 }, 1.0);
+            told.add(
+                song,
+                if near > far {
+                    1.0
+                } else if near == far {
+                    0.5
+                } else {
+                    0.0
+                },
+                1.0,
+            );
         }
     }
     let mut raters: Vec<String> =
