@@ -116,7 +116,7 @@ fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String>
         None => fnv1a(SHIPPED_BUNDLE.iter().copied()),
         Some(path) => {
             let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            fnv1a(bytes.into_iter())
+            fnv1a(bytes)
         }
     };
     let (protocol, seed, version) = (args.protocol, args.seed, env!("CARGO_PKG_VERSION"));

@@ -146,8 +146,8 @@ impl<A: Advisor> Run<'_, '_, A> {
         // The first song is asked about last, when there is another to shuffle its sound with.
         let mut first: Option<(usize, SongAnalysis<A::Analysis>)> = None;
         let mut before: Option<Before<A::Analysis>> = None;
-        for at in 0..self.songs.len() {
-            if let Some(record) = &records[at] {
+        for (at, slot) in records.iter_mut().enumerate() {
+            if let Some(record) = slot {
                 if record.left_out.is_none() {
                     before = Some(Before::Recorded(at));
                 }
@@ -158,9 +158,9 @@ impl<A: Advisor> Run<'_, '_, A> {
                 Err(error) => Err(format!("it cannot be read: {error:#}")),
             };
             match analyzed {
-                Err(reason) => records[at] = Some(self.keep(at, Some(reason), Vec::new())?),
+                Err(reason) => *slot = Some(self.keep(at, Some(reason), Vec::new())?),
                 Ok(analysis) if !needs_other_song(self.settings.protocol) => {
-                    records[at] = Some(self.ask(at, &analysis, None)?);
+                    *slot = Some(self.ask(at, &analysis, None)?);
                 }
                 Ok(analysis) if before.is_none() && first.is_none() => first = Some((at, analysis)),
                 Ok(analysis) => {
@@ -169,7 +169,7 @@ impl<A: Advisor> Run<'_, '_, A> {
                         None => None,
                     };
                     let other = other.as_ref().or(first.as_ref().map(|(_, first)| first));
-                    records[at] = Some(self.ask(at, &analysis, other)?);
+                    *slot = Some(self.ask(at, &analysis, other)?);
                     before = Some(Before::Analyzed(analysis));
                 }
             }

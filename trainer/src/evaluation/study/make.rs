@@ -185,7 +185,6 @@ fn right_answer(item: &Item) -> BestAnswer {
 }
 
 /// The flawed mix and each distinct correction, and which clip is whose; none for advice that changes nothing.
-#[expect(clippy::type_complexity, reason = "two lists")]
 fn sounds_of(
     window: &GatedWindow<'_>,
     item: &Item,
