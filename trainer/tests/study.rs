@@ -28,7 +28,8 @@ fn a_study_takes_only_songs_that_may_be_passed_on_and_credits_them() -> Result<(
     let folder = tempfile::tempdir()?;
     songs(folder.path(), 2);
     let system = System { name: "compact".into(), items: items(2) };
-    let made = make_study(&[system.clone()], &find_songs(folder.path())?, &plan(), &CancelFlag::new())?;
+    let made =
+        make_study(std::slice::from_ref(&system), &find_songs(folder.path())?, &plan(), &CancelFlag::new())?;
     assert_eq!(made.credits[0].by, "Some Band");
     assert!(made.page.contains("CC-BY-4.0") && !made.page.contains("compact"), "credited and blinded");
     assert!(
@@ -52,7 +53,12 @@ fn a_study_takes_only_songs_that_may_be_passed_on_and_credits_them() -> Result<(
         (r#"{"licence": "CC-BY-4.0"}"#, "asks for a credit"),
     ] {
         std::fs::write(folder.path().join("song 0/song.json"), json)?;
-        let refused = make_study(&[system.clone()], &find_songs(folder.path())?, &plan(), &CancelFlag::new());
+        let refused = make_study(
+            std::slice::from_ref(&system),
+            &find_songs(folder.path())?,
+            &plan(),
+            &CancelFlag::new(),
+        );
         let sentence = format!("{:#}", refused.expect_err(json));
         assert!(sentence.contains(reason), "{sentence}");
         // Nor are they heard in a report.

@@ -59,7 +59,7 @@ pub struct Item {
     pub text: String,
 }
 
-/// Draws `count` samples: windows in a random order of their songs, one sample of each until there are enough, categories in turn, so
+/// Draws `count` samples: categories in turn, and within each of the windows that were drawn least, in a random order, so
 /// that songs and categories are represented about equally. Samples without words are not drawn.
 pub fn choose_items(records: &[SongRecord], settings: &Settings, count: usize) -> Vec<Item> {
     let windows = planned(records, settings);
