@@ -8,7 +8,7 @@
 //! | [`mixing`] | prepares features once, and mixes training examples from them | `protocol`, `collections` |
 //! | [`synthesis`] | draws flawed mixes with instructions and answers from an index | `protocol`, `collections`, `text` |
 //! | [`oracle`] | the best answers from exact levels and the norms: the bound | `protocol` |
-//! | [`evaluation`] | the benchmark: scores, controls, report | `protocol`, `oracle` |
+//! | [`evaluation`] | the benchmark: scores, controls; judges, studies, report | `protocol`, `collections`, `mixing`, `oracle` |
 //! | [`weights`] | tensors and files: checkpoints, bundles, adapters | |
 //! | [`train`] | the runs: encoder, decoder, advisor; calibration, ablation | all above but `synthesis` |
 //! | [`cli`] | the commands | all above |

@@ -1,90 +1,18 @@
 //! Protocol, gate and the whole evaluation, with advisors whose answers are known, on songs made in memory.
 
 use anyhow::{Result, anyhow};
-use mixing_buddy_core::advice::{BestAnswer, Verdict};
-use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
-use mixing_buddy_core::norms::{Balance, NormsSummary};
 use mixing_buddy_core::stem::{PerStem, Stem};
 use mixing_buddy_trainer::evaluation::plot::plot_report;
-use mixing_buddy_trainer::evaluation::{
-    Advisor, Answered, NormsSource, Progress, Question, Report, Settings, evaluate,
-};
-use mixing_buddy_trainer::oracle::{AllowedStems, BalanceDensity, Rule};
+use mixing_buddy_trainer::evaluation::{Extras, NormsSource, Progress, Report, Settings, evaluate};
 use mixing_buddy_trainer::protocol::Category;
 use mixing_buddy_trainer::protocol::{Flaw, Protocol, SongAudio, gated_windows, plan_window, rms_dbfs};
 
-const RATE_HZ: u32 = 1600;
+#[path = "common/oracle.rs"]
+mod oracle;
 
-/// A song whose stems are sines of frequencies that can be told apart exactly, at these levels (dBFS RMS).
-fn song(name: &str, windows: usize, levels_dbfs: [f64; 4]) -> SongAudio {
-    let stems = PerStem::from_fn(|stem| {
-        let cycles_per_second = [100.0, 180.0, 260.0, 340.0][stem.index()];
-        let peak = 10_f64.powf(levels_dbfs[stem.index()] / 20.0) * 2.0_f64.sqrt();
-        let wave: Vec<f32> = (0..windows * 10 * RATE_HZ as usize)
-            .map(|n| {
-                let phase = std::f64::consts::TAU * cycles_per_second * n as f64 / f64::from(RATE_HZ);
-                (peak * phase.sin()) as f32
-            })
-            .collect();
-        Some(StereoPcm { left: wave.clone(), right: wave, sample_rate_hz: RATE_HZ })
-    });
-    SongAudio { name: name.to_string(), stems }
-}
-
-/// Measures each sine exactly, and answers by the rule: by the reference, or by a balance that it knows to be right.
-struct Oracle {
-    analyzed: usize,
-    asked: usize,
-    truth: Balance,
-    /// Error of its meter's level of vocals; its answers do not use it.
-    bias_db: f64,
-}
-
-impl Advisor for Oracle {
-    type Analysis = PerStem<f64>;
-
-    fn analyze(&mut self, mix: &StereoPcm) -> Result<PerStem<f64>> {
-        self.analyzed += 1;
-        Ok(PerStem::from_array([100.0, 180.0, 260.0, 340.0].map(|frequency| {
-            let (mut real, mut imaginary) = (0.0, 0.0);
-            for (n, sample) in mix.left.iter().enumerate() {
-                let phase = std::f64::consts::TAU * frequency * n as f64 / f64::from(mix.sample_rate_hz);
-                real += f64::from(*sample) * phase.cos();
-                imaginary += f64::from(*sample) * phase.sin();
-            }
-            10.0 * (real * real + imaginary * imaginary).log10()
-        })))
-    }
-
-    fn meter_db(&self, analysis: &PerStem<f64>) -> PerStem<f64> {
-        let mut levels = all_rest_levels_from_levels(analysis);
-        levels.vocals += self.bias_db;
-        levels
-    }
-
-    fn answer(&mut self, analysis: &PerStem<f64>, question: &Question) -> Result<Answered> {
-        self.asked += 1;
-        let right = question.reference_db.map_or(self.truth, |levels| levels.targets().into_array());
-        let rule = Rule::new(BalanceDensity::reference(right, [0.3; Stem::TARGET_COUNT]));
-        let answer = rule.posterior(analysis, AllowedStems::without(question.anchor)).answer();
-        Ok(Answered { best: Some(answer.to_best()), confidence: answer.probability })
-    }
-
-    fn answer_without_audio(&mut self, _: &Question) -> Result<Answered> {
-        let best = BestAnswer { verdict: Verdict::Quiet, stem: Some(Stem::Vocals), gain_db: Some(5.0) };
-        Ok(Answered { best: Some(best), confidence: 0.4 })
-    }
-
-    fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered> {
-        let levels = rest_levels_db.map(|level| -10.0 * (1.0 + 10_f64.powf(-level / 10.0)).log10());
-        self.answer(&levels, question)
-    }
-
-    fn meter_sd_db(&self) -> Balance {
-        [0.0; Stem::TARGET_COUNT]
-    }
-}
+use oracle::{Oracle, in_memory, song};
 
 const LEVELS: [f64; 4] = [-20.0, -22.0, -21.0, -19.0];
 
@@ -99,12 +27,14 @@ fn run_biased(
     bias_db: f64,
 ) -> Result<(Report, Oracle)> {
     let truth = all_rest_levels_from_levels(&PerStem::from_array(LEVELS));
-    let mut oracle = Oracle { analyzed: 0, asked: 0, truth: truth.targets().into_array(), bias_db };
+    let oracle = Oracle::new(truth.targets().into_array(), bias_db);
     let norms = NormsSource::Summary(Box::new(NormsSummary::shipped().clone()));
-    let settings = Settings { protocol, seed, resamples: 50 };
-    let report =
-        evaluate(songs.into_iter().map(Ok), &mut oracle, &settings, &norms, &mut |_: &Progress| Ok(()))?;
-    Ok((report, oracle))
+    let settings = Settings { resamples: 50, ..Settings::new(protocol, seed) };
+    let evaluation =
+        evaluate(&in_memory(songs), &oracle, &settings, &norms, Extras::default(), &mut |_: &Progress| {
+            Ok(())
+        })?;
+    Ok((evaluation.report, oracle))
 }
 
 fn value(report: &Report, name: &str) -> f64 {
@@ -183,10 +113,10 @@ fn levels_are_of_both_channels_and_mixes_are_the_sum_of_the_stems() {
 fn an_oracle_that_knows_the_song_scores_a_hundred_percent_and_analyzes_each_mix_once() -> Result<()> {
     let songs = vec![song("one", 2, LEVELS), song("two", 1, LEVELS)];
     let (report, oracle) = run(songs, Protocol::Anchor, 5)?;
-    assert_eq!((oracle.analyzed, report.model.samples), (75, 180));
-    // A window's 24 flawed mixes with two anchors each and the unflawed one with three; shuffled sound asks again.
-    // And each is asked once more with the exact levels.
-    assert!((3 * 102..=3 * (102 + 60)).contains(&oracle.asked), "{} answers", oracle.asked);
+    assert_eq!((oracle.analyzed(), report.model.samples), (75, 180));
+    // A window's 24 flawed mixes with two anchors each and the unflawed one with three; and each once more with the exact
+    // levels. The control with shuffled sound takes the answers of the other song.
+    assert_eq!(oracle.asked(), 3 * 2 * 51);
     let json = report.to_json();
     assert_eq!(value(&report, "joint"), 1.0);
     assert_eq!(value(&report, "balanced_left_alone"), 1.0);
@@ -262,20 +192,18 @@ fn the_same_seed_gives_the_same_report_and_progress_can_stop_the_work() -> Resul
     assert_ne!(one.to_json()["gain_mae_db"], other.to_json()["gain_mae_db"]);
 
     let norms = NormsSource::open(None)?;
-    let mut oracle = Oracle { analyzed: 0, asked: 0, truth: [0.0; Stem::TARGET_COUNT], bias_db: 0.0 };
-    let stopped = evaluate(
-        songs().into_iter().map(Ok),
-        &mut oracle,
-        &Settings::new(Protocol::Anchor, 1),
-        &norms,
-        &mut |_| Err(anyhow!("stopped")),
-    );
-    assert_eq!(stopped.err().map(|error| error.to_string()), Some("stopped".to_string()));
-    assert_eq!(oracle.analyzed, 25);
-
-    let nothing: Vec<Result<SongAudio>> = vec![Ok(song("silent", 1, [-90.0; 4]))];
+    let oracle = Oracle::new([0.0; Stem::TARGET_COUNT], 0.0);
     let settings = Settings::new(Protocol::Anchor, 1);
-    assert!(evaluate(nothing, &mut oracle, &settings, &norms, &mut |_| Ok(())).is_err());
+    let stopped = evaluate(&in_memory(songs()), &oracle, &settings, &norms, Extras::default(), &mut |_| {
+        Err(anyhow!("stopped"))
+    });
+    assert_eq!(stopped.err().map(|error| error.to_string()), Some("stopped".to_string()));
+    assert_eq!(oracle.analyzed(), 25);
+
+    let nothing = in_memory(vec![song("silent", 1, [-90.0; 4])]);
+    let refused = evaluate(&nothing, &oracle, &settings, &norms, Extras::default(), &mut |_| Ok(()));
+    let sentence = refused.err().expect("nothing to evaluate").to_string();
+    assert!(sentence.contains("silent: in no window do all four stems play"), "{sentence}");
     Ok(())
 }
 
@@ -290,5 +218,6 @@ fn the_report_is_written_and_drawn() -> Result<()> {
     let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&json)?)?;
     assert_eq!(read["joint"], 1.0);
     assert_eq!(read["controls"]["always_no_error"]["joint"], 0.2);
+    assert_eq!(read["answers"].as_array().expect("a list").len(), 2);
     Ok(())
 }

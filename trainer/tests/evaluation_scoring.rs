@@ -3,7 +3,8 @@
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
 use mixing_buddy_core::stem::{Direction, Stem};
 use mixing_buddy_trainer::evaluation::{
-    Judged, MeterError, SongResamples, coverage_curve, is_well_formed, meter_figures, score,
+    Answered, Confusion, Judged, MeterError, SongResamples, coverage_curve, is_well_formed, meter_figures,
+    score,
 };
 use mixing_buddy_trainer::protocol::{Category, Protocol, Sample, plan_window};
 
@@ -41,8 +42,12 @@ fn swapped(sample: &Sample) -> BestAnswer {
 fn judge(songs: usize, answer: impl Fn(&Sample) -> BestAnswer, confidence: f64) -> Vec<Judged> {
     samples(songs)
         .iter()
-        .map(|(song, sample)| Judged::new(*song, sample, Some(answer(sample)), confidence))
+        .map(|(song, sample)| Judged::new(*song, sample, &answered(answer(sample), confidence)))
         .collect()
+}
+
+fn answered(best: BestAnswer, confidence: f64) -> Answered {
+    Answered { best: Some(best), confidence, spoken: true, text: String::new() }
 }
 
 #[test]
@@ -51,6 +56,9 @@ fn perfect_answers_score_a_hundred_percent() {
     assert_eq!(figures.samples, 240);
     for figure in [
         figures.joint,
+        figures.joint_of_flawed,
+        figures.spoken_on,
+        figures.joint_of_spoken,
         figures.balanced_left_alone,
         figures.coverage_at_90,
         figures.parse_rate,
@@ -61,7 +69,9 @@ fn perfect_answers_score_a_hundred_percent() {
         assert_eq!(figure.value, Some(1.0));
         assert_eq!(figure.ci95, Some([1.0, 1.0]));
     }
-    for figure in figures.joint_by_category.iter().chain(&figures.joint_by_stem) {
+    for figure in
+        figures.joint_by_category.iter().chain(&figures.joint_by_stem).chain(&figures.joint_by_direction)
+    {
         assert_eq!(figure.value, Some(1.0));
     }
     assert_eq!(figures.wrong_direction.value, Some(0.0));
@@ -73,6 +83,7 @@ fn perfect_answers_score_a_hundred_percent() {
 fn swapped_directions_score_nothing_and_are_all_wrong_directions() {
     let figures = score(&judge(4, swapped, 0.9), &SongResamples::new(4, 200, 0));
     assert_eq!(figures.joint.value, Some(0.0));
+    assert_eq!(figures.joint_of_flawed.value, Some(0.0));
     assert_eq!(figures.balanced_left_alone.value, Some(0.0));
     assert_eq!(figures.wrong_direction.value, Some(1.0));
     assert_eq!(figures.coverage_at_90.value, Some(0.0));
@@ -90,11 +101,41 @@ fn always_no_error_scores_a_fifth_and_unreadable_answers_score_nothing() {
     assert_eq!(figures.error_recall.value, Some(0.0));
     assert_eq!(figures.error_precision.value, None);
 
+    let unreadable = Answered { confidence: 0.5, ..Answered::default() };
     let unread: Vec<Judged> =
-        samples(3).iter().map(|(song, sample)| Judged::new(*song, sample, None, 0.5)).collect();
+        samples(3).iter().map(|(song, sample)| Judged::new(*song, sample, &unreadable)).collect();
     let figures = score(&unread, &SongResamples::new(3, 50, 0));
     assert_eq!(figures.joint.value, Some(0.0));
     assert_eq!(figures.parse_rate.value, Some(0.0));
+}
+
+#[test]
+fn always_abstaining_speaks_on_no_window_and_is_scored_by_its_best_answer() {
+    let mut silent = judge(3, oracle, 0.9);
+    silent.iter_mut().for_each(|judged| judged.spoken = false);
+    let figures = score(&silent, &SongResamples::new(3, 50, 0));
+    assert_eq!((figures.spoken_on.value, figures.spoken_on.ci95), (Some(0.0), Some([0.0, 0.0])));
+    assert_eq!(figures.joint_of_spoken.value, None);
+    assert_eq!((figures.joint.value, figures.coverage_at_90.value), (Some(1.0), Some(1.0)));
+}
+
+#[test]
+fn a_single_song_has_figures_and_no_intervals() {
+    let figures = score(&judge(1, oracle, 1.0), &SongResamples::new(1, 200, 0));
+    assert_eq!((figures.joint.value, figures.joint.ci95), (Some(1.0), None));
+    assert_eq!(figures.joint_by_stem[0].ci95, None);
+}
+
+#[test]
+fn confusions_are_on_the_diagonal_for_perfect_answers_and_beside_it_for_swapped_directions() {
+    let perfect = Confusion::of(&judge(1, oracle, 1.0));
+    for (right, row) in perfect.counts.iter().enumerate() {
+        assert_eq!(row.iter().sum::<usize>(), row[right], "row {right}");
+    }
+    assert_eq!(perfect.counts[0][0], 12);
+    let swapped = Confusion::of(&judge(1, swapped, 1.0));
+    // Vocals quiet and vocals loud.
+    assert_eq!((swapped.counts[1][2], swapped.counts[2][1], swapped.counts[1][1]), (8, 8, 0));
 }
 
 #[test]
@@ -130,7 +171,7 @@ fn samples_of_equal_confidence_enter_together() {
     let judged: Vec<Judged> = (0..19)
         .map(|index| {
             let answer = if index < 17 { NO_ERROR } else { wrong };
-            Judged::new(0, &sample, Some(answer), if index < 9 { 0.9 } else { 0.6 })
+            Judged::new(0, &sample, &answered(answer, if index < 9 { 0.9 } else { 0.6 }))
         })
         .collect();
     let figures = score(&judged, &SongResamples::new(1, 10, 0));
@@ -149,7 +190,7 @@ fn intervals_over_songs_hold_the_figure_and_are_wide_for_few_songs() {
             .iter()
             .map(|(song, sample)| {
                 let answer = if song % 2 == 0 { oracle(sample) } else { swapped(sample) };
-                Judged::new(*song, sample, Some(answer), 0.5)
+                Judged::new(*song, sample, &answered(answer, 0.5))
             })
             .collect();
         score(&judged, &SongResamples::new(songs, 1000, 7)).joint

@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 6] = [
+const EXTRAS: [Extra; 7] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -90,6 +90,15 @@ const EXTRAS: [Extra; 6] = [
         purpose: "damaged and random texts in place of a project's state",
         needs: Some(("MIXING_BUDDY_FUZZ_CASES", "a number of texts, such as 1000000 (about two minutes)")),
         run: Run::Cargo(&["test", "--release", "--workspace", "--test", "state_fuzz", "--", "--ignored"]),
+    },
+    Extra {
+        name: "similarity",
+        purpose: "sentence embeddings of the real model against an independent implementation",
+        needs: Some((
+            "MIXING_BUDDY_MINILM",
+            "a folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors)",
+        )),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "words_and_page", "--", "--ignored"]),
     },
     Extra {
         name: "qlora-model",

@@ -19,11 +19,12 @@ const fn package(name: &'static str, purpose: &'static str, check: &'static str)
 }
 
 /// What the tests use on a Debian-like system.
-const PACKAGES: [Package; 13] = [
+const PACKAGES: [Package; 14] = [
     package("ffmpeg", "codecs of the audio tests", "command -v ffmpeg"),
     package("xvfb", "a screen for the plugin's window", "command -v Xvfb"),
     package("openbox", "a window manager on it", "command -v openbox"),
     package("xsettingsd", "desktop settings that the VST3 host asks for", "command -v xsettingsd"),
+    package("chromium", "a browser for the page of a study", "command -v chromium"),
     package("libx11-xcb1", "windows", "ldconfig -p | grep -q libX11-xcb.so.1"),
     package("libxcursor1", "windows", "ldconfig -p | grep -q libXcursor.so.1"),
     package("libxinerama1", "windows", "ldconfig -p | grep -q libXinerama.so.1"),

@@ -1,30 +1,36 @@
-//! `evaluate`: the benchmark on a folder of songs.
+//! `evaluate` and `compare`: the benchmark on a folder of songs, and two of its reports side by side.
 
-use crate::collections::{find_songs, load_song};
+use crate::collections::{SongFolder, find_songs, load_song};
+use crate::evaluation::engine::EngineAdvisor;
 use crate::evaluation::plot::plot_report;
-use crate::evaluation::{Advisor, Answered, NormsSource, Question, Settings, evaluate};
+use crate::evaluation::words::{choose_items, write_items};
+use crate::evaluation::{
+    Extras, KeptRecords, NormsSource, ReadReport, SeparatorMeter, Settings, SongSource, VocalConvention,
+    VocalSeparator, compare, evaluate,
+};
 use crate::progress::spinner;
 use crate::protocol::{Protocol, SongAudio};
 use crate::weights::bundle_file;
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::language::DEFAULT_QUESTION;
-use mixing_buddy_core::norms::Balance;
+use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
+use mixing_buddy_core::hash::fnv1a;
 use mixing_buddy_core::output::print_line;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
-use std::path::PathBuf;
+use mixing_buddy_core::{CancelFlag, Engine};
+use std::path::{Path, PathBuf};
 
 /// Options of `evaluate`.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
-    mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png")]
+    mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png\n\n\
+    With --out, the results of each song are kept in a folder next to it until the report is written. \
+    If the command is interrupted or fails, give it again: it goes on from there.")]
 pub struct EvaluateArgs {
     /// Folder with one folder per song, each with one file per stem
     #[arg(long)]
     songs: PathBuf,
-    /// `published` (each question names an anchor stem) or `reference` (it names other windows of the song)
+    /// `published` (each question names an anchor stem), `reference` (it names other windows of the song), `no-anchor`, or
+    /// `song` (published, about all windows of a song together)
     #[arg(long, default_value = "published")]
     protocol: Protocol,
     /// Seed of gains and bootstrap
@@ -42,98 +48,149 @@ pub struct EvaluateArgs {
     /// Model bundle; by default the shipped one
     #[arg(long)]
     bundle: Option<PathBuf>,
+    /// Windows that are analyzed at a time; by default one per processor. The report does not depend on it
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Where the lead vocal of this music usually is against the accompaniment; by default at +1 dB
+    #[arg(long)]
+    vocals: Option<VocalConvention>,
+    /// Also judges by band energies and a ridge regression that is fitted on the other songs
+    #[arg(long)]
+    baselines: bool,
+    /// Also judges by the levels of separated vocals: the network `assets/separator/vocals.safetensors`. It takes more than a
+    /// second per mix, and 25 mixes per window
+    #[arg(long)]
+    separator: Option<PathBuf>,
+    /// Writes a seeded part of the samples with the advice in words (JSONL), for `similarity`, `judge` and `study`
+    #[arg(long)]
+    items: Option<PathBuf>,
+    /// Number of these items
+    #[arg(long, default_value_t = 200)]
+    item_count: usize,
     /// Prints JSON in place of the table
     #[arg(long)]
     json: bool,
 }
 
-/// The engine as the benchmark asks it.
-struct EngineAdvisor {
-    engine: Engine,
-    cancel: CancelFlag,
+/// Options of `compare`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  mixing-buddy-trainer evaluate --songs SONGS --bundle a.mixbuddy --out a.json\n  \
+    mixing-buddy-trainer evaluate --songs SONGS --bundle b.mixbuddy --out b.json\n  \
+    mixing-buddy-trainer compare a.json b.json"
+)]
+pub struct CompareArgs {
+    /// Report of `evaluate --out`
+    first: PathBuf,
+    /// Another report on the same songs, with the same protocol and seed
+    second: PathBuf,
+    /// Prints JSON in place of the table
+    #[arg(long)]
+    json: bool,
 }
 
-/// Level that is reported for an absent stem, in dB against the rest.
-const ABSENT_LEVEL_DB: f64 = -40.0;
+/// Resamples of a comparison, as of a report.
+const RESAMPLES: usize = 1000;
 
-impl EngineAdvisor {
-    fn ask(&self, analysis: &Analysis, question: &Question) -> Result<Answered> {
-        let reference = question.reference_db.map(|levels| {
-            ReferenceBalance::of_levels(
-                levels.map(|level| (*level > ABSENT_LEVEL_DB).then_some(*level as f32)),
-            )
-        });
-        let request = Request {
-            question: DEFAULT_QUESTION.into(),
-            anchor: question.anchor,
-            reference,
-            ..Request::default()
-        };
-        let advice = self.engine.answer(analysis, &request, &self.cancel)?;
-        Ok(Answered { best: Some(advice.best), confidence: f64::from(advice.confidence) })
-    }
+pub(super) fn run_compare(args: &CompareArgs) -> Result<()> {
+    let [first, second] = [ReadReport::read(&args.first)?, ReadReport::read(&args.second)?];
+    let comparison = compare(&first, &second, RESAMPLES)?;
+    print_line(&if args.json { serde_json::to_string(&comparison)? } else { comparison.to_string() })?;
+    Ok(())
 }
 
-impl Advisor for EngineAdvisor {
-    type Analysis = Analysis;
+/// The songs of a folder, read when they are needed.
+pub(super) fn song_sources<'a>(folders: &'a [SongFolder], cancel: &'a CancelFlag) -> Vec<SongSource<'a>> {
+    let source = |folder: &'a SongFolder| {
+        SongSource::new(folder.name.clone(), move || {
+            let song = load_song(folder, cancel)?;
+            Ok(SongAudio { name: song.name, stems: song.stems })
+        })
+    };
+    folders.iter().map(source).collect()
+}
 
-    fn analyze(&mut self, mix: &StereoPcm) -> Result<Analysis> {
-        Ok(self.engine.analyze(mix, &self.cancel)?)
-    }
+/// What the kept results of songs depend on, in words.
+fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String> {
+    let hash = match bundle {
+        None => fnv1a(SHIPPED_BUNDLE.iter().copied()),
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            fnv1a(bytes)
+        }
+    };
+    let (protocol, seed, version) = (args.protocol, args.seed, env!("CARGO_PKG_VERSION"));
+    let baselines = if args.baselines { "baselines\n" } else { "" };
+    let baselines = match args.separator {
+        Some(_) => format!("{baselines}separator\n"),
+        None => baselines.to_string(),
+    };
+    Ok(format!("bundle {hash:016x}\nprotocol {protocol}\nseed {seed}\nprogram {version}\n{baselines}"))
+}
 
-    fn meter_db(&self, analysis: &Analysis) -> PerStem<f64> {
-        PerStem::from_fn(|stem| f64::from(analysis.reading[stem].level_db).max(ABSENT_LEVEL_DB))
-    }
-
-    fn answer(&mut self, analysis: &Analysis, question: &Question) -> Result<Answered> {
-        self.ask(analysis, question)
-    }
-
-    fn answer_without_audio(&mut self, question: &Question) -> Result<Answered> {
-        self.ask(&self.engine.without_audio(), question)
-    }
-
-    fn answer_levels(&mut self, rest_levels_db: &PerStem<f64>, question: &Question) -> Result<Answered> {
-        self.ask(&self.engine.with_exact_levels(rest_levels_db), question)
-    }
-
-    fn meter_sd_db(&self) -> Balance {
-        self.engine.meter_sd_db().into_array()
-    }
+/// The folder in which results are kept until the report `out` is written.
+fn partial_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".partial");
+    out.with_file_name(name)
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let bundle = args.bundle.as_deref().map(bundle_file).transpose()?;
-    let mut advisor =
-        EngineAdvisor { engine: Engine::open(bundle.as_deref(), &cancel)?, cancel: cancel.clone() };
+    let advisor = EngineAdvisor::new(Engine::open(bundle.as_deref(), &cancel)?, cancel.clone());
     let norms = NormsSource::open(args.norms.as_deref())?;
-    let mut refused = Vec::new();
-    let songs = find_songs(&args.songs)?;
-    let loaded = songs.iter().filter_map(|folder| match load_song(folder, &cancel) {
-        Ok(song) => Some(Ok(SongAudio { name: song.name, stems: song.stems })),
-        Err(error) => {
-            refused.push(error.to_string());
-            None
+    let folders = find_songs(&args.songs)?;
+    let songs = song_sources(&folders, &cancel);
+    let kept = match &args.out {
+        None => None,
+        Some(out) => {
+            let description = run_description(args, bundle.as_deref())?;
+            Some(KeptRecords::open(&partial_folder(out), &description)?)
         }
-    });
+    };
+    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let settings = Settings {
+        threads: threads.unwrap_or(1).max(1),
+        vocals: args.vocals,
+        baselines: args.baselines,
+        ..Settings::new(args.protocol, args.seed)
+    };
+    let separator = args.separator.as_deref().map(VocalSeparator::open).transpose()?;
+    let extras = Extras {
+        kept: kept.as_ref(),
+        separator: separator.as_ref().map(|separator| separator as &dyn SeparatorMeter),
+    };
     let line = spinner();
-    let report =
-        evaluate(loaded, &mut advisor, &Settings::new(args.protocol, args.seed), &norms, &mut |progress| {
-            line.set_message(format!(
-                "{} songs, {} windows, {} answers",
-                progress.songs_done, progress.windows_analyzed, progress.samples_answered
-            ));
-            line.tick();
-            Ok(())
-        })?;
+    let evaluation = evaluate(&songs, &advisor, &settings, &norms, extras, &mut |progress| {
+        line.set_message(format!(
+            "{} songs, {} windows, {} answers",
+            progress.songs_done, progress.windows_analyzed, progress.samples_answered
+        ));
+        line.tick();
+        Ok(())
+    });
     line.finish_and_clear();
-    refused.iter().for_each(|sentence| tracing::warn!("refused: {sentence}"));
+    let evaluation = evaluation.map_err(|error| match &kept {
+        Some(kept) if kept.count() > 0 => anyhow!(
+            "{error:#}. The results of {} songs are kept in {}: give the same command again to go on",
+            kept.count(),
+            kept.dir().display()
+        ),
+        _ => error,
+    })?;
+    let report = &evaluation.report;
     if let Some(out) = &args.out {
         report.write_json(out)?;
     }
+    if let Some(items) = &args.items {
+        write_items(items, &choose_items(&evaluation.records, &settings, args.item_count))?;
+    }
+    if let Some(kept) = kept {
+        kept.remove()?;
+    }
     if let Some(plot) = &args.plot {
-        plot_report(&report, plot)?;
+        plot_report(report, plot)?;
     }
     print_line(&if args.json { report.to_json().to_string() } else { report.to_string() })?;
     Ok(())

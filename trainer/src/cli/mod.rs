@@ -3,8 +3,12 @@
 mod data;
 mod evaluate;
 mod export;
+mod judge;
 mod logging;
+mod report;
+mod study;
 mod training;
+mod words;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -30,6 +34,17 @@ enum Command {
     },
     /// Runs the benchmark on a folder of songs with stems
     Evaluate(evaluate::EvaluateArgs),
+    /// Compares two reports of `evaluate` on the same songs
+    Compare(evaluate::CompareArgs),
+    /// Measures how close the advice of an evaluation is to what experts say
+    Similarity(words::SimilarityArgs),
+    /// Lets an LLM rate the advice of an evaluation, and shows how far that judge may be believed
+    Judge(judge::JudgeArgs),
+    /// Joins all results into one HTML page, and writes the tables of the model card
+    Report(report::ReportArgs),
+    /// Makes and scores a study with human raters
+    #[command(subcommand)]
+    Study(study::StudyCommand),
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -63,6 +78,11 @@ pub fn run(cli: Cli) -> Result<()> {
             "`advise` is now a command of another program: run `mixing-buddy advise`, or `cargo xtask advise` in the repository"
         ),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Compare(args) => evaluate::run_compare(&args),
+        Command::Similarity(args) => words::run(&args),
+        Command::Judge(args) => judge::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Study(command) => study::run(&command),
         Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),

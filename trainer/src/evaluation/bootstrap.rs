@@ -2,10 +2,50 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Lower and upper end of a 95 % interval.
 pub type Interval = [f64; 2];
+
+/// Fewest songs of which an interval over songs can be stated: a single one always draws itself.
+pub const FEWEST_SONGS: usize = 2;
+
+/// A figure and its 95 % interval; none where nothing could be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The figure.
+    pub value: Option<f64>,
+    /// Its interval by bootstrap over songs.
+    pub ci95: Option<Interval>,
+}
+
+/// Part and whole per song, for a share or a mean over all songs' samples.
+#[derive(Clone, Debug)]
+pub(crate) struct SongTally(Vec<(f64, f64)>);
+
+impl SongTally {
+    pub fn new(songs: usize) -> Self {
+        SongTally(vec![(0.0, 0.0); songs])
+    }
+
+    pub fn add(&mut self, song: usize, part: f64, whole: f64) {
+        self.0[song].0 += part;
+        self.0[song].1 += whole;
+    }
+
+    pub fn figure(&self, resamples: &SongResamples) -> Figure {
+        let ratio = |weights: &[f64]| {
+            let (mut part, mut whole) = (0.0, 0.0);
+            for ((of_part, of_whole), weight) in self.0.iter().zip(weights) {
+                part += of_part * weight;
+                whole += of_whole * weight;
+            }
+            (whole > 0.0).then(|| part / whole)
+        };
+        Figure { value: ratio(&resamples.plain()), ci95: resamples.interval(ratio) }
+    }
+}
 
 /// How often each song is drawn in each resample. Figures of the same resamples can be compared pair by pair.
 #[derive(Clone, Debug)]
@@ -15,10 +55,11 @@ pub struct SongResamples {
 }
 
 impl SongResamples {
-    /// Draws `resamples` times as many songs as there are, with replacement.
+    /// Draws `resamples` times as many songs as there are, with replacement. Fewer than [`FEWEST_SONGS`] are never drawn,
+    /// so that their figures have no intervals.
     pub fn new(songs: usize, resamples: usize, seed: u64) -> SongResamples {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x626f_6f74);
-        let draws = (0..if songs == 0 { 0 } else { resamples })
+        let draws = (0..if songs < FEWEST_SONGS { 0 } else { resamples })
             .map(|_| {
                 let mut counts = vec![0.0; songs];
                 for _ in 0..songs {

@@ -1,370 +1,247 @@
-//! Asks the advisor and the controls every question of the benchmark.
+//! Runs the benchmark: song by song, each kept when it is done.
 //!
-//! One song's sound is in memory at a time. Its analyses are kept until the next song is done, for the control with
-//! shuffled sound.
+//! Two songs' sound is in memory at a time: one is read while the other is analyzed. Where the control with shuffled sound
+//! must be asked, a song's analyses are kept until the next song is done.
 
-use super::advisor::{Advisor, Answered, Progress, Question, Settings};
-use super::bootstrap::SongResamples;
-use super::judges::{NormsSource, RuleJudge, mean_of_others};
-use super::meter::{MeterError, mean_error, meter_figures};
-use super::report::{Controls, LeftOut, Report};
-use super::score::{Judged, calibration_bins, coverage_curve, score};
-use crate::oracle::Posterior;
-use crate::protocol::{
-    Flaw, GatedWindow, Protocol, Sample, SongAudio, gated_windows, missing_stem, plan_window, shuffled_mixes,
-};
+use super::advisor::{Advisor, Progress, Settings};
+use super::asking::{SongAnalysis, analyze_song, ask_about_song, needs_other_song};
+use super::figures::report_of;
+use super::judges::NormsSource;
+use super::records::{Answers, KeptRecords, SongRecord, WindowRecord};
+use super::report::Report;
+use super::separating::SeparatorMeter;
+use crate::mixing::loaders::{LoadAhead, load_ahead};
+use crate::protocol::SongAudio;
 use anyhow::{Result, bail};
-use mixing_buddy_core::advice::{BestAnswer, Verdict};
-use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
-use mixing_buddy_core::stem::{PerStem, Stem};
+use std::sync::Mutex;
 
-/// Runs the benchmark on `songs`, which are taken one at a time. `progress` may stop it with an error.
+/// A song that is read when it is needed.
+pub struct SongSource<'a> {
+    name: String,
+    load: Box<dyn Fn() -> Result<SongAudio> + Send + Sync + 'a>,
+}
+
+impl<'a> SongSource<'a> {
+    /// A song that `load` reads.
+    pub fn new(name: String, load: impl Fn() -> Result<SongAudio> + Send + Sync + 'a) -> Self {
+        SongSource { name, load: Box::new(load) }
+    }
+
+    /// A song in memory.
+    pub fn in_memory(song: SongAudio) -> Self {
+        SongSource { name: song.name.clone(), load: Box::new(move || Ok(song.clone())) }
+    }
+
+    /// Name of the song.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Everything that was measured and answered, and what follows from it.
+pub struct Evaluation {
+    /// The figures.
+    pub report: Report,
+    /// What they follow from.
+    pub records: Vec<SongRecord>,
+}
+
+/// What an evaluation may have besides songs and an advisor.
+#[derive(Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// Where records are kept.
+    pub kept: Option<&'a KeptRecords>,
+    /// A separator, whose levels are judged by the norms as a baseline.
+    pub separator: Option<&'a dyn SeparatorMeter>,
+}
+
+impl<'a> Extras<'a> {
+    /// With records that are kept.
+    pub fn keeping(kept: &'a KeptRecords) -> Self {
+        Extras { kept: Some(kept), separator: None }
+    }
+}
+
+/// Runs the benchmark on `songs`. A song that cannot be read is left out. `progress` may stop it with an error.
+///
+/// Where records are kept, each song's record is kept as soon as it is done, and songs with a record are not run again. The report is
+/// the same as without an interruption.
+///
+/// # Errors
+/// When no song can be used, or the advisor fails.
 pub fn evaluate<A: Advisor>(
-    songs: impl IntoIterator<Item = Result<SongAudio>>,
-    advisor: &mut A,
+    songs: &[SongSource<'_>],
+    advisor: &A,
     settings: &Settings,
     norms: &NormsSource,
+    extras: Extras<'_>,
     progress: &mut dyn FnMut(&Progress) -> Result<()>,
-) -> Result<Report> {
-    let mut run = Run::new(advisor, settings, norms, progress);
-    let mut first: Option<SongAnalysis<A::Analysis>> = None;
-    let mut before: Option<SongAnalysis<A::Analysis>> = None;
-    for song in songs {
-        let Some(analysis) = run.analyze_song(&song?)? else { continue };
-        match (&before, &first) {
-            (Some(other), _) | (None, Some(other)) => run.ask_about_song(&analysis, Some(other))?,
-            // The first song is asked about last, when there is another to shuffle its sound with.
-            (None, None) => {
-                first = Some(analysis);
+) -> Result<Evaluation> {
+    let Extras { kept, separator } = extras;
+    let records: Vec<Option<SongRecord>> =
+        songs.iter().map(|song| kept.and_then(|kept| kept.read(&song.name))).collect();
+    let to_read: Vec<usize> = (0..songs.len()).filter(|at| records[*at].is_none()).collect();
+    // One song is read while another is analyzed.
+    let plan = LoadAhead { threads: 1, ahead: 1, numbers: 0..to_read.len() as u64 };
+    let records = load_ahead(
+        plan,
+        // A song that cannot be read must not stop the others.
+        |number| Ok((songs[to_read[number as usize]].load)()),
+        |loaded| {
+            let mut next = 0;
+            let mut read = || {
+                next += 1;
+                loaded.take(next - 1)
+            };
+            let mut run = Run {
+                songs,
+                advisor,
+                settings,
+                kept,
+                separator,
+                progress,
+                without_audio: Mutex::default(),
+                windows: 0,
+                samples: 0,
+                done: 0,
+            };
+            run.all(records, &mut read)
+        },
+    )?;
+    if records.iter().all(|record| record.left_out.is_some()) {
+        let reason = records.iter().find_map(|record| record.left_out.as_deref().zip(Some(&record.song)));
+        let first = reason.map_or(String::new(), |(reason, song)| format!("; {song}: {reason}"));
+        bail!("no song has a window in which all four stems play: nothing to evaluate{first}");
+    }
+    let report = report_of(advisor.name(), &records, settings, norms, advisor.meter_sd_db());
+    Ok(Evaluation { report, records })
+}
+
+struct Run<'a, 'b, A: Advisor> {
+    songs: &'a [SongSource<'b>],
+    advisor: &'a A,
+    settings: &'a Settings,
+    kept: Option<&'a KeptRecords>,
+    separator: Option<&'a dyn SeparatorMeter>,
+    progress: &'a mut dyn FnMut(&Progress) -> Result<()>,
+    without_audio: Mutex<Answers>,
+    windows: usize,
+    samples: usize,
+    done: usize,
+}
+
+/// A song that the next one may need: its analyses, or its number where only its record is known.
+enum Before<A> {
+    Analyzed(SongAnalysis<A>),
+    Recorded(usize),
+}
+
+impl<A: Advisor> Run<'_, '_, A> {
+    /// The records of all songs. `read` gives the sound of the next song without a record.
+    fn all(
+        &mut self,
+        mut records: Vec<Option<SongRecord>>,
+        read: &mut dyn FnMut() -> Result<Result<SongAudio>>,
+    ) -> Result<Vec<SongRecord>> {
+        // The first song is asked about last, when there is another to shuffle its sound with.
+        let mut first: Option<(usize, SongAnalysis<A::Analysis>)> = None;
+        let mut before: Option<Before<A::Analysis>> = None;
+        for (at, slot) in records.iter_mut().enumerate() {
+            if let Some(record) = slot {
+                if record.left_out.is_none() {
+                    before = Some(Before::Recorded(at));
+                }
                 continue;
             }
-        }
-        before = Some(analysis);
-    }
-    match &first {
-        Some(first) => run.ask_about_song(first, before.as_ref())?,
-        None => bail!("no song has a window in which all four stems play: nothing to evaluate"),
-    }
-    Ok(run.into_report())
-}
-
-/// The analyses of one song. `A` is the advisor's [`Advisor::Analysis`].
-struct SongAnalysis<A> {
-    number: usize,
-    name: String,
-    windows: Vec<WindowAnalysis<A>>,
-    /// Measured stem-minus-rest levels of each window, unflawed.
-    measured_db: Vec<PerStem<f64>>,
-    /// True stem-minus-rest levels of each window, unflawed.
-    true_db: Vec<PerStem<f64>>,
-}
-
-struct WindowAnalysis<A> {
-    mixes: Vec<MixAnalysis<A>>,
-    samples: Vec<Sample>,
-}
-
-struct MixAnalysis<A> {
-    analysis: A,
-    levels_dbfs: PerStem<f64>,
-    metered_db: PerStem<f64>,
-}
-
-#[derive(Default)]
-struct Answers {
-    model: Vec<Judged>,
-    no_audio: Vec<Judged>,
-    shuffled_audio: Vec<Judged>,
-    always_no_error: Vec<Judged>,
-    bound: Vec<Judged>,
-    exact_levels: Vec<Judged>,
-}
-
-/// The meter's levels of a window's mixes and of their reference, and the window's samples: the rule behind the meter
-/// judges when every song's error is known.
-struct MeteredWindow {
-    song: usize,
-    mixes_db: Vec<PerStem<f64>>,
-    reference_db: Option<PerStem<f64>>,
-    samples: Vec<Sample>,
-}
-
-struct Run<'a, A: Advisor> {
-    advisor: &'a mut A,
-    settings: &'a Settings,
-    norms: &'a NormsSource,
-    progress: &'a mut dyn FnMut(&Progress) -> Result<()>,
-    bound: RuleJudge,
-    meter_rule: RuleJudge,
-    answers: Answers,
-    metered: Vec<MeteredWindow>,
-    meter_errors: Vec<MeterError>,
-    unflawed_meter_errors: Vec<MeterError>,
-    left_out: Vec<LeftOut>,
-    songs: usize,
-    eligible: usize,
-    windows: usize,
-    songs_done: usize,
-}
-
-const NO_ERROR: BestAnswer = BestAnswer { verdict: Verdict::NoError, stem: None, gain_db: None };
-
-impl<'a, A: Advisor> Run<'a, A> {
-    fn new(
-        advisor: &'a mut A,
-        settings: &'a Settings,
-        norms: &'a NormsSource,
-        progress: &'a mut dyn FnMut(&Progress) -> Result<()>,
-    ) -> Self {
-        let meter_sd_db = advisor.meter_sd_db();
-        Run {
-            bound: RuleJudge::new(settings.protocol, norms, [0.0; Stem::TARGET_COUNT]),
-            meter_rule: RuleJudge::new(settings.protocol, norms, meter_sd_db),
-            advisor,
-            settings,
-            norms,
-            progress,
-            answers: Answers::default(),
-            metered: Vec::new(),
-            meter_errors: Vec::new(),
-            unflawed_meter_errors: Vec::new(),
-            left_out: Vec::new(),
-            songs: 0,
-            eligible: 0,
-            windows: 0,
-            songs_done: 0,
-        }
-    }
-
-    /// Analyzes all distinct mixes of a song's windows; none where the song is left out.
-    fn analyze_song(&mut self, song: &SongAudio) -> Result<Option<SongAnalysis<A::Analysis>>> {
-        self.songs += 1;
-        let windows = gated_windows(song);
-        let fewest = self.settings.protocol.fewest_windows();
-        if windows.len() < fewest {
-            let reason = match missing_stem(song) {
-                Some(stem) => format!("it has no {stem}"),
-                None if windows.is_empty() => "in no window do all four stems play".to_string(),
-                None => "a single window leaves none to take the reference from".to_string(),
+            let analyzed = match read()? {
+                Ok(song) => self.analyze(&song)?,
+                Err(error) => Err(format!("it cannot be read: {error:#}")),
             };
-            self.left_out.push(LeftOut { song: song.name.clone(), reason });
-            return Ok(None);
-        }
-        let mut analysis = SongAnalysis {
-            number: self.eligible,
-            name: song.name.clone(),
-            windows: Vec::new(),
-            measured_db: Vec::new(),
-            true_db: Vec::new(),
-        };
-        self.eligible += 1;
-        for window in &windows {
-            let window_analysis = self.analyze_window(&song.name, analysis.number, window)?;
-            let unflawed = &window_analysis.mixes[0];
-            analysis.measured_db.push(unflawed.metered_db);
-            analysis.true_db.push(all_rest_levels_from_levels(&unflawed.levels_dbfs));
-            analysis.windows.push(window_analysis);
-            self.windows += 1;
-            self.report_progress(&song.name)?;
-        }
-        Ok(Some(analysis))
-    }
-
-    fn analyze_window(
-        &mut self,
-        song: &str,
-        number: usize,
-        window: &GatedWindow,
-    ) -> Result<WindowAnalysis<A::Analysis>> {
-        let (flaws, samples) = plan_window(self.settings.protocol, self.settings.seed, song, window.index);
-        let mut mixes = Vec::with_capacity(flaws.len());
-        for (index, flaw) in flaws.into_iter().enumerate() {
-            let mix = self.analyze_mix(window, flaw)?;
-            let truth = all_rest_levels_from_levels(&mix.levels_dbfs);
-            let error = MeterError {
-                song: number,
-                error_db: PerStem::from_fn(|stem| mix.metered_db[stem] - truth[stem]),
-            };
-            self.meter_errors.push(error);
-            if index == 0 {
-                self.unflawed_meter_errors.push(error);
-            }
-            mixes.push(mix);
-        }
-        Ok(WindowAnalysis { mixes, samples })
-    }
-
-    fn analyze_mix(&mut self, window: &GatedWindow, flaw: Flaw) -> Result<MixAnalysis<A::Analysis>> {
-        let analysis = self.advisor.analyze(&window.mix(flaw))?;
-        let metered_db = self.advisor.meter_db(&analysis);
-        Ok(MixAnalysis { analysis, levels_dbfs: window.flawed_levels_dbfs(flaw), metered_db })
-    }
-
-    /// Asks every question about a song; `other` is the song whose sound the shuffled control takes.
-    fn ask_about_song(
-        &mut self,
-        song: &SongAnalysis<A::Analysis>,
-        other: Option<&SongAnalysis<A::Analysis>>,
-    ) -> Result<()> {
-        for (index, window) in song.windows.iter().enumerate() {
-            let (measured, exact) = match self.settings.protocol {
-                Protocol::Anchor => (None, None),
-                Protocol::Reference => {
-                    (mean_of_others(&song.measured_db, index), mean_of_others(&song.true_db, index))
+            match analyzed {
+                Err(reason) => *slot = Some(self.keep(at, Some(reason), Vec::new())?),
+                Ok(analysis) if !needs_other_song(self.settings.protocol) => {
+                    *slot = Some(self.ask(at, &analysis, None)?);
                 }
-            };
-            let shuffled = other.map(|other| &other.windows[index % other.windows.len()]);
-            self.ask_about_window(song.number, window, shuffled, measured, exact)?;
-            self.report_progress(&song.name)?;
-        }
-        self.songs_done += 1;
-        self.report_progress(&song.name)
-    }
-
-    fn ask_about_window(
-        &mut self,
-        song: usize,
-        window: &WindowAnalysis<A::Analysis>,
-        shuffled: Option<&WindowAnalysis<A::Analysis>>,
-        reference_db: Option<PerStem<f64>>,
-        exact_reference_db: Option<PerStem<f64>>,
-    ) -> Result<()> {
-        let by_bound: Vec<_> = (window.mixes.iter())
-            .map(|mix| {
-                self.bound
-                    .judge(&mix.levels_dbfs, exact_reference_db.map(|levels| levels.targets().into_array()))
-            })
-            .collect();
-        self.metered.push(MeteredWindow {
-            song,
-            mixes_db: window.mixes.iter().map(|mix| mix.metered_db).collect(),
-            reference_db,
-            samples: window.samples.clone(),
-        });
-        let (mut to_mix, mut to_shuffled) = (AnswerCache::default(), AnswerCache::default());
-        let (mut to_prompt, mut to_levels) = (AnswerCache::default(), AnswerCache::default());
-        let mixes_of_others = shuffled_mixes(self.settings.seed, &window.samples);
-        for (sample, other_mix) in window.samples.iter().zip(mixes_of_others) {
-            let question = Question { anchor: sample.anchor, reference_db };
-            let (mix, anchor) = (sample.mix, sample.anchor);
-            let answered =
-                to_mix.get(mix, anchor, || self.advisor.answer(&window.mixes[mix].analysis, &question))?;
-            self.answers.model.push(judged(song, sample, answered));
-            if let Some(other) = shuffled {
-                let analysis = &other.mixes[other_mix].analysis;
-                let answered =
-                    to_shuffled.get(other_mix, anchor, || self.advisor.answer(analysis, &question))?;
-                self.answers.shuffled_audio.push(judged(song, sample, answered));
+                Ok(analysis) if before.is_none() && first.is_none() => first = Some((at, analysis)),
+                Ok(analysis) => {
+                    let other = match before.take() {
+                        Some(before) => Some(self.analyzed(before)?),
+                        None => None,
+                    };
+                    let other = other.as_ref().or(first.as_ref().map(|(_, first)| first));
+                    *slot = Some(self.ask(at, &analysis, other)?);
+                    before = Some(Before::Analyzed(analysis));
+                }
             }
-            let answered = to_prompt.get(0, anchor, || self.advisor.answer_without_audio(&question))?;
-            self.answers.no_audio.push(judged(song, sample, answered));
-            let exact = Question { anchor, reference_db: exact_reference_db };
-            let answered = to_levels.get(mix, anchor, || {
-                let levels = all_rest_levels_from_levels(&window.mixes[mix].levels_dbfs);
-                self.advisor.answer_levels(&levels, &exact)
-            })?;
-            self.answers.exact_levels.push(judged(song, sample, answered));
-            let no_error = Answered { best: Some(NO_ERROR), confidence: 1.0 };
-            self.answers.always_no_error.push(judged(song, sample, no_error));
-            let bound = answer_of_rule(by_bound[mix].posterior(anchor));
-            self.answers.bound.push(judged(song, sample, bound));
         }
-        Ok(())
+        if let Some((at, analysis)) = first {
+            let other = before.map(|before| self.analyzed(before)).transpose()?;
+            records[at] = Some(self.ask(at, &analysis, other.as_ref())?);
+        }
+        Ok(records.into_iter().flatten().collect())
     }
 
-    /// The answers of the rule behind the meter, with `bias_db(song)` subtracted from the meter's levels.
-    fn judge_by_meter(&self, bias_db: impl Fn(usize) -> PerStem<f64>) -> Vec<Judged> {
-        let mut judgements = Vec::new();
-        for window in &self.metered {
-            let bias = bias_db(window.song);
-            let corrected = |levels: &PerStem<f64>| PerStem::from_fn(|stem| levels[stem] - bias[stem]);
-            let reference = window.reference_db.as_ref().map(corrected);
-            let by_rule: Vec<_> = (window.mixes_db.iter())
-                .map(|levels| self.meter_rule.judge_meter(&corrected(levels), reference.as_ref()))
-                .collect();
-            judgements.extend(window.samples.iter().map(|sample| {
-                let answered = answer_of_rule(by_rule[sample.mix].posterior(sample.anchor));
-                judged(window.song, sample, answered)
-            }));
+    fn analyzed(&mut self, before: Before<A::Analysis>) -> Result<SongAnalysis<A::Analysis>> {
+        match before {
+            Before::Analyzed(analysis) => Ok(analysis),
+            Before::Recorded(at) => {
+                let song = (self.songs[at].load)()?;
+                self.analyze(&song)?.map_err(|reason| {
+                    anyhow::anyhow!("{}: {reason}, but there are results of it", self.songs[at].name)
+                })
+            }
         }
-        judgements
     }
 
-    fn report_progress(&mut self, song: &str) -> Result<()> {
-        (self.progress)(&Progress {
-            song: song.to_string(),
-            songs_done: self.songs_done,
-            windows_analyzed: self.windows,
-            samples_answered: self.answers.model.len(),
+    fn analyze(&mut self, song: &SongAudio) -> Result<Result<SongAnalysis<A::Analysis>, String>> {
+        let (songs_done, samples_answered) = (self.done, self.samples);
+        let (windows, progress) = (&mut self.windows, &mut *self.progress);
+        analyze_song(self.advisor, self.settings, self.separator, song, &mut || {
+            *windows += 1;
+            progress(&Progress {
+                song: song.name.clone(),
+                songs_done,
+                windows_analyzed: *windows,
+                samples_answered,
+            })
         })
     }
 
-    fn into_report(self) -> Report {
-        let resamples = SongResamples::new(self.eligible, self.settings.resamples, self.settings.seed);
-        let by_meter = self.judge_by_meter(|_| PerStem::default());
-        // What a bias shared by all songs costs: the bias of each song is the mean error on all others.
-        let biases: Option<Vec<_>> =
-            (0..self.eligible).map(|song| mean_error(&self.meter_errors, song)).collect();
-        let unbiased = biases.map(|biases| self.judge_by_meter(|song| biases[song]));
-        let answers = &self.answers;
-        let scored = |judged: &[Judged]| score(judged, &resamples);
-        let model = scored(&answers.model);
-        let bound = scored(&answers.bound);
-        Report {
-            protocol: self.settings.protocol,
-            seed: self.settings.seed,
-            resamples: self.settings.resamples,
-            norms: self.norms.name().to_string(),
-            songs: self.songs,
-            eligible_songs: self.eligible,
-            windows: self.windows,
-            left_out: self.left_out,
-            joint_over_bound: super::report::joint_over_bound(&answers.model, &answers.bound, &resamples),
-            model,
-            controls: Controls {
-                no_audio: scored(&answers.no_audio),
-                shuffled_audio: (!answers.shuffled_audio.is_empty()).then(|| scored(&answers.shuffled_audio)),
-                always_no_error: scored(&answers.always_no_error),
-                bound,
-                exact_levels: scored(&answers.exact_levels),
-                meter_rule: scored(&by_meter),
-                unbiased_meter_rule: unbiased.map(|judged| scored(&judged)),
-            },
-            meter: meter_figures(&self.meter_errors, &resamples),
-            unflawed_meter: meter_figures(&self.unflawed_meter_errors, &resamples),
-            coverage: coverage_curve(&answers.model),
-            calibration: calibration_bins(&answers.model),
-        }
-    }
-}
-
-fn judged(song: usize, sample: &Sample, answered: Answered) -> Judged {
-    Judged::new(song, sample, answered.best, answered.confidence)
-}
-
-fn answer_of_rule(posterior: Option<Posterior>) -> Answered {
-    posterior.map_or(Answered { best: None, confidence: 0.0 }, |posterior| {
-        let answer = posterior.answer();
-        Answered { best: Some(answer.to_best()), confidence: answer.probability }
-    })
-}
-
-/// Answers about one window, each computed once: the target is not in the prompt, so samples share them.
-#[derive(Default)]
-struct AnswerCache(Vec<((usize, Option<Stem>), Answered)>);
-
-impl AnswerCache {
-    fn get(
+    fn ask(
         &mut self,
-        mix: usize,
-        anchor: Option<Stem>,
-        ask: impl FnOnce() -> Result<Answered>,
-    ) -> Result<Answered> {
-        if let Some((_, answered)) = self.0.iter().find(|(key, _)| *key == (mix, anchor)) {
-            return Ok(*answered);
+        at: usize,
+        song: &SongAnalysis<A::Analysis>,
+        other: Option<&SongAnalysis<A::Analysis>>,
+    ) -> Result<SongRecord> {
+        let (songs_done, windows_analyzed) = (self.done, self.windows);
+        let (samples, progress) = (&mut self.samples, &mut *self.progress);
+        let per_window = self.settings.protocol.samples();
+        let windows =
+            ask_about_song(self.advisor, self.settings, song, other, &self.without_audio, &mut || {
+                *samples += per_window;
+                let samples_answered = *samples;
+                progress(&Progress {
+                    song: song.name.clone(),
+                    songs_done,
+                    windows_analyzed,
+                    samples_answered,
+                })
+            })?;
+        self.keep(at, None, windows)
+    }
+
+    fn keep(
+        &mut self,
+        at: usize,
+        left_out: Option<String>,
+        windows: Vec<WindowRecord>,
+    ) -> Result<SongRecord> {
+        self.done += 1;
+        let record = SongRecord { song: self.songs[at].name.clone(), left_out, windows };
+        // A song that cannot be read or used now may be put right before the next attempt.
+        if let Some(kept) = self.kept.filter(|_| record.left_out.is_none()) {
+            kept.keep(&record)?;
         }
-        let answered = ask()?;
-        self.0.push(((mix, anchor), answered));
-        Ok(answered)
+        Ok(record)
     }
 }

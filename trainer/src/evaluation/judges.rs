@@ -47,6 +47,14 @@ impl NormsSource {
         }
     }
 
+    /// The summary of usual levels: the shipped one where the density comes from a table, which holds no other.
+    pub(crate) fn usual(&self) -> &NormsSummary {
+        match self {
+            NormsSource::Summary(summary) => summary,
+            NormsSource::Table { .. } => NormsSummary::shipped(),
+        }
+    }
+
     /// The density of balances through a meter with an error of `extra_sd_db` per stem.
     pub fn density(&self, extra_sd_db: Balance) -> BalanceDensity {
         match self {
@@ -66,7 +74,7 @@ impl RuleJudge {
     /// For levels with an error of `meter_sd_db` per target: zero for the bound.
     pub fn new(protocol: Protocol, norms: &NormsSource, meter_sd_db: Balance) -> RuleJudge {
         RuleJudge {
-            norms: (protocol == Protocol::Anchor).then(|| Rule::new(norms.density(meter_sd_db))),
+            norms: (protocol != Protocol::Reference).then(|| Rule::new(norms.density(meter_sd_db))),
             reference_sd_db: meter_sd_db.map(|sd| sd.hypot(REFERENCE_BOUND_SD_DB)),
         }
     }
@@ -110,11 +118,9 @@ fn levels_of_meter(rest_levels_db: &PerStem<f64>) -> PerStem<f64> {
     rest_levels_db.map(|level| -10.0 * (1.0 + 10_f64.powf(-level.clamp(-120.0, 120.0) / 10.0)).log10())
 }
 
-/// Mean balance of all but one of a song's windows; none where there is no other.
-pub(crate) fn mean_of_others(balances_db: &[PerStem<f64>], left_out: usize) -> Option<PerStem<f64>> {
-    let others = balances_db.len().checked_sub(1).filter(|others| *others > 0)?;
-    let sum = |stem| {
-        balances_db.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, b)| b[stem]).sum::<f64>()
-    };
-    Some(PerStem::from_fn(|stem| sum(stem) / others as f64))
+/// Mean of balances; none without any.
+pub(crate) fn mean_balance(balances_db: &[PerStem<f64>]) -> Option<PerStem<f64>> {
+    let count = balances_db.len() as f64;
+    let mean = |stem| balances_db.iter().map(|balance| balance[stem]).sum::<f64>() / count;
+    (count > 0.0).then(|| PerStem::from_fn(mean))
 }

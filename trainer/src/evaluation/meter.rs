@@ -1,7 +1,6 @@
 //! How well the model measures stems against the rest of the mix.
 
-use super::bootstrap::SongResamples;
-use super::score::Figure;
+use super::bootstrap::{Figure, SongResamples};
 use mixing_buddy_core::stem::{PerStem, Stem};
 
 /// Measured minus true levels of one mix: stem-minus-rest levels, RMS, dB.

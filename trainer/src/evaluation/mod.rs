@@ -2,31 +2,58 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `drive` | [`evaluate`]: asks the advisor and the controls every question |
-//! | `advisor` | [`Advisor`]: what a model under test must answer |
+//! | `drive` | [`evaluate`]: song by song, each kept when it is done; `asking` asks the advisor every question |
+//! | `advisor` | [`Advisor`]: what a model under test must answer; `engine` is the model that ships |
+//! | `records` | what was measured and answered; `figures` makes the report of it |
 //! | `judges` | the oracle's bound, and the same rule behind the model's own meter |
-//! | `score` | exact scores of structured answers |
+//! | `baselines`, `separating` | what a user might pick instead of the model |
+//! | `score` | exact scores of structured answers; `confusion` which outcome was taken for which |
 //! | `meter` | how well stem levels are measured |
+//! | `conventions` | whether the advice moves mixes towards what engineers do |
 //! | `bootstrap` | 95 % intervals over songs |
-//! | `report` | JSON, `table` the terminal's version, `plot` a picture |
+//! | `compare` | two reports on the same samples |
+//! | [`judge`] | an LLM as judge of the advice; `agreement` between raters |
+//! | [`study`] | a study with human raters |
+//! | [`words`] | scores of the advice's words |
+//! | `report` | JSON, `rows` each sample in it; `table` the terminal's version, `plot` a picture, [`page`] all of it as one HTML page |
 
 mod advisor;
+mod agreement;
+mod asking;
+mod baselines;
 mod bootstrap;
+mod compare;
+mod confusion;
+mod conventions;
 mod drive;
+pub mod engine;
+mod figures;
+pub mod judge;
 mod judges;
 mod meter;
+pub mod page;
 pub mod plot;
+mod records;
 mod report;
+mod rows;
 mod score;
+mod separating;
+pub mod study;
 mod table;
+pub mod words;
 
-pub use advisor::{Advisor, Answered, Progress, Question, Settings};
-pub use bootstrap::{Interval, SongResamples};
-pub use drive::evaluate;
+pub use advisor::{Advisor, Answered, Progress, Question, Settings, VocalConvention};
+pub use agreement::krippendorff_alpha;
+pub use bootstrap::{FEWEST_SONGS, Figure, Interval, SongResamples};
+pub use compare::{Comparison, Difference, ReadReport, compare};
+pub use confusion::{Confusion, OUTCOMES, outcome_names};
+pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
+pub use drive::{Evaluation, Extras, SongSource, evaluate};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
-pub use report::{LeftOut, REPORT_VERSION, Report};
+pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};
+pub use report::{AnsweredWindow, LeftOut, REPORT_VERSION, Report};
 pub use score::{
-    CalibrationBin, CoveragePoint, Figure, Figures, Judged, calibration_bins, coverage_curve, is_well_formed,
-    score,
+    CalibrationBin, CoveragePoint, Figures, Judged, calibration_bins, coverage_curve, is_well_formed, score,
 };
+pub use separating::{SeparatedLevels, SeparatorMeter, VocalSeparator};

@@ -1,24 +1,29 @@
 //! The report of an evaluation, and its JSON.
 
-use super::bootstrap::SongResamples;
+use super::bootstrap::{FEWEST_SONGS, Figure, SongResamples, SongTally};
+use super::confusion::{Confusion, outcome_names};
+use super::conventions::{Conventions, Moves};
 use super::judges::REFERENCE_BOUND_SD_DB;
 use super::meter::MeterFigures;
-use super::score::{CALIBRATION_BINS, CalibrationBin, CoveragePoint, Figure, Figures, Judged};
+use super::records::rounded;
+use super::score::{CALIBRATION_BINS, CalibrationBin, CoveragePoint, Figures, Judged};
 use crate::protocol::{
     ACTIVE_FRAME_DBFS, ACTIVE_SHARE, Category, MIXTURE_GATE_DBFS, Protocol, STEM_GATE_DBFS,
 };
 use anyhow::Result;
-use mixing_buddy_core::stem::{PerStem, Stem};
-use serde::Serialize;
+use mixing_buddy_core::stem::{Direction, PerStem, Stem};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Version of the report's JSON.
-pub const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// The result of an evaluation.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// Name and version of the advisor.
+    pub advisor: String,
     /// What was named as right in the question.
     pub protocol: Protocol,
     /// Seed of gains and bootstrap.
@@ -49,6 +54,23 @@ pub struct Report {
     pub coverage: Vec<CoveragePoint>,
     /// The advisor's confidence against accuracy.
     pub calibration: [CalibrationBin; CALIBRATION_BINS],
+    /// Which outcome the advisor answered where which was right.
+    pub confusion: Confusion,
+    /// Whether the advice moves mixes towards what engineers do.
+    pub conventions: Conventions,
+    /// The advisor's answer to every sample: what a comparison needs.
+    pub answers: Vec<AnsweredWindow>,
+}
+
+/// The answers about one window, or one song in [`Protocol::Song`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnsweredWindow {
+    /// Name of the song.
+    pub song: String,
+    /// Number of the window on the song's 10 s grid.
+    pub window: usize,
+    /// Its samples, in the order of the plan.
+    pub samples: Vec<Judged>,
 }
 
 /// A song that was not used.
@@ -78,6 +100,10 @@ pub struct Controls {
     pub meter_rule: Figures,
     /// The rule behind the meter, with the mean error on all other songs subtracted; none with a single song.
     pub unbiased_meter_rule: Option<Figures>,
+    /// Band energies with a ridge regression, judged by the same rule; none unless it was asked for, or with few songs.
+    pub ridge: Option<Figures>,
+    /// A separator with level measurement, judged by the same rule; none unless it was asked for, or with a single song.
+    pub separator: Option<Figures>,
 }
 
 impl Controls {
@@ -90,28 +116,19 @@ impl Controls {
         named.push(("exact_levels", &self.exact_levels));
         named.push(("meter_rule", &self.meter_rule));
         named.extend(self.unbiased_meter_rule.as_ref().map(|figures| ("unbiased_meter_rule", figures)));
+        named.extend(self.ridge.as_ref().map(|figures| ("ridge", figures)));
+        named.extend(self.separator.as_ref().map(|figures| ("separator", figures)));
         named
     }
 }
 
 /// Joint of the advisor as a part of the bound's, both on the same songs of each resample.
 pub(crate) fn joint_over_bound(model: &[Judged], bound: &[Judged], resamples: &SongResamples) -> Figure {
-    let mut right = vec![(0.0, 0.0); resamples.plain().len()];
-    for judged in model {
-        right[judged.song].0 += f64::from(u8::from(judged.is_right()));
-    }
-    for judged in bound {
-        right[judged.song].1 += f64::from(u8::from(judged.is_right()));
-    }
-    let ratio = |weights: &[f64]| {
-        let (mut advisor, mut oracle) = (0.0, 0.0);
-        for ((model, bound), weight) in right.iter().zip(weights) {
-            advisor += model * weight;
-            oracle += bound * weight;
-        }
-        (oracle > 0.0).then(|| advisor / oracle)
-    };
-    Figure { value: ratio(&resamples.plain()), ci95: resamples.interval(ratio) }
+    let mut right = SongTally::new(resamples.plain().len());
+    let one = |judged: &Judged| f64::from(u8::from(judged.is_right()));
+    model.iter().for_each(|judged| right.add(judged.song, one(judged), 0.0));
+    bound.iter().for_each(|judged| right.add(judged.song, 0.0, one(judged)));
+    right.figure(resamples)
 }
 
 impl Report {
@@ -120,6 +137,7 @@ impl Report {
         let mut json = Map::new();
         let mut put = |name: &str, value: Value| json.insert(name.to_string(), value);
         put("version", json!(REPORT_VERSION));
+        put("model", json!(self.advisor));
         put("protocol", json!(self.protocol.name()));
         put("seed", json!(self.seed));
         put("bootstrap_resamples", json!(self.resamples));
@@ -129,6 +147,7 @@ impl Report {
         put("windows", json!(self.windows));
         put("samples", json!(self.model.samples));
         put("left_out", json!(self.left_out));
+        put("intervals", json!(self.why_no_intervals().unwrap_or("95 %, bootstrap over songs")));
         put(
             "gate",
             json!({
@@ -154,21 +173,33 @@ impl Report {
             })
             .collect();
         json.insert("controls".to_string(), Value::Object(controls));
+        json.insert(
+            "confusion".to_string(),
+            json!({"outcomes": outcome_names(), "counts": self.confusion.counts}),
+        );
+        put_moves(&mut json, "usual_levels", &self.conventions.usual_levels);
+        put_moves(&mut json, "usual_levels_of_spoken", &self.conventions.usual_levels_of_spoken);
+        put_moves(&mut json, "vocal_convention", &self.conventions.vocals);
         json.insert("coverage_curve".to_string(), json!(self.coverage));
         json.insert("calibration".to_string(), json!(self.calibration));
         Value::Object(json)
     }
 
-    /// Writes the JSON to a file.
-    pub fn write_json(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(&self.to_json())? + "\n";
-        crate::files::replace(path, text)
+    /// Why the figures have no intervals, in a sentence; none where they have.
+    pub fn why_no_intervals(&self) -> Option<&'static str> {
+        (self.eligible_songs < FEWEST_SONGS)
+            .then_some("refused: an interval over songs needs at least two songs, and here is one")
     }
-}
 
-/// Rounds to six decimals, which is finer than any figure here.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
+    /// Writes the JSON to a file, with the answer to every sample, a line per window.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let figures = serde_json::to_string_pretty(&self.to_json())?;
+        let lines: Vec<String> =
+            self.answers.iter().map(serde_json::to_string).collect::<serde_json::Result<_>>()?;
+        let figures = figures.trim_end().trim_end_matches('}').trim_end();
+        let answers = lines.join(",\n    ");
+        crate::files::replace(path, format!("{figures},\n  \"answers\": [\n    {answers}\n  ]\n}}\n"))
+    }
 }
 
 fn put_figure(json: &mut Map<String, Value>, name: &str, figure: Figure) {
@@ -187,6 +218,18 @@ fn put_figures(json: &mut Map<String, Value>, figures: &Figures, of_model: bool)
     put_object(json, "joint_by_category", categories.into_iter().zip(figures.joint_by_category));
     let stems = Stem::TARGETS.map(Stem::name);
     put_object(json, "joint_by_stem", stems.into_iter().zip(figures.joint_by_stem));
+    let directions = Direction::ALL.map(|direction| match direction {
+        Direction::Quiet => "quiet",
+        Direction::Loud => "loud",
+    });
+    put_object(json, "joint_by_direction", directions.into_iter().zip(figures.joint_by_direction));
+}
+
+fn put_moves(json: &mut Map<String, Value>, name: &str, moves: &Moves) {
+    put_figure(json, &format!("{name}_towards"), moves.towards);
+    put_figure(json, &format!("{name}_away"), moves.away);
+    put_figure(json, &format!("{name}_before_db"), moves.before_db);
+    put_figure(json, &format!("{name}_after_db"), moves.after_db);
 }
 
 fn put_meter(json: &mut Map<String, Value>, name: &str, meter: &MeterFigures) {

@@ -1,11 +1,12 @@
 //! Exact scores of structured answers, as the benchmark defines them.
 
-use super::bootstrap::{Interval, SongResamples, percentiles};
-use crate::protocol::Category;
-use crate::protocol::Sample;
+use super::advisor::Answered;
+use super::bootstrap::{Figure, SongResamples, percentiles};
+use super::records::rounded;
+use crate::protocol::{Category, Sample};
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
-use mixing_buddy_core::stem::{PerTarget, Stem};
-use serde::Serialize;
+use mixing_buddy_core::stem::{Direction, PerDirection, PerTarget, Stem};
+use serde::{Deserialize, Serialize};
 
 /// Accuracy that `coverage_at_90` asks for.
 const COVERAGE_ACCURACY: f64 = 0.9;
@@ -29,18 +30,23 @@ pub struct Judged {
     pub answer: Option<BestAnswer>,
     /// How sure the answer is, 0 to 1.
     pub confidence: f64,
+    /// Whether the user is told the answer.
+    pub spoken: bool,
 }
 
 impl Judged {
     /// Joins a sample of song number `song` and an answer. An answer that contradicts itself counts as unreadable.
-    pub fn new(song: usize, sample: &Sample, answer: Option<BestAnswer>, confidence: f64) -> Judged {
+    pub fn new(song: usize, sample: &Sample, answered: &Answered) -> Judged {
+        let confidence = answered.confidence;
         Judged {
             song,
             target: sample.target,
             category: sample.category,
             gain_db: sample.gain_db,
-            answer: answer.filter(is_well_formed),
+            answer: answered.best.filter(is_well_formed),
+            // Confidences closer than a millionth are equal: the last bits of a sum must not break ties.
             confidence: rounded(if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) }),
+            spoken: answered.spoken,
         }
     }
 
@@ -76,11 +82,6 @@ impl Judged {
     }
 }
 
-/// Confidences closer than a millionth are equal: the last bits of a sum must not break ties.
-fn rounded(confidence: f64) -> f64 {
-    (confidence * 1e6).round() / 1e6
-}
-
 /// Whether an answer can be acted upon: with an error it names a target and a gain against its direction, without one
 /// neither, and it is never an abstention.
 pub fn is_well_formed(answer: &BestAnswer) -> bool {
@@ -99,15 +100,6 @@ pub fn is_well_formed(answer: &BestAnswer) -> bool {
     }
 }
 
-/// A figure and its 95 % interval; none where nothing could be counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Figure {
-    /// The figure.
-    pub value: Option<f64>,
-    /// Its interval by bootstrap over songs.
-    pub ci95: Option<Interval>,
-}
-
 /// Declares the figures once: field, name in JSON and documentation.
 macro_rules! figures {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -121,6 +113,8 @@ macro_rules! figures {
             pub joint_by_category: [Figure; Category::COUNT],
             /// Right stem and direction, by target.
             pub joint_by_stem: [Figure; Stem::TARGET_COUNT],
+            /// Right stem and direction, by direction of the flaw.
+            pub joint_by_direction: [Figure; Direction::COUNT],
         }
 
         impl Figures {
@@ -135,6 +129,7 @@ macro_rules! figures {
             $($name: Option<f64>,)+
             joint_by_category: [Option<f64>; Category::COUNT],
             joint_by_stem: [Option<f64>; Stem::TARGET_COUNT],
+            joint_by_direction: [Option<f64>; Direction::COUNT],
         }
 
         fn with_intervals(samples: usize, plain: &Values, drawn: &[Values]) -> Figures {
@@ -147,6 +142,9 @@ macro_rules! figures {
                 $($name: figure(&|values: &Values| values.$name),)+
                 joint_by_category: std::array::from_fn(|index| figure(&|values| values.joint_by_category[index])),
                 joint_by_stem: std::array::from_fn(|index| figure(&|values| values.joint_by_stem[index])),
+                joint_by_direction: std::array::from_fn(|index| {
+                    figure(&|values| values.joint_by_direction[index])
+                }),
             }
         }
     };
@@ -155,6 +153,8 @@ macro_rules! figures {
 figures! {
     /// Right stem and right direction, or "no error" for a balanced mix.
     joint,
+    /// The same, of the flawed samples alone.
+    joint_of_flawed,
     /// Balanced mixes that were answered with "no error".
     balanced_left_alone,
     /// Flawed samples whose right stem is named in the opposite direction.
@@ -164,6 +164,10 @@ figures! {
     gain_mae_db,
     /// Largest share of samples, most confident first, whose running accuracy is at least 0.90.
     coverage_at_90,
+    /// Share of samples on which the user gets an answer: the confidence reaches the threshold.
+    spoken_on,
+    /// Of these, those with the right stem and direction.
+    joint_of_spoken,
     /// Expected calibration error over ten bins of confidence.
     ece,
     /// Answers that can be read and acted upon.
@@ -183,6 +187,16 @@ pub fn score(judged: &[Judged], resamples: &SongResamples) -> Figures {
     let plain = values(&sorted, &resamples.plain());
     let drawn: Vec<Values> = resamples.draws().iter().map(|weights| values(&sorted, weights)).collect();
     with_intervals(judged.len(), &plain, &drawn)
+}
+
+/// Scores answers once per set of song weights, without intervals.
+pub(crate) fn score_once<'a>(
+    judged: &'a [Judged],
+    weights: impl IntoIterator<Item = &'a Vec<f64>>,
+) -> impl Iterator<Item = Figures> {
+    let mut sorted: Vec<&Judged> = judged.iter().collect();
+    sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    weights.into_iter().map(move |weights| with_intervals(judged.len(), &values(&sorted, weights), &[]))
 }
 
 #[derive(Clone, Copy, Default)]
@@ -206,9 +220,11 @@ impl Ratio {
 fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
     let one = |condition: bool| f64::from(u8::from(condition));
     let [mut joint, mut balanced, mut wrong, mut gain, mut parsed] = [Ratio::default(); 5];
-    let [mut precision, mut recall, mut band] = [Ratio::default(); 3];
+    let [mut precision, mut recall, mut band, mut of_flawed, mut spoken, mut of_spoken] =
+        [Ratio::default(); 6];
     let mut by_category = [Ratio::default(); Category::COUNT];
     let mut by_stem = PerTarget::<Ratio>::default();
+    let mut by_direction = PerDirection::<Ratio>::default();
     for sample in sorted {
         let weight = weights[sample.song];
         if weight == 0.0 {
@@ -220,10 +236,18 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
         parsed.add(weight, one(sample.answer.is_some()));
         by_category[sample.category.index()].add(weight, one(right));
         by_stem[sample.target].add(weight, one(right));
+        spoken.add(weight, one(sample.spoken));
+        if sample.spoken {
+            of_spoken.add(weight, one(right));
+        }
+        if let Some(direction) = sample.category.direction() {
+            by_direction[direction].add(weight, one(right));
+        }
         if sample.flags() {
             precision.add(weight, one(flawed));
         }
         if flawed {
+            of_flawed.add(weight, one(right));
             wrong.add(weight, one(sample.is_wrong_direction()));
             recall.add(weight, one(sample.flags()));
             if right {
@@ -237,10 +261,13 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
     }
     Values {
         joint: joint.value(),
+        joint_of_flawed: of_flawed.value(),
         balanced_left_alone: balanced.value(),
         wrong_direction: wrong.value(),
         gain_mae_db: gain.value(),
         coverage_at_90: coverage_at(COVERAGE_ACCURACY, sorted, weights),
+        spoken_on: spoken.value(),
+        joint_of_spoken: of_spoken.value(),
         ece: calibration_error(sorted, weights),
         parse_rate: parsed.value(),
         error_precision: precision.value(),
@@ -248,6 +275,7 @@ fn values(sorted: &[&Judged], weights: &[f64]) -> Values {
         magnitude_band_right: band.value(),
         joint_by_category: by_category.map(Ratio::value),
         joint_by_stem: Stem::TARGETS.map(|target| by_stem[target].value()),
+        joint_by_direction: Direction::ALL.map(|direction| by_direction[direction].value()),
     }
 }
 
@@ -275,7 +303,7 @@ fn coverage_at(accuracy: f64, sorted: &[&Judged], weights: &[f64]) -> Option<f64
 }
 
 /// A point of the accuracy-coverage curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CoveragePoint {
     /// Share of samples that are answered.
     pub coverage: f64,
@@ -305,7 +333,7 @@ pub fn coverage_curve(judged: &[Judged]) -> Vec<CoveragePoint> {
 }
 
 /// One bin of the calibration diagram.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationBin {
     /// Samples in the bin.
     pub samples: f64,

@@ -1,8 +1,10 @@
 //! The report as a table for the terminal.
 
+use super::bootstrap::Figure;
+use super::conventions::Moves;
 use super::meter::MeterFigures;
 use super::report::Report;
-use super::score::{Figure, Figures};
+use super::score::Figures;
 use crate::protocol::Category;
 use mixing_buddy_core::stem::{PerStem, Stem};
 use std::fmt;
@@ -19,7 +21,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Protocol '{}', seed {}, norms: {}\n{} of {} songs, {} windows, {} samples; [95 % interval over songs]\n",
+            "Protocol '{}', seed {}, norms: {}\n{} of {} songs, {} windows, {} samples; [95 % interval over songs]",
             self.protocol,
             self.seed,
             self.norms,
@@ -28,15 +30,22 @@ impl fmt::Display for Report {
             self.windows,
             self.model.samples
         )?;
+        match self.why_no_intervals() {
+            Some(reason) => writeln!(f, "Intervals {reason}.\n")?,
+            None => writeln!(f)?,
+        }
         for (label, figure, unit) in [
             ("joint (stem and direction right)", self.model.joint, Unit::Percent),
             ("  bound: exact levels, same windows", self.controls.bound.joint, Unit::Percent),
             ("  part of the bound reached", self.joint_over_bound, Unit::Ratio),
+            ("  of flawed mixes alone", self.model.joint_of_flawed, Unit::Percent),
             ("balanced mixes left alone", self.model.balanced_left_alone, Unit::Percent),
             ("wrong direction", self.model.wrong_direction, Unit::Percent),
             ("gain error, mean", self.model.gain_mae_db, Unit::Decibels),
             ("magnitude band right", self.model.magnitude_band_right, Unit::Percent),
             ("coverage at 90 % accuracy", self.model.coverage_at_90, Unit::Percent),
+            ("samples spoken on", self.model.spoken_on, Unit::Percent),
+            ("  of these right", self.model.joint_of_spoken, Unit::Percent),
             ("calibration error (ECE)", self.model.ece, Unit::Percent),
             ("error detection: precision", self.model.error_precision, Unit::Percent),
             ("error detection: recall", self.model.error_recall, Unit::Percent),
@@ -51,6 +60,16 @@ impl fmt::Display for Report {
         for (stem, figure) in Stem::TARGETS.into_iter().zip(self.model.joint_by_stem) {
             writeln!(f, "  {:<36}{}", stem.name(), written(figure, Unit::Percent))?;
         }
+        for (direction, figure) in ["too quiet", "too loud"].iter().zip(self.model.joint_by_direction) {
+            writeln!(f, "  {direction:<36}{}", written(figure, Unit::Percent))?;
+        }
+        writeln!(
+            f,
+            "\nConventions                             towards       away  distance before, after (dB)"
+        )?;
+        write_moves(f, "usual levels of MUSDB18", &self.conventions.usual_levels)?;
+        write_moves(f, "  by advice that is spoken", &self.conventions.usual_levels_of_spoken)?;
+        write_moves(f, "vocals against accompaniment", &self.conventions.vocals)?;
         write_meter(f, "Meter, all mixes (dB)", &self.meter)?;
         write_meter(f, "Meter, unflawed mixes (dB)", &self.unflawed_meter)?;
         writeln!(
@@ -83,6 +102,12 @@ fn written(figure: Figure, unit: Unit) -> String {
     let interval =
         figure.ci95.map_or(String::new(), |[low, high]| format!("  [{}, {}]", number(low), number(high)));
     format!("{value:>8}{interval}")
+}
+
+fn write_moves(f: &mut fmt::Formatter<'_>, label: &str, moves: &Moves) -> fmt::Result {
+    let [towards, away] = [moves.towards, moves.away].map(|figure| short(figure, 100.0));
+    let [before, after] = [moves.before_db, moves.after_db].map(|figure| short(figure, 1.0));
+    writeln!(f, "  {label:<34}{towards:>9} %{away:>9} %{before:>18}{after:>7}")
 }
 
 fn write_meter(f: &mut fmt::Formatter<'_>, title: &str, meter: &MeterFigures) -> fmt::Result {

@@ -82,7 +82,7 @@ impl GatedWindow<'_> {
         if self.levels_dbfs.to_array().into_iter().any(|level| level <= STEM_GATE_DBFS) {
             return false;
         }
-        let mix = self.mix(Flaw { stem: Stem::Vocals, gain_db: 0.0 });
+        let mix = self.mix(Flaw::NONE);
         rms_dbfs(&[&mix.left, &mix.right]) > MIXTURE_GATE_DBFS
             && self.stems.iter().all(|(_, channels)| self.active_share(channels) >= ACTIVE_SHARE)
     }
@@ -112,6 +112,17 @@ impl GatedWindow<'_> {
             sum
         });
         StereoPcm { left, right, sample_rate_hz: self.sample_rate_hz }
+    }
+
+    /// One stem alone.
+    pub fn stem(&self, stem: Stem) -> StereoPcm {
+        let [left, right] = self.stems[stem].map(<[f32]>::to_vec);
+        StereoPcm { left, right, sample_rate_hz: self.sample_rate_hz }
+    }
+
+    /// Sample rate of the stems.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
     }
 
     /// Level of each stem in dBFS in the mix with this flaw.

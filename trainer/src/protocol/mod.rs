@@ -19,6 +19,6 @@ pub use gate::{
     ACTIVE_FRAME_DBFS, ACTIVE_SHARE, FRAMES_PER_SECOND, GatedWindow, MIXTURE_GATE_DBFS, QUIETEST_MEASURED_DB,
     STEM_GATE_DBFS, SongAudio, WINDOW_S, gated_windows, missing_stem, rms_dbfs,
 };
-pub use samples::{Flaw, GAINS, Protocol, Sample, plan_window, shuffled_mixes};
+pub use samples::{Flaw, GAINS, Protocol, Sample, plan_window, shuffled_mixes, shuffled_within_anchors};
 pub use source::SourceKind;
 pub use split::Split;

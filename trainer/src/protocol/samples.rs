@@ -21,6 +21,11 @@ pub enum Protocol {
     Anchor,
     /// A reference balance, measured from the song's other windows: 30 samples per window, no anchor.
     Reference,
+    /// Nothing: 30 samples per window.
+    #[serde(rename = "no-anchor")]
+    NoAnchor,
+    /// An anchor stem, asked about all windows of a song together: 60 samples per song, with the same flaw in all windows.
+    Song,
 }
 
 impl Protocol {
@@ -29,13 +34,28 @@ impl Protocol {
         match self {
             Protocol::Anchor => "published",
             Protocol::Reference => "reference",
+            Protocol::NoAnchor => "no-anchor",
+            Protocol::Song => "song",
         }
+    }
+
+    /// All protocols.
+    pub const ALL: [Protocol; 4] =
+        [Protocol::Anchor, Protocol::Reference, Protocol::NoAnchor, Protocol::Song];
+
+    /// Samples per window, or per song in [`Protocol::Song`].
+    pub const fn samples(self) -> usize {
+        let anchors = match self {
+            Protocol::Anchor | Protocol::Song => Stem::TARGET_COUNT - 1,
+            Protocol::Reference | Protocol::NoAnchor => 1,
+        };
+        Stem::TARGET_COUNT * Category::COUNT * GAINS * anchors
     }
 
     /// Windows that a song must have to be eligible.
     pub const fn fewest_windows(self) -> usize {
         match self {
-            Protocol::Anchor => 1,
+            Protocol::Anchor | Protocol::NoAnchor | Protocol::Song => 1,
             Protocol::Reference => 2,
         }
     }
@@ -54,7 +74,11 @@ impl FromStr for Protocol {
         match text {
             "published" | "anchor" => Ok(Protocol::Anchor),
             "reference" => Ok(Protocol::Reference),
-            _ => Err(format!("'{text}' is not a protocol; the protocols are published and reference")),
+            "no-anchor" => Ok(Protocol::NoAnchor),
+            "song" => Ok(Protocol::Song),
+            _ => Err(format!(
+                "'{text}' is not a protocol; the protocols are published, reference, no-anchor and song"
+            )),
         }
     }
 }
@@ -94,10 +118,15 @@ pub struct Flaw {
     pub gain_db: f64,
 }
 
+impl Flaw {
+    /// No flaw: the unflawed mix, the first of a window's mixes.
+    pub const NONE: Flaw = Flaw { stem: Stem::Vocals, gain_db: 0.0 };
+}
+
 /// The distinct mixes of a window and the samples asked about them, the same for the same seed, song and window.
 pub fn plan_window(protocol: Protocol, seed: u64, song: &str, window: usize) -> (Vec<Flaw>, Vec<Sample>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed_of(seed, song, window));
-    let mut flaws = vec![Flaw { stem: Stem::Vocals, gain_db: 0.0 }];
+    let mut flaws = vec![Flaw::NONE];
     let mut samples = Vec::new();
     for target in Stem::TARGETS {
         for category in Category::ALL {
@@ -115,8 +144,8 @@ pub fn plan_window(protocol: Protocol, seed: u64, song: &str, window: usize) -> 
                     samples.push(Sample { song, window, target, anchor, category, gain_db, mix });
                 };
                 match protocol {
-                    Protocol::Reference => ask(None),
-                    Protocol::Anchor => {
+                    Protocol::Reference | Protocol::NoAnchor => ask(None),
+                    Protocol::Anchor | Protocol::Song => {
                         Stem::TARGETS
                             .into_iter()
                             .filter(|anchor| *anchor != target)
@@ -137,6 +166,21 @@ pub fn shuffled_mixes(seed: u64, samples: &[Sample]) -> Vec<usize> {
     let mut mixes: Vec<usize> = samples.iter().map(|sample| sample.mix).collect();
     mixes.shuffle(&mut rng);
     mixes
+}
+
+/// For each sample, the number of another one with the same anchor, each once, in a seeded random order.
+pub fn shuffled_within_anchors(seed: u64, samples: &[Sample]) -> Vec<usize> {
+    let Some(first) = samples.first() else { return Vec::new() };
+    let mut rng = ChaCha8Rng::seed_from_u64(seed_of(!seed, &first.song, first.window));
+    let mut order: Vec<usize> = (0..samples.len()).collect();
+    let anchors = std::iter::once(None).chain(Stem::ALL.map(Some));
+    for anchor in anchors {
+        let places: Vec<usize> = (0..samples.len()).filter(|at| samples[*at].anchor == anchor).collect();
+        let mut drawn = places.clone();
+        drawn.shuffle(&mut rng);
+        places.into_iter().zip(drawn).for_each(|(place, drawn)| order[place] = drawn);
+    }
+    order
 }
 
 /// One number from seed, song and window (FNV-1a, 64 bits), the same on every machine.

@@ -1,6 +1,7 @@
 //! Small songs for tests: tones and noise, written as WAV.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 use mixing_buddy_core::Stem;
 use rand::{Rng, SeedableRng};
@@ -101,4 +102,9 @@ pub fn has_ffmpeg() -> bool {
         prerequisite::missing("ffmpeg");
     }
     found
+}
+
+/// See [`prerequisite::missing`].
+pub fn is_missing(what: &str) {
+    prerequisite::missing(what);
 }

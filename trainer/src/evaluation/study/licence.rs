@@ -1,0 +1,92 @@
+//! Which songs may be heard in a page that others get.
+
+use crate::collections::read_metadata;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Whom to credit for a song, under which licence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// Name of the song.
+    pub song: String,
+    /// Who made it.
+    pub by: String,
+    /// Its licence.
+    pub licence: String,
+}
+
+/// Whether a licence permits to pass a song on, changed: CC0, CC-BY or CC-BY-SA, of any version, and nothing else.
+pub fn shareable(licence: &str) -> bool {
+    let words: String = licence
+        .trim()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|sign| if sign == '_' || sign.is_whitespace() { '-' } else { sign })
+        .collect();
+    let version = |rest: &str| {
+        rest.is_empty()
+            || rest.strip_prefix('-').is_some_and(|version| {
+                let mut parts = version.split('.');
+                parts.clone().count() <= 2
+                    && parts.all(|part| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_digit()))
+            })
+    };
+    let of = |name: &str| words.strip_prefix(name).is_some_and(version);
+    ["cc0", "cc-by", "cc-by-sa"].into_iter().any(of)
+}
+
+/// The credit of the song in a folder.
+///
+/// # Errors
+/// When its `song.json` states no licence, or one that does not permit to pass it on; or names nobody to credit where the
+/// licence asks for it.
+pub fn credit(dir: &Path, song: &str) -> Result<Credit> {
+    let meta = read_metadata(dir)?.unwrap_or_default();
+    let Some(licence) = meta.licence.filter(|licence| !licence.trim().is_empty()) else {
+        bail!("{song} states no licence in its song.json: it must not be heard in a page that others get");
+    };
+    if !shareable(&licence) {
+        bail!(
+            "{song} is under '{licence}': only songs under CC0, CC-BY or CC-BY-SA may be heard in a page that others get"
+        );
+    }
+    let by = meta.credit.or(meta.artist).filter(|by| !by.trim().is_empty());
+    let by = match by {
+        Some(by) => by,
+        None if licence.to_ascii_lowercase().starts_with("cc0") => "unknown".to_string(),
+        None => {
+            return Err(anyhow::anyhow!("its song.json states neither credit nor artist"))
+                .with_context(|| format!("{song} is under '{licence}', which asks for a credit"));
+        }
+    };
+    Ok(Credit { song: meta.song.unwrap_or_else(|| song.to_string()), by, licence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_licences_that_permit_changes_and_commerce_are_shareable() {
+        for good in ["CC0", "CC0-1.0", "CC-BY-4.0", "CC BY 3.0", "cc-by-sa-3.0", "CC-BY-SA", " CC-BY "] {
+            assert!(shareable(good), "{good}");
+        }
+        for bad in [
+            "",
+            "CC-BY-NC-4.0",
+            "CC-BY-ND-4.0",
+            "CC-BY-NC-SA-4.0",
+            "CC-BY-4.0 AND CC-BY-NC-4.0",
+            "MIT",
+            "proprietary",
+            "Cambridge-MT: educational/non-commercial",
+            "not CC0",
+            "CC-BYE",
+            "CC-BY-4.0 OR proprietary",
+            "CC-BY-",
+        ] {
+            assert!(!shareable(bad), "{bad}");
+        }
+    }
+}
