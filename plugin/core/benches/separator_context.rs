@@ -6,6 +6,7 @@
 //! how far the vocals' level of a window (10 s, against the rest) is from the truth, and from that of passes so long that
 //! far more than a window is seen at once.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
+#![expect(clippy::print_stdout, reason = "it prints a table for a person")]
 
 use mixing_buddy_core::audio::{StereoPcm, decode_file, resample};
 use mixing_buddy_core::features::{FeatureExtractor, FeatureSettings, PassSettings, ShareStream};

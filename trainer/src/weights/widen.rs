@@ -8,11 +8,11 @@ use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::Params;
 use std::path::Path;
 
-/// As [`start_from`](super::start_from) for an encoder with these features. An encoder without a separator may start one
+/// As [`start_from`] for an encoder with these features. An encoder without a separator may start one
 /// that has one: the inputs for shares get weights of zero.
 ///
 /// # Errors
-/// As [`start_from`](super::start_from).
+/// As [`start_from`].
 pub fn start_encoder_from(params: &Params, path: &Path, features: &FeatureSettings) -> Result<Tensors> {
     let (weights, metadata) = load_part(path, Part::Encoder)?;
     let misfit = || format!("start_from: {} does not fit this encoder", path.display());

@@ -83,7 +83,7 @@ pub struct Metered {
 
 /// Windows of one length, ready for the encoder.
 pub struct EncoderBatch {
-    /// [`encoder_input`](crate::features::encoder_input) of each window, `[batch, tokens, patch_values + patch_shares]`.
+    /// [`encoder_input`] of each window, `[batch, tokens, patch_values + patch_shares]`.
     pub input: Tensor,
     /// Band power, `[batch, tokens, patch_values]`, each window scaled to a mean of one per cell.
     pub power: Tensor,

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`rubric`] | what is judged, on which scale; the prompt, and the answer's numbers |
-//! | [`candidates`] | the advice to judge: the model's, good advice that we wrote, and planted bad advice |
+//! | [`mod@candidates`] | the advice to judge: the model's, good advice that we wrote, and planted bad advice |
 //! | [`endpoint`] | a judge behind an OpenAI-compatible endpoint |
 //! | [`run`] | asks, keeps answers, goes on after a failure |
 //! | [`scores`] | means, how often bad advice scores lower, agreement over repeats |

@@ -27,7 +27,7 @@ pub fn loudness_lufs(pcm: &StereoPcm) -> Result<f64> {
     Ok(loudness)
 }
 
-/// Makes clips equally loud: at [`TARGET_LUFS`], or as loud as the highest peak permits.
+/// Makes clips equally loud: at `TARGET_LUFS`, or as loud as the highest peak permits.
 ///
 /// # Errors
 /// When a clip is silent.

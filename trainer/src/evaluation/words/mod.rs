@@ -5,7 +5,7 @@
 //! | [`items`] | a seeded part of the samples with their advice, as lines of JSON |
 //! | [`references`] | what an expert says to an item: annotations, or sentences that we wrote |
 //! | [`embedder`] | sentences as vectors, by all-MiniLM-L6-v2 |
-//! | [`similarity`] | how close the advice is to its references, and what closeness cannot tell |
+//! | [`mod@similarity`] | how close the advice is to its references, and what closeness cannot tell |
 
 pub mod embedder;
 pub mod items;
