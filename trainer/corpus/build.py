@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--sources", default="sung,real,voice,midi,beats,loops,mma,singers,modules", help="comma-separated")
     parser.add_argument("--songs", type=int, default=0, help="at most this many songs per source (0: all)")
     parser.add_argument("--split", choices=packages.SPLITS, help="only the generated songs of this split")
+    parser.add_argument("--only", help="only the songs in this list, one SOURCE/SONG per line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--shared-data", help="folder with train/, voices/, kits/ and loops/; without it, no recorded songs, singers and instruments")
@@ -104,10 +105,12 @@ def main():
     import common
 
     table = sources()
+    listed = Path(config.only).read_text().split() if config.only else None
     lists = []
     for name in config.sources.split(","):
         jobs = table[name][0](config)
         jobs = [j for j in jobs if not config.split or j.get("split") == config.split]
+        jobs = [j for j in jobs if listed is None or f"{j['source']}/{j['id']}" in listed]
         lists.append(jobs[: config.songs] if config.songs else jobs)
     jobs = [j for j in interleave(lists) if not common.song_dir(config.out, j["source"], j["id"]).exists()]
     # Singers first: they are made once and used in all songs

@@ -88,6 +88,14 @@ def load_audio(path):
     return np.ascontiguousarray(audio, dtype=np.float32)
 
 
+def readable(path):
+    """Whether libsndfile opens the file: some packages ship a damaged one, such as kick04.ogg of LMMS."""
+    try:
+        return soundfile.info(str(path)).frames > 0
+    except soundfile.LibsndfileError:
+        return False
+
+
 def song_dir(out, source, song_id):
     return Path(out) / source / song_id
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import RATE, db, load_audio, loudest
+from common import RATE, db, load_audio, loudest, readable
 from dsp import highpass, lowpass, repitch
 
 ROOT = Path("/usr/share/hydrogen/data/drumkits")
@@ -72,7 +72,7 @@ def folder_kit(folder, prefixes):
     kit = {}
     for path in sorted(Path(folder).iterdir()):
         role = role_of(path.stem.lower().replace("_", " "))
-        if role and path.name.startswith(prefixes):
+        if role and path.name.startswith(prefixes) and readable(path):
             kit.setdefault(role, []).append([(0.0, 1.0, 1.0, str(path))])
     return kit
 
