@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 7] = [
+const EXTRAS: [Extra; 8] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -99,6 +99,23 @@ const EXTRAS: [Extra; 7] = [
             "a folder with all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors)",
         )),
         run: Run::Cargo(&["test", "--release", "--workspace", "--test", "words_and_page", "--", "--ignored"]),
+    },
+    Extra {
+        name: "onnx",
+        purpose: "a separator as an ONNX file, in a build with ONNX Runtime",
+        needs: Some((
+            "MIXING_BUDDY_ONNXRUNTIME",
+            "ONNX Runtime's library, such as onnxruntime/capi/libonnxruntime.so.1.* of PyPI's onnxruntime",
+        )),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--features",
+            "mixing-buddy-trainer/onnx",
+            "--test",
+            "onnx_separator",
+        ]),
     },
     Extra {
         name: "qlora-model",

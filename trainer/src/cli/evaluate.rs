@@ -1,6 +1,8 @@
 //! `evaluate` and `compare`: the benchmark on a folder of songs, and two of its reports side by side.
 
 use crate::collections::{SongFolder, find_songs, load_song};
+#[cfg(feature = "onnx")]
+use crate::evaluation::OnnxSeparator;
 use crate::evaluation::engine::EngineAdvisor;
 use crate::evaluation::plot::plot_report;
 use crate::evaluation::words::{choose_items, write_items};
@@ -16,6 +18,7 @@ use clap::Args;
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::hash::fnv1a;
 use mixing_buddy_core::output::print_line;
+use mixing_buddy_core::stem::Stem;
 use mixing_buddy_core::{CancelFlag, Engine};
 use std::path::{Path, PathBuf};
 
@@ -57,10 +60,16 @@ pub struct EvaluateArgs {
     /// Also judges by band energies and a ridge regression that is fitted on the other songs
     #[arg(long)]
     baselines: bool,
-    /// Also judges by the levels of separated vocals: the network `assets/separator/vocals.safetensors`. It takes more than a
-    /// second per mix, and 25 mixes per window
+    /// Also judges by the levels of separated stems: the network `assets/separator/vocals.safetensors`, or any separator as an
+    /// ONNX file (in builds with the feature `onnx`). It takes a second per mix or more, and 25 mixes per window
     #[arg(long)]
     separator: Option<PathBuf>,
+    /// Stems that an ONNX file gives, in its order; by default HT-Demucs'
+    #[arg(long, value_delimiter = ',', default_value = "drums,bass,other,vocals")]
+    separator_stems: Vec<Stem>,
+    /// ONNX Runtime's library, such as `onnxruntime/capi/libonnxruntime.so.1.*` of PyPI's `onnxruntime`
+    #[arg(long)]
+    onnxruntime: Option<PathBuf>,
     /// Writes a seeded part of the samples with the advice in words (JSONL), for `similarity`, `judge` and `study`
     #[arg(long)]
     items: Option<PathBuf>,
@@ -110,6 +119,31 @@ pub(super) fn song_sources<'a>(folders: &'a [SongFolder], cancel: &'a CancelFlag
     folders.iter().map(source).collect()
 }
 
+/// The separator of `--separator`.
+fn separator_meter(args: &EvaluateArgs) -> Result<Option<Box<dyn SeparatorMeter>>> {
+    let Some(file) = &args.separator else { return Ok(None) };
+    if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx")) {
+        return onnx_separator(args, file).map(Some);
+    }
+    Ok(Some(Box::new(VocalSeparator::open(file)?)))
+}
+
+#[cfg(feature = "onnx")]
+fn onnx_separator(args: &EvaluateArgs, file: &Path) -> Result<Box<dyn SeparatorMeter>> {
+    let runtime = args.onnxruntime.as_deref().context(
+        "an ONNX file needs ONNX Runtime: give its library with --onnxruntime (PyPI's `onnxruntime` has one)",
+    )?;
+    Ok(Box::new(OnnxSeparator::open(file, &args.separator_stems, runtime)?))
+}
+
+#[cfg(not(feature = "onnx"))]
+fn onnx_separator(_args: &EvaluateArgs, file: &Path) -> Result<Box<dyn SeparatorMeter>> {
+    anyhow::bail!(
+        "{} is an ONNX file, which this build cannot run: build with --features onnx",
+        file.display()
+    )
+}
+
 /// What the kept results of songs depend on, in words.
 fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String> {
     let hash = match bundle {
@@ -121,8 +155,8 @@ fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String>
     };
     let (protocol, seed, version) = (args.protocol, args.seed, env!("CARGO_PKG_VERSION"));
     let baselines = if args.baselines { "baselines\n" } else { "" };
-    let baselines = match args.separator {
-        Some(_) => format!("{baselines}separator\n"),
+    let baselines = match &args.separator {
+        Some(file) => format!("{baselines}separator {}\n", file.display()),
         None => baselines.to_string(),
     };
     Ok(format!("bundle {hash:016x}\nprotocol {protocol}\nseed {seed}\nprogram {version}\n{baselines}"))
@@ -156,11 +190,8 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         baselines: args.baselines,
         ..Settings::new(args.protocol, args.seed)
     };
-    let separator = args.separator.as_deref().map(VocalSeparator::open).transpose()?;
-    let extras = Extras {
-        kept: kept.as_ref(),
-        separator: separator.as_ref().map(|separator| separator as &dyn SeparatorMeter),
-    };
+    let separator = separator_meter(args)?;
+    let extras = Extras { kept: kept.as_ref(), separator: separator.as_deref() };
     let line = spinner();
     let evaluation = evaluate(&songs, &advisor, &settings, &norms, extras, &mut |progress| {
         line.set_message(format!(

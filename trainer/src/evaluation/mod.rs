@@ -6,7 +6,7 @@
 //! | `advisor` | [`Advisor`]: what a model under test must answer; `engine` is the model that ships |
 //! | `records` | what was measured and answered; `figures` makes the report of it |
 //! | `judges` | the oracle's bound, and the same rule behind the model's own meter |
-//! | `baselines`, `separating` | what a user might pick instead of the model |
+//! | `baselines`, `separating` | what a user might pick instead of the model; `onnx` any separator as an ONNX file |
 //! | `score` | exact scores of structured answers; `confusion` which outcome was taken for which |
 //! | `meter` | how well stem levels are measured |
 //! | `conventions` | whether the advice moves mixes towards what engineers do |
@@ -31,6 +31,8 @@ mod figures;
 pub mod judge;
 mod judges;
 mod meter;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod page;
 pub mod plot;
 mod records;
@@ -51,6 +53,8 @@ pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_di
 pub use drive::{Evaluation, Extras, SongSource, evaluate};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxSeparator;
 pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};
 pub use report::{AnsweredWindow, LeftOut, REPORT_VERSION, Report};
 pub use score::{

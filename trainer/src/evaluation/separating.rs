@@ -45,7 +45,7 @@ impl VocalSeparator {
 }
 
 /// Levels beyond this, in dB, are as good as absent or alone.
-const RANGE_DB: f64 = 40.0;
+pub(super) const RANGE_DB: f64 = 40.0;
 
 impl SeparatorMeter for VocalSeparator {
     fn separated_db(&self, mix: &StereoPcm) -> Result<SeparatedLevels> {
