@@ -5,6 +5,7 @@
 //! | [`plugin`] | main, audio | what hosts see |
 //! | `clap_entry` | main, audio | the CLAP's entry point, which defines the output for any buffers |
 //! | [`capture`] | audio → worker | copies audio to the worker through lock-free rings |
+//! | [`audition`] | worker → audio | plays the last ten seconds with other gains |
 //! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
 //! | [`params`], [`state`] | all; main and worker | what hosts automate, and what projects keep |
@@ -14,6 +15,7 @@
 //! Dependencies point one way: panel → view, settings ← worker, state, params. The panel and the worker do not know
 //! each other.
 
+pub mod audition;
 pub mod capture;
 mod clap_entry;
 pub mod editor;
