@@ -206,8 +206,6 @@ impl AuditionState {
 /// Why an audition ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The user ended it.
-    Asked,
     /// The song plays, and the user has not allowed an audition over it.
     SongPlays,
     /// The song has stopped.
@@ -226,8 +224,7 @@ pub enum End {
 
 impl End {
     /// All of them.
-    pub const ALL: [End; 8] = [
-        End::Asked,
+    pub const ALL: [End; 7] = [
         End::SongPlays,
         End::SongStopped,
         End::Bypassed,

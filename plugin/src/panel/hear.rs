@@ -5,8 +5,8 @@ use super::theme::{self, Palette, SMALL_PT};
 use super::{state::PanelState, widgets, words};
 use crate::view::{AuditionState, Command, End, Trial, View};
 use egui::{
-    Align, Align2, Button, Checkbox, FontId, Frame, Label, Layout, Panel, RichText, Sense, Slider, StrokeKind, Ui,
-    vec2,
+    Align, Align2, Button, Checkbox, FontId, Frame, Label, Layout, Panel, RichText, Sense, Slider,
+    StrokeKind, Ui, vec2,
 };
 use mixing_buddy_core::audition::{MOST_GAIN_DB, Version};
 use mixing_buddy_core::{PerStem, Stem};
@@ -45,7 +45,9 @@ fn sign(view: &View) -> Option<&'static str> {
         (AuditionState::Off | AuditionState::Ended(_), _) => None,
         (AuditionState::Preparing, _) => Some("Preparing the audition…"),
         (AuditionState::HostSleeps, _) => Some("Nothing to hear: the host sends no sound while it stands."),
-        (AuditionState::Sounding, Version::Altered) => Some("Not the mix: the last seconds again, with gains."),
+        (AuditionState::Sounding, Version::Altered) => {
+            Some("Not the mix: the last seconds again, with gains.")
+        }
         (AuditionState::Sounding, Version::Original) => {
             Some("Not the live mix: the last seconds again, as they were.")
         }
@@ -83,7 +85,8 @@ pub(super) fn show(
         }
         ui.horizontal(|ui| {
             let reset = Button::new("All 0 dB");
-            if ui.add(reset).on_hover_text("With all faders at 0 dB you hear the mix, bit for bit").clicked() {
+            if ui.add(reset).on_hover_text("With all faders at 0 dB you hear the mix, bit for bit").clicked()
+            {
                 state.trial_db = Some(PerStem::all(0.0));
             }
             let as_advised = ui.add_enabled(state.trial_db.is_some(), Button::new("As advised"));
@@ -206,16 +209,19 @@ fn remark(view: &View, is_open: bool) -> Option<String> {
         AuditionState::Ended(end) => ended(end).map(str::to_string),
         AuditionState::HostSleeps => Some("Press play, and allow it over the song.".to_string()),
         _ if !is_open => None,
-        _ if audition.playable_s > 0.0 => {
-            Some(format!("An estimate of the remix, from the last {:.0} s, as loud as before.", audition.playable_s))
-        }
-        _ => Some("Play at least three seconds of the song. They are kept while this panel is open.".to_string()),
+        _ if audition.playable_s > 0.0 => Some(format!(
+            "An estimate of the remix, from the last {:.0} s, as loud as before.",
+            audition.playable_s
+        )),
+        _ => Some(
+            "Play at least three seconds of the song. They are kept while this panel is open.".to_string(),
+        ),
     }
 }
 
 fn ended(end: End) -> Option<&'static str> {
     Some(match end {
-        End::Asked | End::EditorClosed => return None,
+        End::EditorClosed => return None,
         End::SongPlays => "The audition ended because the song plays. Stop it, or allow it over the song.",
         End::SongStopped => "The audition ended because the song stopped.",
         End::Bypassed => "The audition ended because the plugin is bypassed.",

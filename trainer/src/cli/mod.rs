@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audition;
 mod data;
 mod evaluate;
 mod export;
@@ -30,6 +31,8 @@ enum Command {
     },
     /// Runs the benchmark on a folder of songs with stems
     Evaluate(evaluate::EvaluateArgs),
+    /// Measures how near the plugin's auditions come to true remixes, on a folder of songs with stems
+    Audition(audition::AuditionArgs),
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> Result<()> {
             "`advise` is now a command of another program: run `mixing-buddy advise`, or `cargo xtask advise` in the repository"
         ),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Audition(args) => audition::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),

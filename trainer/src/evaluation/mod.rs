@@ -7,10 +7,12 @@
 //! | `judges` | the oracle's bound, and the same rule behind the model's own meter |
 //! | `score` | exact scores of structured answers |
 //! | `meter` | how well stem levels are measured |
+//! | `audition` | how near auditions come to true remixes |
 //! | `bootstrap` | 95 % intervals over songs |
 //! | `report` | JSON, `table` the terminal's version, `plot` a picture |
 
 mod advisor;
+mod audition;
 mod bootstrap;
 mod drive;
 mod judges;
@@ -21,6 +23,7 @@ mod score;
 mod table;
 
 pub use advisor::{Advisor, Answered, Progress, Question, Settings};
+pub use audition::{AuditionReport, AuditionRow, AuditionSettings, measure_auditions};
 pub use bootstrap::{Interval, SongResamples};
 pub use drive::evaluate;
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};

@@ -114,6 +114,12 @@ impl GatedWindow<'_> {
         StereoPcm { left, right, sample_rate_hz: self.sample_rate_hz }
     }
 
+    /// One of the stems.
+    pub fn stem(&self, stem: Stem) -> StereoPcm {
+        let [left, right] = self.stems[stem].map(<[f32]>::to_vec);
+        StereoPcm { left, right, sample_rate_hz: self.sample_rate_hz }
+    }
+
     /// Level of each stem in dBFS in the mix with this flaw.
     pub fn flawed_levels_dbfs(&self, flaw: Flaw) -> PerStem<f64> {
         let mut levels = self.levels_dbfs;

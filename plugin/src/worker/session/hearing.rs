@@ -119,7 +119,7 @@ impl Session {
             if let Some(framer) = &mut self.framer {
                 framer.keep_tail(false);
             }
-            if self.view.audition.state.is_on() || self.hearing.prepared.is_some() {
+            if self.view.audition.state != AuditionState::Off || self.hearing.prepared.is_some() {
                 self.end_audition(AuditionState::Off);
             }
         } else if let Some(end) = end {
