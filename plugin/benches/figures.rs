@@ -64,16 +64,38 @@ fn row(what: &str, measured: String, most: &str) {
 fn cpu() -> Duration {
     #[cfg(unix)]
     {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: fills the struct it is given.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+        clock(libc::CLOCK_THREAD_CPUTIME_ID)
     }
     #[cfg(not(unix))]
     {
-        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        START.get_or_init(Instant::now).elapsed()
+        wall()
     }
+}
+
+/// CPU time of all threads.
+fn cpu_of_all() -> Duration {
+    #[cfg(unix)]
+    {
+        clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+    }
+    #[cfg(not(unix))]
+    {
+        wall()
+    }
+}
+
+#[cfg(unix)]
+fn clock(which: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills the struct it is given.
+    unsafe { libc::clock_gettime(which, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[cfg(not(unix))]
+fn wall() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 /// Resident memory in MB.
@@ -229,12 +251,12 @@ fn audition_calls() {
     let mut clicks: Vec<f64> = Vec::new();
     for round in 0..10 {
         hear(&plugin, -6.0 + round as f32);
-        let started = Instant::now();
+        let started = cpu_of_all();
         while !plugin.audition().is_sounding() {
             call(&mut plugin);
             std::thread::sleep(Duration::from_micros(500));
         }
-        clicks.push(started.elapsed().as_secs_f64() * 1e3);
+        clicks.push((cpu_of_all() - started).as_secs_f64() * 1e3);
         if round < 9 {
             plugin.worker().commands().send(Command::StopHearing);
             while plugin.audition().is_sounding() {
@@ -246,7 +268,7 @@ fn audition_calls() {
     clicks.sort_by(f64::total_cmp);
     let mut times: Vec<u32> = Vec::with_capacity(CALLS);
     while times.len() < CALLS {
-        if times.len() % 2_000 == 0 {
+        if times.len().is_multiple_of(2_000) {
             hear(&plugin, (times.len() / 2_000 % 24) as f32 - 12.0);
         }
         times.push(call(&mut plugin));
@@ -256,8 +278,9 @@ fn audition_calls() {
     let at = |share: f64| f64::from(times[((times.len() - 1) as f64 * share) as usize]) / 1e3;
     row("process() while auditioning, 64 samples: median", format!("{:.2} µs", at(0.5)), "-");
     row("  99.9th percentile of 10^6 calls, faders moving", format!("{:.2} µs", at(0.999)), "13 µs");
-    row("from the click to the sound, median of 10", format!("{:.0} ms", clicks[clicks.len() / 2]), "300 ms");
-    row("  slowest", format!("{:.0} ms", clicks[clicks.len() - 1]), "300 ms");
+    // The worker looks for commands every 15 ms, and the callback's next block is a millisecond away.
+    row("from the click to the sound, median of 10", format!("{:.0} ms", clicks[clicks.len() / 2]), "280 ms");
+    row("  slowest", format!("{:.0} ms", clicks[clicks.len() - 1]), "280 ms");
 }
 
 fn song() {

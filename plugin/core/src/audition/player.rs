@@ -159,7 +159,7 @@ impl Player {
             // Nothing is heard yet, so that there is nothing to fade from.
             self.version.value = version;
         }
-        for at in 0..left.len() {
+        for (at, left) in left.iter_mut().enumerate() {
             let Some(now) = &mut self.now else { return };
             let version = self.version.toward(version, self.step);
             let mut sound = now.next(version, self.fade_frames);
@@ -174,10 +174,10 @@ impl Player {
             let right = right.as_deref_mut().and_then(|right| right.get_mut(at));
             match right {
                 Some(right) => {
-                    left[at] = over(left[at], sound[0], part);
+                    *left = over(*left, sound[0], part);
                     *right = over(*right, sound[1], part);
                 }
-                None => left[at] = over(left[at], 0.5 * (sound[0] + sound[1]), part),
+                None => *left = over(*left, 0.5 * (sound[0] + sound[1]), part),
             }
             if part == 0.0 && presence == 0.0 {
                 self.release();
