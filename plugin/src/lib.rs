@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | [`plugin`] | main, audio | what hosts see |
 //! | [`capture`] | audio → worker | copies audio to the worker through lock-free rings |
+//! | [`audition`] | worker → audio | plays the last ten seconds with other gains |
 //! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
 //! | [`params`], [`state`] | all; main and worker | what hosts automate, and what projects keep |
@@ -13,6 +14,7 @@
 //! Dependencies point one way: panel → view, settings ← worker, state, params. The panel and the worker do not know
 //! each other.
 
+pub mod audition;
 pub mod capture;
 pub mod editor;
 pub mod log;

@@ -3,6 +3,7 @@
 //! The worker builds a [`View`] and publishes it as a whole. The panel draws it and sends [`Command`]s. Neither holds
 //! anything of the other, so tests draw the panel from a `View` written by hand.
 
+use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ pub struct View {
     pub answer: Option<Answered>,
     /// The model, its device and its cost.
     pub model: ModelStatus,
+    /// The audition: what is heard in place of the mix.
+    pub audition: Audition,
     /// Messages for the user, newest last. Errors stay until the user dismisses them.
     pub notices: Vec<Notice>,
 }
@@ -163,6 +166,86 @@ pub struct ModelStatus {
     pub threshold: f32,
 }
 
+/// What is heard in place of the mix, or can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Audition {
+    /// Whether it sounds.
+    pub state: AuditionState,
+    /// What was asked for last.
+    pub trial: Trial,
+    /// Seconds of sound that can be played; 0 until there are three.
+    pub playable_s: f32,
+}
+
+/// Whether an audition sounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditionState {
+    /// No, and nothing happened that the user must know.
+    #[default]
+    Off,
+    /// No: it ended, or could not begin.
+    Ended(End),
+    /// Not yet: the worker prepares it.
+    Preparing,
+    /// Yes.
+    Sounding,
+    /// No: the host does not call the plugin while it stands.
+    HostSleeps,
+}
+
+impl AuditionState {
+    /// Whether the output is not the mix, or will not be soon.
+    pub fn is_on(self) -> bool {
+        match self {
+            AuditionState::Off | AuditionState::Ended(_) => false,
+            AuditionState::Preparing | AuditionState::Sounding | AuditionState::HostSleeps => true,
+        }
+    }
+}
+
+/// Why an audition ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The song plays, and the user has not allowed an audition over it.
+    SongPlays,
+    /// The song has stopped.
+    SongStopped,
+    /// The plugin is bypassed.
+    Bypassed,
+    /// The host has stopped or deactivated the plugin, or changed its sample rate.
+    Host,
+    /// The host renders.
+    Renders,
+    /// The editor is closed.
+    EditorClosed,
+    /// There are less than three seconds of sound to play.
+    NoSound,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [End; 7] = [
+        End::SongPlays,
+        End::SongStopped,
+        End::Bypassed,
+        End::Host,
+        End::Renders,
+        End::EditorClosed,
+        End::NoSound,
+    ];
+}
+
+/// Gains to be heard, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// Gain of each stem in dB.
+    pub gains_db: PerStem<f32>,
+    /// With or without the gains.
+    pub version: Version,
+    /// Whether it may play over the running song.
+    pub over_song: bool,
+}
+
 /// A message for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -199,6 +282,10 @@ pub enum Command {
     ChooseModel(Option<PathBuf>),
     /// Write the report: `PATH.md` and `PATH.json`.
     SaveReport(PathBuf),
+    /// Play the last ten seconds with other gains in place of the mix, or change them.
+    Hear(Trial),
+    /// Play the mix again.
+    StopHearing,
     /// Remove a notice.
     Dismiss(u64),
 }

@@ -15,7 +15,8 @@
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
-//! | [`engine`] | `load`, `warmup`, `advise` |
+//! | [`audition`] | a window with other gains of its stems, to be heard |
+//! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -23,6 +24,7 @@
 
 pub mod advice;
 pub mod audio;
+pub mod audition;
 pub mod bundle;
 pub mod cancel;
 pub mod clock;

@@ -13,6 +13,7 @@ mod controls;
 pub mod dialog;
 mod footer;
 mod header;
+mod hear;
 pub mod keys;
 mod levels;
 mod notices;
@@ -62,6 +63,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
     Panel::bottom("footer").resizable(false).frame(bar(theme::margin(12, 4))).show(ui, |ui| {
         footer::show(ui, colours, view, state, controls);
     });
+    hear::banner(ui, colours, view, controls);
     let pinned = ui.available_height() >= PINNED_FROM_PT - 80.0;
     if pinned {
         Panel::top("top").resizable(false).show_separator_line(false).frame(Frame::new()).show(ui, |ui| {
@@ -152,6 +154,8 @@ fn columns(
 
 fn results(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     levels::show(ui, colours, view, song::selected(view, state.selected));
+    ui.add_space(4.0);
+    hear::show(ui, colours, view, state, controls);
     ui.add_space(4.0);
     song::show(ui, colours, view, state, controls);
     ui.add_space(4.0);

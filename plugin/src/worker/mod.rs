@@ -5,6 +5,7 @@
 //! | [`session`] | what one instance knows and does, step by step |
 //! | [`advice_model`] | what the worker needs from a model; [`models`] shares one copy among all instances |
 //! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
+//! | [`tail`] | the last ten seconds of sound, while the editor is open |
 //! | [`spool`] | audio of a render that waits for the separator |
 //! | [`runs`] | why no window can finish |
 //! | [`history`] | advice by position in the song |
@@ -22,8 +23,10 @@ pub mod reference;
 pub mod runs;
 pub mod session;
 pub mod spool;
+pub mod tail;
 pub mod windows;
 
+use crate::audition::WorkerSide;
 use crate::capture::TapReader;
 use crate::params::MixParams;
 use crate::view::{Activity, Command, Notice, View};
@@ -72,11 +75,18 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread, which publishes into `view`. If the system cannot start it, a notice in the view says so.
-    pub fn start(params: Arc<MixParams>, view: Arc<ArcSwap<View>>, source: Box<dyn ModelSource>) -> Self {
+    /// Starts the thread, which publishes into `view` and prepares auditions. If the system cannot start it, a notice in
+    /// the view says so.
+    pub fn start(
+        params: Arc<MixParams>,
+        view: Arc<ArcSwap<View>>,
+        source: Box<dyn ModelSource>,
+        audition: WorkerSide,
+    ) -> Self {
         let (commands, messages) = unbounded();
         let cancel = CancelFlag::new();
-        let connections = Connections { params, view: view.clone(), source, cancel: cancel.clone() };
+        let connections =
+            Connections { params, view: view.clone(), source, audition, cancel: cancel.clone() };
         let work = move || {
             let view = connections.view.clone();
             if catch_unwind(AssertUnwindSafe(|| run(connections, &messages))).is_err() {

@@ -2,11 +2,13 @@
 #![allow(dead_code)]
 
 use arc_swap::ArcSwap;
+use mixing_buddy::audition::{AudioSide, link};
 use mixing_buddy::capture::{BlockInfo, Flow, Tap, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy::worker::session::{Connections, Next, Session};
+use mixing_buddy_core::audition::StemMasks;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
@@ -138,6 +140,21 @@ impl AdviceModel for Fake {
         })
     }
 
+    /// The vocals have everything in the upper half of the bands, the other stems share the rest.
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+        cancel.check()?;
+        let (frames, bands) = (power.frames, power.bands);
+        let share = |stem, band| match (stem, band >= bands / 2) {
+            (Stem::Vocals, true) => 1.0,
+            (Stem::Vocals, false) | (_, true) => 0.0,
+            (_, false) => 1.0 / 3.0,
+        };
+        let maps =
+            PerStem::from_fn(|stem| (0..frames * bands).map(|cell| share(stem, cell % bands)).collect());
+        let maps: PerStem<Vec<f32>> = maps;
+        Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
+    }
+
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
         cancel.check()?;
         self.answered.fetch_add(1, Ordering::SeqCst);
@@ -196,6 +213,7 @@ pub struct Bench {
     pub params: Arc<MixParams>,
     pub view: Arc<ArcSwap<View>>,
     pub tap: Tap,
+    pub audio: AudioSide,
     pub cancel: CancelFlag,
     pub keys: Arc<Mutex<Vec<ModelKey>>>,
     /// Position of the next block in samples.
@@ -216,15 +234,18 @@ impl Bench {
         let cancel = CancelFlag::new();
         let keys = Arc::new(Mutex::new(Vec::new()));
         let source = Source { models: models.into_iter().collect(), keys: keys.clone() };
+        let (mut audio, audition) = link();
+        audio.prepare(RATE_HZ, is_offline);
         let mut session = Session::new(Connections {
             params: params.clone(),
             view: view.clone(),
             source: Box::new(source),
+            audition,
             cancel: cancel.clone(),
         });
         let (tap, reader) = tap(RATE_HZ, is_offline);
         session.set_reader(reader);
-        Bench { session, params, view, tap, cancel, keys, position: 0 }
+        Bench { session, params, view, tap, audio, cancel, keys, position: 0 }
     }
 
     /// Plays seconds of noise at an amplitude, without a step of the session.

@@ -8,7 +8,8 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::panel::path_box::Purpose;
 use mixing_buddy::settings::{Hop, MIN_SIZE_PT, Theme};
-use mixing_buddy::view::Command;
+use mixing_buddy::view::{Command, Trial};
+use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -318,5 +319,55 @@ fn no_value_makes_the_panel_panic() {
         with_band.view = mixing_buddy::view::View { reference: None, ..scene.view.clone() };
         stage(with_band);
         stage(scene);
+    }
+}
+
+#[test]
+fn the_advice_can_be_heard_compared_and_ended() {
+    let advised = scenes::hearing().view.audition.trial;
+    let mut scene = scenes::advice();
+    scene.view.audition.playable_s = 9.9;
+    let started = after_click(scene, "Hear it");
+    assert_eq!(started.state().sent(), [Command::Hear(advised)]);
+    let original = after_click(scenes::hearing(), "Original");
+    assert_eq!(original.state().sent(), [Command::Hear(Trial { version: Version::Original, ..advised })]);
+    let altered = after_click(scenes::hearing_original(), "With gains");
+    assert_eq!(altered.state().sent(), [Command::Hear(advised)]);
+    for label in ["Stop", "Back to the mix"] {
+        assert_eq!(after_click(scenes::hearing(), label).state().sent(), [Command::StopHearing], "{label}");
+    }
+    let over_song = after_click(scenes::host_sleeps(), "Over the song");
+    assert_eq!(over_song.state().sent(), [Command::Hear(Trial { over_song: true, ..advised })]);
+    // Without sound there is nothing to hear.
+    assert_eq!(after_click(scenes::advice(), "Hear it").state().sent(), []);
+}
+
+#[test]
+fn faders_are_tried_at_once_and_go_back_to_the_advice() {
+    let mut harness = stage(scenes::hearing());
+    let advised = harness.state().view.audition.trial;
+    click(&mut harness, "Faders");
+    harness.get_by_label_contains("Try drums").focus();
+    harness.run_ok();
+    harness.key_press(egui::Key::ArrowRight);
+    harness.run_ok();
+    let gains_db = advised.gains_db.with(Stem::Drums, 0.5);
+    assert_eq!(harness.state().sent(), [Command::Hear(Trial { gains_db, ..advised })]);
+    click(&mut harness, "All 0 dB");
+    let gains_db = PerStem::all(0.0);
+    assert_eq!(harness.state().sent().last(), Some(&Command::Hear(Trial { gains_db, ..advised })));
+    click(&mut harness, "As advised");
+    assert_eq!(harness.state().sent().last(), Some(&Command::Hear(advised)));
+    assert_eq!(harness.state().state.trial_db, None);
+}
+
+#[test]
+fn the_output_that_is_not_the_mix_is_always_signed() {
+    for scene in [scenes::hearing(), scenes::hearing_original(), scenes::trying(), scenes::host_sleeps()] {
+        let harness = stage(scene);
+        assert!(harness.query_by_label("Back to the mix").is_some());
+    }
+    for scene in [scenes::advice(), scenes::hearing_ended()] {
+        assert!(stage(scene).query_by_label("Back to the mix").is_none());
     }
 }

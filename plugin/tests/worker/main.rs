@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod hearing;
 mod interruptions;
 mod models;
 mod references;

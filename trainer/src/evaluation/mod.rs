@@ -10,6 +10,7 @@
 //! | `score` | exact scores of structured answers; `confusion` which outcome was taken for which |
 //! | `meter` | how well stem levels are measured |
 //! | `conventions` | whether the advice moves mixes towards what engineers do |
+//! | `audition` | how near auditions come to true remixes |
 //! | `bootstrap` | 95 % intervals over songs |
 //! | `compare` | two reports on the same samples |
 //! | [`judge`] | an LLM as judge of the advice; `agreement` between raters |
@@ -21,6 +22,7 @@ mod advisor;
 mod agreement;
 mod asking;
 mod baselines;
+mod audition;
 mod bootstrap;
 mod compare;
 mod confusion;
@@ -49,6 +51,7 @@ pub use compare::{Comparison, Difference, ReadReport, compare};
 pub use confusion::{Confusion, OUTCOMES, outcome_names};
 pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
 pub use drive::{Evaluation, Extras, SongSource, evaluate};
+pub use audition::{AuditionReport, AuditionRow, AuditionSettings, measure_auditions};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
 pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 const RENDER_PAUSE: Duration = Duration::from_millis(250);
 
 impl Session {
-    /// Does the most urgent piece of work: a question, then live windows, a changed request, a reference file, rendered
+    /// Does the most urgent piece of work: an audition, a question, then live windows, a changed request, a reference file, rendered
     /// windows, the song.
     pub(super) fn work(&mut self) -> Next {
         if self.connections.cancel.is_cancelled() {
@@ -24,6 +24,10 @@ impl Session {
         }
         let ModelState::Ready(model) = &self.model else { return Next::Idle };
         let model = model.clone();
+        if let Some(trial) = self.hearing.take_asked(&self.connections.audition) {
+            self.hear(&*model, trial);
+            return Next::Busy;
+        }
         if let Some(question) = self.question.take() {
             self.answer(&*model, question);
             return Next::Busy;

@@ -2,6 +2,7 @@
 //! has no thread of its own, so tests drive it with a fake model in milliseconds.
 
 mod advising;
+mod hearing;
 mod intake;
 mod notices;
 mod publishing;
@@ -13,6 +14,7 @@ use super::history::History;
 use super::reference::ReferenceJob;
 use super::runs::Runs;
 use super::windows::Queue;
+use crate::audition::WorkerSide;
 use crate::capture::{Flow, TapReader};
 use crate::params::MixParams;
 use crate::report;
@@ -41,6 +43,8 @@ pub struct Connections {
     pub view: Arc<ArcSwap<View>>,
     /// Where models come from.
     pub source: Box<dyn ModelSource>,
+    /// The way to the callback for auditions.
+    pub audition: WorkerSide,
     /// Raised when the instance is dropped.
     pub cancel: CancelFlag,
 }
@@ -79,6 +83,7 @@ pub struct Session {
     undo: Vec<Option<Reference>>,
     job: Option<ReferenceJob>,
     question: Option<String>,
+    hearing: hearing::Hearing,
     dropped_frames_before: u64,
     /// Notices that the user has had once.
     told: notices::Told,
@@ -126,6 +131,7 @@ impl Session {
             undo: Vec::new(),
             job: None,
             question: None,
+            hearing: hearing::Hearing::default(),
             dropped_frames_before: 0,
             told: notices::Told::default(),
             confidence_threshold,
@@ -188,6 +194,8 @@ impl Session {
                 Ok(written) => self.inform(format!("Report saved: {}.", written.display())),
                 Err(error) => self.report_error(&error),
             },
+            Command::Hear(trial) => self.ask_to_hear(trial),
+            Command::StopHearing => self.stop_hearing(),
             Command::Dismiss(id) => self.view.notices.retain(|notice| notice.id != id),
         }
     }
@@ -210,6 +218,7 @@ impl Session {
         }
         self.fetch_model();
         let reading = self.read_audio();
+        self.follow_audition();
         let working = self.work();
         self.publish();
         if reading == Next::Busy || working == Next::Busy { Next::Busy } else { Next::Idle }
