@@ -21,8 +21,8 @@
 mod advisor;
 mod agreement;
 mod asking;
-mod baselines;
 mod audition;
+mod baselines;
 mod bootstrap;
 mod compare;
 mod confusion;
@@ -46,12 +46,12 @@ pub mod words;
 
 pub use advisor::{Advisor, Answered, Progress, Question, Settings, VocalConvention};
 pub use agreement::krippendorff_alpha;
+pub use audition::{AuditionReport, AuditionRow, AuditionSettings, measure_auditions};
 pub use bootstrap::{FEWEST_SONGS, Figure, Interval, SongResamples};
 pub use compare::{Comparison, Difference, ReadReport, compare};
 pub use confusion::{Confusion, OUTCOMES, outcome_names};
 pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
 pub use drive::{Evaluation, Extras, SongSource, evaluate};
-pub use audition::{AuditionReport, AuditionRow, AuditionSettings, measure_auditions};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
 pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};
