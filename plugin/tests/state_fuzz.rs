@@ -4,48 +4,23 @@
 //! `MIXING_BUDDY_FUZZ_CASES` says.
 #![allow(clippy::unwrap_used)]
 
+use counting::{ALONE, IN_USE, PEAK};
 use mixing_buddy::state::{Loaded, ProjectState, Saved};
 use nice_plug::prelude::Params;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{RngSeed, TestRunner};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
+
+#[path = "../../tests/src/counting.rs"]
+mod counting;
 
 /// Texts of the ordinary test.
 const SHORT_CASES: u32 = 2_000;
 /// Most memory in bytes that a text of some kilobytes may take: about a hundred copies of it.
 const MEMORY_LIMIT: usize = 1 << 20;
-
-/// Counts the bytes in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// Held by each test, because the counters are of the whole program.
-static ALONE: Mutex<()> = Mutex::new(());
-
-// SAFETY: every call goes to the system's allocator unchanged; the counters do not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A project of version 0.5.0 with all that a state can hold, the same as this version writes it, and small ones.
 fn seeds() -> Vec<String> {

@@ -95,7 +95,7 @@ pub struct Engine {
     /// The separator whose shares the encoder gets, in models that have one.
     separator: Option<Arc<Separator>>,
     /// K-weighting factor of each cell of a patch.
-    k_weights: Tensor,
+    k_weights: Vec<f32>,
     device: Device,
 }
 
@@ -145,7 +145,6 @@ impl Engine {
         let centres = FeatureExtractor::new(&info.features).bank().centres_hz().to_vec();
         let row: Vec<f32> = centres.iter().map(|hz| k_weight_power(*hz)).collect();
         let k_weights = row.repeat(2 * info.features.patch_frames);
-        let k_weights = Tensor::from_vec(k_weights, info.features.patch_values(), &device)?;
         let separator = separator.map(Arc::new);
         // A model whose settings and separator do not fit each other is refused here, not at the first window.
         FeatureStream::new(&info.features, separator.as_ref()).map_err(fail)?;
@@ -242,7 +241,15 @@ impl Engine {
         let encoded = self.encoder.encode_until(&batch, None, cancel)?;
         cancel.check()?;
         let metered = self.encoder.meter(&encoded, &batch, None)?;
-        let weighted = batch.power.broadcast_mul(&self.k_weights)?;
+        // Not a product of tensors: candle would start threads of its own for one as large as this.
+        let weighted: Vec<f32> = batch
+            .power
+            .flatten_all()?
+            .to_vec1::<f32>()?
+            .chunks_exact(features.patch_values())
+            .flat_map(|patch| patch.iter().zip(&self.k_weights).map(|(p, k)| p * k))
+            .collect();
+        let weighted = Tensor::from_vec(weighted, batch.power.shape(), &self.device)?;
         let k_levels = levels_against_rest_db(&mask_energies(&encoded.mask_logits, &weighted)?.sum(1)?)?;
         let k_levels = self.encoder.with_separated(&k_levels, &batch, &weighted)?;
         // The head's correction is the same for both weightings.

@@ -5,18 +5,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+use counting::{ALONE, IN_USE, PEAK};
 use mixing_buddy_core::audio::{FileStream, hide_caught_panics};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+#[path = "../../../tests/src/counting.rs"]
+mod counting;
 #[path = "../../../tests/src/prerequisite.rs"]
 mod prerequisite;
 
@@ -29,33 +30,6 @@ const SEED_BYTES: usize = 6_000;
 const MEMORY_LIMIT: usize = 64 << 20;
 /// Longest time for one input, on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-
-/// Counts the bytes in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// Held by each test, because the counters are of the whole program.
-static ALONE: Mutex<()> = Mutex::new(());
-
-// SAFETY: every call goes to the system's allocator unchanged; the counters do not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The starts of whole files, one or more of each kind.
 fn seeds(dir: &Path) -> Vec<Vec<u8>> {

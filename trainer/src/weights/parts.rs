@@ -194,7 +194,11 @@ fn part_of_bundle(path: &Path, bytes: &[u8], part: Part) -> Result<(Tensors, Met
 /// As [`load_part`], and when the names or shapes of the weights are not those of the model: the message names them. No
 /// variable is changed then.
 pub fn start_from(params: &Params, path: &Path, part: Part) -> Result<Tensors> {
-    let weights = load_part(path, part)?.0;
+    start_with(params, load_part(path, part)?.0, path, part)
+}
+
+/// As [`start_from`], for weights that have been read from `path`.
+pub(super) fn start_with(params: &Params, weights: Tensors, path: &Path, part: Part) -> Result<Tensors> {
     let misfit = || format!("start_from: {} does not fit this {}", path.display(), part.name());
     params.set_all(&weights).with_context(misfit)?;
     Ok(weights)

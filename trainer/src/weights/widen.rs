@@ -1,71 +1,53 @@
 //! Weights of earlier models as the start of models that get to know more: inputs that are new get weights of zero, so that
 //! at first nothing changes.
 
-use super::{Metadata, Part, Tensors, field, load_part, start_from};
-use anyhow::{Context, Result};
+use super::parts::{load_part, start_with};
+use super::{Part, Tensors, field};
+use anyhow::Result;
 use candle_core::Tensor;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::Params;
 use std::path::Path;
 
-/// As [`start_from`] for an encoder with these features. An encoder without a separator may start one
+/// As [`start_from`](super::start_from) for an encoder with these features. An encoder without a separator may start one
 /// that has one: the inputs for shares get weights of zero.
 ///
 /// # Errors
-/// As [`start_from`].
+/// As [`start_from`](super::start_from).
 pub fn start_encoder_from(params: &Params, path: &Path, features: &FeatureSettings) -> Result<Tensors> {
-    let (weights, metadata) = load_part(path, Part::Encoder)?;
-    let misfit = || format!("start_from: {} does not fit this encoder", path.display());
-    let weights = with_shares(weights, &metadata, features, path).with_context(misfit)?;
-    params.set_all(&weights).with_context(misfit)?;
-    Ok(weights)
-}
-
-fn with_shares(
-    mut weights: Tensors,
-    metadata: &Metadata,
-    features: &FeatureSettings,
-    path: &Path,
-) -> Result<Tensors> {
-    let before: FeatureSettings = match metadata.contains_key("features") {
-        true => field(metadata, "features", path)?,
-        false => return Ok(weights),
-    };
-    if features.separated.is_empty() || !before.separated.is_empty() {
-        return Ok(weights);
+    let (mut weights, metadata) = load_part(path, Part::Encoder)?;
+    if metadata.contains_key("features") {
+        let before: FeatureSettings = field(&metadata, "features", path)?;
+        if before.separated.is_empty() {
+            add_inputs(&mut weights, "embed.weight", features.patch_shares())?;
+        }
     }
-    if let Some(embed) = weights.get_mut("embed.weight") {
-        *embed = with_inputs(embed, features.patch_shares())?;
+    start_with(params, weights, path, Part::Encoder)
+}
+
+/// Adds inputs of weight zero to a linear layer.
+fn add_inputs(weights: &mut Tensors, name: &str, further: usize) -> Result<()> {
+    if let Some(layer) = weights.get_mut(name).filter(|_| further > 0) {
+        let zeros = Tensor::zeros((layer.dim(0)?, further), layer.dtype(), layer.device())?;
+        *layer = Tensor::cat(&[&*layer, &zeros], 1)?;
     }
-    Ok(weights)
+    Ok(())
 }
 
-/// A linear layer's weights with further inputs, of weight zero.
-fn with_inputs(weights: &Tensor, further: usize) -> candle_core::Result<Tensor> {
-    let zeros = Tensor::zeros((weights.dim(0)?, further), weights.dtype(), weights.device())?;
-    Tensor::cat(&[weights, &zeros], 1)
-}
-
-/// As [`start_from`] for a decoder and projector. One that knows the mean of a reference only may start one that also knows
+/// As [`start_from`](super::start_from) for a decoder and projector. One that knows the mean of a reference only may start one that also knows
 /// its spread.
 ///
 /// # Errors
-/// As [`start_from`].
+/// As [`start_from`](super::start_from).
 pub fn start_decoder_from(params: &Params, path: &Path) -> Result<Tensors> {
     let name = "projector.reference_in.weight";
     let (mut weights, _) = load_part(path, Part::Decoder)?;
     let wanted = params.vars().get(name).map(|var| var.dim(1)).transpose()?;
     let given = weights.get(name).map(|tensor| tensor.dim(1)).transpose()?;
-    match (wanted, given) {
-        (Some(wanted), Some(given)) if given < wanted => {
-            let widened = with_inputs(&weights[name], wanted - given)?;
-            weights.insert(name.into(), widened);
-            let misfit = || format!("start_from: {} does not fit this decoder", path.display());
-            params.set_all(&weights).with_context(misfit)?;
-            Ok(weights)
-        }
-        _ => start_from(params, path, Part::Decoder),
+    if let (Some(wanted), Some(given)) = (wanted, given) {
+        add_inputs(&mut weights, name, wanted.saturating_sub(given))?;
     }
+    start_with(params, weights, path, Part::Decoder)
 }
 
 #[cfg(test)]

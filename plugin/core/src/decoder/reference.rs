@@ -15,11 +15,20 @@ pub struct ReferenceBalance {
     /// Mean level of each stem; none for an absent stem.
     pub level_db: PerStem<Option<f32>>,
     /// Standard deviation of the level from window to window; none where fewer than two windows have the stem.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_unknown")]
     pub spread_db: PerStem<Option<f32>>,
     /// Windows that were measured; 0 where that is not known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub windows: usize,
+}
+
+/// What is not known is not written, so that a project with an earlier reference is saved as it was.
+fn is_unknown(spread_db: &PerStem<Option<f32>>) -> bool {
+    *spread_db == PerStem::default()
+}
+
+fn is_zero(windows: &usize) -> bool {
+    *windows == 0
 }
 
 impl ReferenceBalance {
@@ -82,5 +91,6 @@ mod tests {
         let reference: ReferenceBalance = serde_json::from_str(old).unwrap();
         assert_eq!(reference.level_db.bass, Some(-7.5));
         assert_eq!((reference.spread_db, reference.windows), (PerStem::default(), 0));
+        assert_eq!(serde_json::to_string(&reference).unwrap(), old, "it is saved as it was");
     }
 }

@@ -1,6 +1,6 @@
 //! From mask logits to stem energies, fused: the masks themselves would be the largest tensor of the model.
 
-use crate::nn::fused::{Argument, Fused, apply2, evaluate3};
+use crate::nn::fused::{Argument, Fused, apply2, evaluate2, evaluate3};
 use crate::nn::ops::{fast_exp, softmax_plain};
 use crate::stem::Stem;
 use candle_core::{Result, Shape, Tensor, bail};
@@ -29,8 +29,44 @@ pub fn mask_energies_plain(logits: &Tensor, power: &Tensor) -> Result<Tensor> {
     masks.broadcast_mul(&power.unsqueeze(2)?)?.sum(3)
 }
 
+/// Energy of each separated stem in each token, and of the whole mix as the last: `[batch, tokens, stems + 1]` of `shares`
+/// `[batch, tokens, stems, cells]` and `power` `[batch, tokens, cells]`. Both are data.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn share_energies(shares: &Tensor, power: &Tensor) -> Result<Tensor> {
+    if shares.device().is_cpu() {
+        evaluate2(ShareEnergies, shares, power)
+    } else {
+        let stems = shares.broadcast_mul(&power.unsqueeze(2)?)?.sum(3)?;
+        Tensor::cat(&[stems, power.sum_keepdim(2)?], 2)
+    }
+}
+
 struct MaskEnergies;
 struct MaskEnergiesGrad;
+struct ShareEnergies;
+
+impl Fused<2> for ShareEnergies {
+    const NAME: &'static str = "share-energies";
+
+    fn forward(&self, [shares, power]: [Argument<'_>; 2]) -> Result<(Vec<f32>, Shape)> {
+        let (batch, tokens, stems, cells) = match *shares.shape.dims() {
+            [batch, tokens, stems, cells] if power.shape.dims() == [batch, tokens, cells] => {
+                (batch, tokens, stems, cells)
+            }
+            _ => bail!("shares {:?} do not fit power {:?}", shares.shape, power.shape),
+        };
+        let mut energies = Vec::with_capacity(batch * tokens * (stems + 1));
+        for (shares, power) in shares.values.chunks_exact(stems * cells).zip(power.values.chunks_exact(cells))
+        {
+            let energy = |share: &[f32]| share.iter().zip(power).map(|(s, p)| s * p).sum::<f32>();
+            energies.extend(shares.chunks_exact(cells).map(energy));
+            energies.push(power.iter().sum());
+        }
+        Ok((energies, Shape::from((batch, tokens, stems + 1))))
+    }
+}
 
 fn cells_of(logits: Argument<'_>, power: Argument<'_>) -> Result<usize> {
     match *logits.shape.dims() {

@@ -1,6 +1,6 @@
 //! The encoder: transformer, masks and head.
 
-use super::masks::mask_energies;
+use super::masks::{mask_energies, share_energies};
 use crate::cancel::CancelFlag;
 use crate::error::Result;
 use crate::features::{BandPower, FeatureSettings, encoder_input};
@@ -244,9 +244,9 @@ impl Encoder {
         power: &Tensor,
     ) -> Result<Tensor> {
         let Some(shares) = &windows.shares else { return Ok(levels_db.clone()) };
-        // [batch, tokens, separated, cells] × [batch, tokens, 1, cells], summed over tokens and cells.
-        let total = power.sum(D::Minus1)?.sum_keepdim(1)?; // [batch, 1]
-        let stems = shares.broadcast_mul(&power.unsqueeze(2)?)?.sum(D::Minus1)?.sum(1)?; // [batch, separated]
+        let energies = share_energies(shares, power)?.sum(1)?; // [batch, separated + 1]
+        let count = self.separated.len();
+        let (stems, total) = (energies.narrow(1, 0, count)?, energies.narrow(1, count, 1)?);
         let floor = (&total * RATIO_FLOOR)?;
         let rest = stems.broadcast_sub(&total)?.neg()?;
         let ratio = (stems.broadcast_add(&floor)?.log()? - rest.broadcast_add(&floor)?.log()?)?;

@@ -1,11 +1,11 @@
 //! Listening examples, small enough to be in the page: mono, 16 kHz.
 
-use crate::collections::{SongFolder, load_song};
+use crate::collections::SongFolder;
 use crate::evaluation::study::clips::{matched, wav, with_advice};
-use crate::evaluation::study::licence::{Credit, credit};
+use crate::evaluation::study::licence::{Credit, licensed_song, window_of};
 use crate::evaluation::words::Item;
-use crate::protocol::{Flaw, SongAudio, gated_windows};
-use anyhow::{Context, Result};
+use crate::protocol::{Flaw, gated_windows};
+use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mixing_buddy_core::CancelFlag;
@@ -36,14 +36,9 @@ pub fn examples(items: &[&Item], folders: &[SongFolder], cancel: &CancelFlag) ->
 }
 
 fn example(item: &Item, folders: &[SongFolder], cancel: &CancelFlag) -> Result<Example> {
-    let folder = folders.iter().find(|folder| folder.name == item.song);
-    let folder = folder.with_context(|| format!("the song {} is not in the folder of songs", item.song))?;
-    let credit = credit(&folder.dir, &folder.name)?;
-    let song = load_song(folder, cancel)?;
-    let song = SongAudio { name: song.name, stems: song.stems };
+    let (song, credit) = licensed_song(item, folders, cancel)?;
     let windows = gated_windows(&song);
-    let window = windows.iter().find(|window| window.index == item.window);
-    let window = window.with_context(|| format!("{} has no window {}", item.song, item.window))?;
+    let window = window_of(item, &windows)?;
     let flaw = item.truth.map_or(Flaw::NONE, |truth| Flaw { stem: truth.stem, gain_db: truth.gain_db });
     let changes = item.best.is_some_and(|best| best.stem.is_some());
     let mut sounds = vec![window.mix(flaw)];

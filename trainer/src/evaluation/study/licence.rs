@@ -1,7 +1,10 @@
 //! Which songs may be heard in a page that others get.
 
-use crate::collections::read_metadata;
+use crate::collections::{SongFolder, load_song, read_metadata};
+use crate::evaluation::words::Item;
+use crate::protocol::{GatedWindow, SongAudio};
 use anyhow::{Context, Result, bail};
+use mixing_buddy_core::CancelFlag;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -34,6 +37,31 @@ pub fn shareable(licence: &str) -> bool {
     };
     let of = |name: &str| words.strip_prefix(name).is_some_and(version);
     ["cc0", "cc-by", "cc-by-sa"].into_iter().any(of)
+}
+
+/// The song of an item, with its credit: an item is heard only where its licence permits it.
+///
+/// # Errors
+/// When the song is not among `folders` or cannot be read, and as [`credit`].
+pub fn licensed_song(
+    item: &Item,
+    folders: &[SongFolder],
+    cancel: &CancelFlag,
+) -> Result<(SongAudio, Credit)> {
+    let folder = folders.iter().find(|folder| folder.name == item.song);
+    let folder = folder.with_context(|| format!("the song {} is not in the folder of songs", item.song))?;
+    let credit = credit(&folder.dir, &folder.name)?;
+    let song = load_song(folder, cancel)?;
+    Ok((SongAudio { name: song.name, stems: song.stems }, credit))
+}
+
+/// The window of an item among those of its song.
+///
+/// # Errors
+/// When the song has no such window.
+pub fn window_of<'a, 'b>(item: &Item, windows: &'a [GatedWindow<'b>]) -> Result<&'a GatedWindow<'b>> {
+    let window = windows.iter().find(|window| window.index == item.window);
+    window.with_context(|| format!("{} has no window {}", item.song, item.window))
 }
 
 /// The credit of the song in a folder.

@@ -1,12 +1,12 @@
 //! Makes the study's page, the key to its blinded systems, and what an ethics board asks for.
 
 use super::clips::{matched, wav, with_advice};
-use super::licence::{Credit, credit};
+use super::licence::{Credit, licensed_song, window_of};
 use super::ratings::{RATINGS_FORMAT, SCALES};
-use crate::collections::{SongFolder, load_song};
+use crate::collections::SongFolder;
 use crate::evaluation::words::{Item, written_advice};
-use crate::protocol::{Flaw, GatedWindow, SongAudio, gated_windows};
-use anyhow::{Context, Result, ensure};
+use crate::protocol::{Flaw, GatedWindow, gated_windows};
+use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mixing_buddy_core::advice::{BestAnswer, Verdict};
@@ -113,15 +113,9 @@ pub fn make_study(
     let (mut items, mut clips): (Vec<serde_json::Value>, Vec<String>) = (Vec::new(), Vec::new());
     for (at, versions) in chosen.iter().enumerate() {
         let item = versions[0];
-        let folder = folders.iter().find(|folder| folder.name == item.song);
-        let folder =
-            folder.with_context(|| format!("the song {} is not in the folder of songs", item.song))?;
-        let credit = credit(&folder.dir, &folder.name)?;
-        let song = load_song(folder, cancel)?;
-        let song = SongAudio { name: song.name, stems: song.stems };
+        let (song, credit) = licensed_song(item, folders, cancel)?;
         let windows = gated_windows(&song);
-        let window = windows.iter().find(|window| window.index == item.window);
-        let window = window.with_context(|| format!("{} has no window {}", item.song, item.window))?;
+        let window = window_of(item, &windows)?;
         let mut advice: Vec<(String, String, Option<BestAnswer>)> = versions
             .iter()
             .zip(systems)
