@@ -40,7 +40,10 @@ fn songs() -> Vec<Song> {
 fn song(folder: &Path) -> Song {
     let rate_hz = FeatureSettings::default().sample_rate_hz;
     let decode = |stem: Stem| {
-        let path = ["ogg", "flac"].map(|ext| folder.join(format!("{stem}.{ext}"))).into_iter().find(|p| p.exists())?;
+        let path = ["ogg", "flac"]
+            .map(|ext| folder.join(format!("{stem}.{ext}")))
+            .into_iter()
+            .find(|p| p.exists())?;
         Some(resample(&decode_file(&path, &CancelFlag::new()).unwrap(), rate_hz).unwrap())
     };
     let stems: Vec<StereoPcm> = Stem::ALL.into_iter().filter_map(decode).collect();
@@ -49,7 +52,9 @@ fn song(folder: &Path) -> Song {
     let power = |start: usize| vocals.left[start..start + stretch].iter().map(|x| x * x).sum::<f32>();
     let start = (0..=vocals.len() - stretch).step_by(rate_hz as usize);
     let start = start.max_by(|a, b| power(*a).total_cmp(&power(*b))).unwrap();
-    let cut = |x: &[f32]| -> Vec<f32> { (start..start + stretch).map(|n| x.get(n).copied().unwrap_or(0.0)).collect() };
+    let cut = |x: &[f32]| -> Vec<f32> {
+        (start..start + stretch).map(|n| x.get(n).copied().unwrap_or(0.0)).collect()
+    };
     let mut mix = StereoPcm::new(vec![0.0; stretch], vec![0.0; stretch], rate_hz).unwrap();
     for stem in &stems {
         mix.left.iter_mut().zip(cut(&stem.left)).for_each(|(sum, x)| *sum += x);
@@ -82,13 +87,17 @@ fn levels(song: &Song, separator: Option<(&Arc<Separator>, PassSettings)>) -> Ve
             let mut stream = ShareStream::with_pass(Arc::clone(separator), &settings, pass).unwrap();
             let (mut shares, cancel) = (Vec::new(), CancelFlag::new());
             stream.push(&song.mix.left, &song.mix.right, &cancel, |slab| shares.extend(slab)).unwrap();
-            let missing = (mix.len() - shares.len().min(mix.len())).div_ceil(settings.slab_frames() * settings.bands);
+            let missing =
+                (mix.len() - shares.len().min(mix.len())).div_ceil(settings.slab_frames() * settings.bands);
             stream.finish(missing, &cancel, |slab| shares.extend(slab)).unwrap();
             mix.iter().zip(&shares).map(|(power, share)| power * share).collect()
         }
     };
     let sum = |map: &[f32]| map.iter().map(|p| f64::from(*p)).sum::<f64>();
-    mix.chunks_exact(window).zip(vocals.chunks_exact(window)).map(|(all, v)| level_db(sum(v), sum(all))).collect()
+    mix.chunks_exact(window)
+        .zip(vocals.chunks_exact(window))
+        .map(|(all, v)| level_db(sum(v), sum(all)))
+        .collect()
 }
 
 fn main() {

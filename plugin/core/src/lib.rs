@@ -16,6 +16,8 @@
 //! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`engine`] | `load`, `warmup`, `advise` |
+//! | [`profile`] | the library of references: measured songs, groups, targets |
+//! | [`passes`] | what changed between two passes over the same place |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -39,6 +41,8 @@ pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod output;
+pub mod passes;
+pub mod profile;
 pub mod separator;
 pub mod stem;
 pub mod stft;

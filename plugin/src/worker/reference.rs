@@ -108,7 +108,8 @@ impl ReferenceJob {
         let skip = self.window_start.saturating_sub(self.decoded).min(self.left.len() as u64) as usize;
         self.decoded += self.left.len() as u64;
         let rows = &mut self.rows;
-        self.features.push(&self.left[skip..], &self.right[skip..], cancel, |row| rows.extend_from_slice(row))?;
+        self.features
+            .push(&self.left[skip..], &self.right[skip..], cancel, |row| rows.extend_from_slice(row))?;
         Ok(self.rows.len() >= self.window_frames() * self.features.row_values())
     }
 

@@ -115,7 +115,10 @@ mod tests {
             assert!(spool.push(stretch(9), &[1.0], &[2.0]).unwrap());
             let first = spool.pop(&mut left, &mut right).unwrap().unwrap();
             assert_eq!((first.position, first.frames), (5, 2));
-            assert_eq!((left.as_slice(), right.as_slice()), ([0.25, -1.5].as_slice(), [3.0, f32::MIN_POSITIVE].as_slice()));
+            assert_eq!(
+                (left.as_slice(), right.as_slice()),
+                ([0.25, -1.5].as_slice(), [3.0, f32::MIN_POSITIVE].as_slice())
+            );
             assert_eq!(spool.pop(&mut left, &mut right).unwrap().unwrap().frames, 0);
             assert_eq!(spool.pop(&mut left, &mut right).unwrap().unwrap().position, 9);
             assert_eq!((left.as_slice(), right.as_slice()), ([1.0].as_slice(), [2.0].as_slice()));

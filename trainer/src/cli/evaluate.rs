@@ -59,7 +59,9 @@ const ABSENT_LEVEL_DB: f64 = -40.0;
 impl EngineAdvisor {
     fn ask(&self, analysis: &Analysis, question: &Question) -> Result<Answered> {
         let reference = question.reference_db.map(|levels| {
-            ReferenceBalance::of_levels(levels.map(|level| (*level > ABSENT_LEVEL_DB).then_some(*level as f32)))
+            ReferenceBalance::of_levels(
+                levels.map(|level| (*level > ABSENT_LEVEL_DB).then_some(*level as f32)),
+            )
         });
         let request = Request {
             question: DEFAULT_QUESTION.into(),

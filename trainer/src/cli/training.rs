@@ -15,10 +15,10 @@ use crate::train::runs::dpo::train_dpo;
 use crate::train::runs::encoder::train_encoder;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::output::{note, print_line};
-use mixing_buddy_core::Stem;
 use std::path::{Path, PathBuf};
 
 /// Options of `prepare`.

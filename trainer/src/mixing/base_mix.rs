@@ -54,7 +54,11 @@ impl BaseMix {
         let slab_values = features.slab_frames() * features.bands;
         let shares = (0..features.separated.len())
             .map(|index| {
-                slabs.iter().flat_map(|slab| &slab[index * slab_values..(index + 1) * slab_values]).copied().collect()
+                slabs
+                    .iter()
+                    .flat_map(|slab| &slab[index * slab_values..(index + 1) * slab_values])
+                    .copied()
+                    .collect()
             })
             .collect();
         Ok(BaseMix { gains, shares, bands: features.bands })
@@ -98,7 +102,9 @@ impl BaseMix {
 fn draw_gains(stems: &[(Stem, StereoPcm)], features: &FeatureSettings, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let norms = NormsSummary::shipped();
     let mut levels_db = loop {
-        if let Some(levels) = levels_from_rest_levels(norms.sample_window(NORMS_EXTRA_SD_DB, &mut || rng.random())) {
+        if let Some(levels) =
+            levels_from_rest_levels(norms.sample_window(NORMS_EXTRA_SD_DB, &mut || rng.random()))
+        {
             break levels;
         }
     };

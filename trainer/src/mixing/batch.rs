@@ -65,7 +65,11 @@ pub fn band_power_of(example: &Example, features: &FeatureSettings) -> BandPower
 ///
 /// # Errors
 /// As tensor operations.
-pub fn encoder_batch(examples: &[Example], features: &FeatureSettings, device: &Device) -> Result<EncoderBatch> {
+pub fn encoder_batch(
+    examples: &[Example],
+    features: &FeatureSettings,
+    device: &Device,
+) -> Result<EncoderBatch> {
     let windows: Vec<BandPower> = examples.iter().map(|example| band_power_of(example, features)).collect();
     Ok(EncoderBatch::new(&windows, features, device)?)
 }

@@ -68,7 +68,9 @@ pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Re
                 while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     bar.set_message(format!("{},", song.name));
                     // A decoder that panics on a damaged file costs that song only.
-                    let guarded = AssertUnwindSafe(|| prepare_song(song, out, options, separator.as_ref(), &mut extractor));
+                    let guarded = AssertUnwindSafe(|| {
+                        prepare_song(song, out, options, separator.as_ref(), &mut extractor)
+                    });
                     let result = catch_unwind(guarded).unwrap_or_else(|_| {
                         Err(anyhow!("one of its files is damaged so badly that the decoder crashed"))
                     });

@@ -26,7 +26,8 @@ static NETWORKS: [(Stem, &[u8]); 1] =
 pub fn networks_of(stems: &[Stem]) -> anyhow::Result<Vec<(Stem, Vec<u8>)>> {
     let network = |stem: &Stem| {
         let found = NETWORKS.iter().find(|(known, _)| known == stem);
-        let (_, bytes) = found.ok_or_else(|| anyhow::anyhow!("there is no separator network for the {stem}"))?;
+        let (_, bytes) =
+            found.ok_or_else(|| anyhow::anyhow!("there is no separator network for the {stem}"))?;
         Ok((*stem, bytes.to_vec()))
     };
     stems.iter().map(network).collect()
@@ -68,7 +69,9 @@ impl ErrorPool {
     pub fn of(cache: &MapCache) -> PerStem<ErrorPool> {
         PerStem::from_fn(|stem| {
             let mut pool = ErrorPool::default();
-            for (index, song) in cache.songs.iter().enumerate().filter(|(_, song)| song.header.has_share_errors) {
+            for (index, song) in
+                cache.songs.iter().enumerate().filter(|(_, song)| song.header.has_share_errors)
+            {
                 let position = song.header.position(stem);
                 for (window, header) in song.header.windows.iter().enumerate() {
                     let is_active = position.is_some_and(|position| header.active[position]);

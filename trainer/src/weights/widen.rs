@@ -42,8 +42,9 @@ fn with_shares(
         let Some(masks) = weights.get_mut(name) else { continue };
         let cells = masks.dim(0)? / Stem::COUNT;
         let free = Stem::ALL.into_iter().filter(|stem| !features.separated.contains(stem));
-        let rows: Vec<Tensor> =
-            free.map(|stem| masks.narrow(0, stem.index() * cells, cells)).collect::<candle_core::Result<_>>()?;
+        let rows: Vec<Tensor> = free
+            .map(|stem| masks.narrow(0, stem.index() * cells, cells))
+            .collect::<candle_core::Result<_>>()?;
         *masks = Tensor::cat(&rows, 0)?;
     }
     Ok(weights)
@@ -86,7 +87,8 @@ mod tests {
 
     #[test]
     fn an_encoder_without_a_separator_starts_one_with_it() {
-        let config = EncoderConfig { hidden: 32, intermediate: 32, layers: 1, heads: 2, summary: 8, dropout: 0.0 };
+        let config =
+            EncoderConfig { hidden: 32, intermediate: 32, layers: 1, heads: 2, summary: 8, dropout: 0.0 };
         let plain = FeatureSettings::default();
         let separated = FeatureSettings { separated: vec![Stem::Vocals], ..plain.clone() };
         let dir = tempfile::tempdir().unwrap();
@@ -106,7 +108,13 @@ mod tests {
         assert_eq!(added.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap(), 0.0);
         assert_eq!(given["masks.weight"].dims(), [3 * cells, 32]);
         let drums = Stem::Drums.index();
-        let of = |t: &Tensor, at: usize| t.narrow(0, at * cells, cells).unwrap().to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
-        assert_eq!(of(&given["masks.weight"], 0), of(&tensors["masks.weight"], drums), "the drums come first");
+        let of = |t: &Tensor, at: usize| {
+            t.narrow(0, at * cells, cells).unwrap().to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap()
+        };
+        assert_eq!(
+            of(&given["masks.weight"], 0),
+            of(&tensors["masks.weight"], drums),
+            "the drums come first"
+        );
     }
 }

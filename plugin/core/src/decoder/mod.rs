@@ -12,7 +12,5 @@ mod reference;
 pub use config::DecoderConfig;
 pub use generate::{Generated, GenerationRequest, Generator, Outcomes};
 pub use model::Decoder;
-pub use projector::{
-    Projector, ProjectorConfig, ReferenceCode, SHIPPED_TOKENS_PER_STEM, audio_features,
-};
+pub use projector::{Projector, ProjectorConfig, ReferenceCode, SHIPPED_TOKENS_PER_STEM, audio_features};
 pub use reference::ReferenceBalance;

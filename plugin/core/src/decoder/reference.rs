@@ -37,7 +37,9 @@ impl ReferenceBalance {
         });
         ReferenceBalance {
             level_db: PerStem::from_fn(|stem| measured[stem].map(|(mean, _)| mean as f32)),
-            spread_db: PerStem::from_fn(|stem| measured[stem].and_then(|(_, spread)| spread).map(|s| s as f32)),
+            spread_db: PerStem::from_fn(|stem| {
+                measured[stem].and_then(|(_, spread)| spread).map(|s| s as f32)
+            }),
             windows: readings.count(),
         }
     }

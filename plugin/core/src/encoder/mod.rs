@@ -17,5 +17,5 @@ pub use masks::{mask_energies, mask_energies_plain};
 pub use model::{
     Encoded, Encoder, EncoderBatch, EncoderConfig, Metered, levels_against_rest_db, patch_power,
 };
-pub use separated::{join_shares, join_shares_plain};
 pub use reading::{PRESENCE_THRESHOLD, Reading, StemReading, pool_readings, readings};
+pub use separated::{join_shares, join_shares_plain};

@@ -139,7 +139,8 @@ impl Fused<3> for JoinSharesGrad {
         let rows = Stem::COUNT - separated.len();
         let mut out = vec![0.0; free.values.len()];
         let (mut top, mut all, mut known) = (vec![0.0; cells], vec![0.0; cells], vec![0.0; cells]);
-        let tokens = free.values.chunks_exact(rows * cells).zip(grad.values.chunks_exact(Stem::COUNT * cells));
+        let tokens =
+            free.values.chunks_exact(rows * cells).zip(grad.values.chunks_exact(Stem::COUNT * cells));
         for ((free, grad), out) in tokens.zip(out.chunks_exact_mut(rows * cells)) {
             top.fill(f32::NEG_INFINITY);
             for row in free.chunks_exact(cells) {
@@ -179,7 +180,8 @@ mod tests {
     fn separated_stems_get_their_share_and_gradients_match_plain_operations() {
         for separated in [vec![Stem::Vocals], vec![Stem::Bass, Stem::Vocals]] {
             let (known, rows) = (separated.len(), Stem::COUNT - separated.len());
-            let free = Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, rows, 10), &Device::Cpu).unwrap()).unwrap();
+            let free =
+                Var::from_tensor(&Tensor::randn(0f32, 2.0, (2, 3, rows, 10), &Device::Cpu).unwrap()).unwrap();
             let shares = Tensor::rand(0f32, 0.45, (2, 3, known, 10), &Device::Cpu).unwrap();
             let weights = Tensor::randn(0f32, 1.0, (2, 3, Stem::COUNT, 10), &Device::Cpu).unwrap();
             let run = |f: &dyn Fn(&Tensor, &Tensor, &[Stem]) -> Result<Tensor>| {
@@ -189,7 +191,16 @@ mod tests {
             };
             let ((y1, g1), (y2, g2)) = (run(&join_shares), run(&join_shares_plain));
             let worst = |a: &Tensor, b: &Tensor| {
-                (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap()
+                (a - b)
+                    .unwrap()
+                    .abs()
+                    .unwrap()
+                    .flatten_all()
+                    .unwrap()
+                    .max(0)
+                    .unwrap()
+                    .to_scalar::<f32>()
+                    .unwrap()
             };
             assert!(worst(&y1, &y2) < 1e-4 && worst(&g1, &g2) < 1e-5);
             let masks = softmax_plain(&y1.transpose(2, 3).unwrap().contiguous().unwrap()).unwrap();
@@ -208,7 +219,9 @@ mod tests {
         let joined = join_shares(&free, &shares, &[Stem::Vocals, Stem::Drums]).unwrap();
         let plain = join_shares_plain(&free, &shares, &[Stem::Vocals, Stem::Drums]).unwrap();
         let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert!(values(&joined).iter().zip(values(&plain)).all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-2));
+        assert!(
+            values(&joined).iter().zip(values(&plain)).all(|(a, b)| a.is_finite() && (a - b).abs() < 1e-2)
+        );
         assert!(join_shares(&free, &shares, &[Stem::Vocals]).is_err());
     }
 }

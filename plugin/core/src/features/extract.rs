@@ -26,7 +26,10 @@ impl BandPower {
         let (bands, values) = (settings.bands, settings.row_values());
         let frames = rows.len() / values;
         let map = |part: usize| {
-            rows.chunks_exact(values).flat_map(|row| &row[part * bands..(part + 1) * bands]).copied().collect()
+            rows.chunks_exact(values)
+                .flat_map(|row| &row[part * bands..(part + 1) * bands])
+                .copied()
+                .collect()
         };
         let shares = (0..settings.separated.len()).map(|stem| map(2 + stem)).collect();
         BandPower { frames, bands, mid: map(0), side: map(1), shares }

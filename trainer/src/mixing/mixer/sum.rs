@@ -28,11 +28,8 @@ impl Mixer<'_> {
     pub fn mix(&self, plan: &MixPlan, rng: &mut SmallRng) -> Example {
         let row = 2 * self.bands;
         let cells = self.frames * row;
-        let mut example = Example {
-            mix: vec![0.0; cells],
-            parts: vec![vec![0.0; cells]; Stem::COUNT],
-            shares: Vec::new(),
-        };
+        let mut example =
+            Example { mix: vec![0.0; cells], parts: vec![vec![0.0; cells]; Stem::COUNT], shares: Vec::new() };
         let maps: Vec<Vec<f32>> = plan.stems.iter().map(|treatment| self.treated(treatment)).collect();
         for (treatment, map) in plan.stems.iter().zip(&maps) {
             let part = &mut example.parts[treatment.stem.index()];
