@@ -3,13 +3,12 @@
 //!
 //! Of each song, windows 10 s apart. In each, one fader is moved by ±3 and ±6 dB, one stem is muted, and one is replaced by
 //! its own sound from 10 s later, at the same level: another take. Printed: the error of the shift in relation to the
-//! error that the meter expects, the distance of summaries, and what [`compare`] tells.
+//! error that the meter expects, how far the prints move both ways, and what [`compare`] tells.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
 #![allow(clippy::print_stdout, reason = "a benchmark's results are its output")]
 
 use mixing_buddy_core::audio::{StereoPcm, decode_at_rate};
-use mixing_buddy_core::passes::compare::distance;
-use mixing_buddy_core::passes::{Change, Place, compare};
+use mixing_buddy_core::passes::{Change, Place, Print, compare};
 use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Stem};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +26,7 @@ struct Table {
     standardized: Vec<f64>,
     shift_errors_db: Vec<f64>,
     gain_errors_db: Vec<f64>,
-    /// Distances of summaries after moves, and of other takes.
+    /// How far prints move both ways in dB, after moves and of other takes.
     same: Vec<f64>,
     other: Vec<f64>,
 }
@@ -66,7 +65,7 @@ fn song(engine: &Engine, folder: &Path, table: &mut Table) {
     // The last window is left for other takes.
     let starts: Vec<usize> = (0..frames.saturating_sub(2 * window)).step_by(window).collect();
     let step = starts.len().div_ceil(WINDOWS).max(1);
-    let mix = |start: usize, gain: &PerStem<f32>, other_take: Option<Stem>| -> Option<Analysis> {
+    let mix = |start: usize, gain: &PerStem<f32>, other_take: Option<Stem>| -> Option<Pass> {
         let mut sum = [vec![0f32; window], vec![0f32; window]];
         for (stem, pcm) in stems.iter() {
             let Some(pcm) = pcm else { continue };
@@ -82,7 +81,9 @@ fn song(engine: &Engine, folder: &Path, table: &mut Table) {
             }
         }
         let [left, right] = sum;
-        engine.analyze(&StereoPcm::new(left, right, rate_hz).unwrap(), &CancelFlag::new()).ok()
+        let cancel = CancelFlag::new();
+        let power = engine.feature_stream().unwrap().whole(&left, &right, &cancel).unwrap();
+        Some(Pass { print: Print::of(&power), analysis: engine.analyze_power(&power, &cancel).unwrap() })
     };
     for start in starts.into_iter().step_by(step) {
         let powers = stems.map(|pcm| pcm.as_ref().map_or(0.0, |pcm| power(pcm, start, window)));
@@ -90,7 +91,7 @@ fn song(engine: &Engine, folder: &Path, table: &mut Table) {
         let Some(before) = mix(start, &PerStem::all(1.0), None) else { continue };
         for stem in Stem::TARGETS {
             let level_db = 10.0 * (powers[stem] / (total - powers[stem])).log10();
-            if level_db.is_nan() || level_db < QUIETEST_DB || before.level_db(stem).is_none() {
+            if level_db.is_nan() || level_db < QUIETEST_DB || before.analysis.level_db(stem).is_none() {
                 continue;
             }
             for gain_db in [-6.0, -3.0, 3.0, 6.0] {
@@ -101,9 +102,9 @@ fn song(engine: &Engine, folder: &Path, table: &mut Table) {
             let muted = mix(start, &PerStem::all(1.0).with(stem, 0.0), None).unwrap();
             table.tell(&format!("{stem} muted"), &before, &muted);
             if let Some(other) = mix(start, &PerStem::all(1.0), Some(stem)) {
-                if let Some(distance) = distance(&before.reading[stem], &other.reading[stem]) {
-                    table.other.push(f64::from(distance));
-                }
+                table
+                    .other
+                    .extend(before.print.tails(&other.print).map(|tails| f64::from(tails.both_ways_db())));
                 table.tell("another take", &before, &other);
             }
             // Two faders at once, in opposite directions.
@@ -117,26 +118,38 @@ fn song(engine: &Engine, folder: &Path, table: &mut Table) {
     }
 }
 
+/// A window in one pass.
+struct Pass {
+    analysis: Analysis,
+    print: Print,
+}
+
+fn place<'a>(before: &'a Pass, after: &'a Pass) -> Place<'a> {
+    Place {
+        before: &before.analysis,
+        after: &after.analysis,
+        before_print: Some(&before.print),
+        after_print: Some(&after.print),
+    }
+}
+
 fn power(pcm: &StereoPcm, start: usize, frames: usize) -> f64 {
     let channels = [&pcm.left, &pcm.right];
     channels.iter().flat_map(|c| &c[start..start + frames]).map(|x| f64::from(x * x)).sum()
 }
 
 impl Table {
-    fn moved(&mut self, stem: Stem, gain_db: f32, before: &Analysis, after: &Analysis) {
-        if let (Some(from), Some(to)) = (before.level_db(stem), after.level_db(stem)) {
+    fn moved(&mut self, stem: Stem, gain_db: f32, before: &Pass, after: &Pass) {
+        if let (Some(from), Some(to)) = (before.analysis.level_db(stem), after.analysis.level_db(stem)) {
             let error = f64::from(to - from - gain_db);
-            let expected = 0.5 * f64::from(before.reading[stem].error_db + after.reading[stem].error_db);
+            let expected = 0.5
+                * f64::from(before.analysis.reading[stem].error_db + after.analysis.reading[stem].error_db);
             self.shift_errors_db.push(error);
             self.standardized.push(error / expected);
         }
-        for stem in Stem::ALL {
-            if let Some(distance) = distance(&before.reading[stem], &after.reading[stem]) {
-                self.same.push(f64::from(distance));
-            }
-        }
+        self.same.extend(before.print.tails(&after.print).map(|tails| f64::from(tails.both_ways_db())));
         let kind = format!("fader moved by {} dB", gain_db.abs());
-        let change = compare(&[Place { before, after }]);
+        let change = compare(&[place(before, after)]);
         if let Change::Moved(moved) = &change
             && moved.stem == stem
         {
@@ -152,8 +165,8 @@ impl Table {
         *self.told.entry((kind, told)).or_default() += 1;
     }
 
-    fn tell(&mut self, kind: &str, before: &Analysis, after: &Analysis) {
-        let told = name(&compare(&[Place { before, after }]));
+    fn tell(&mut self, kind: &str, before: &Pass, after: &Pass) {
+        let told = name(&compare(&[place(before, after)]));
         *self.told.entry((kind.to_string(), told)).or_default() += 1;
     }
 
@@ -165,8 +178,8 @@ impl Table {
         row("error of a shift, dB", &mut self.shift_errors_db);
         row("  divided by the expected error", &mut self.standardized);
         row("error of the told gain, dB", &mut self.gain_errors_db);
-        row("distance of summaries, moved", &mut self.same);
-        row("distance of summaries, other take", &mut self.other);
+        row("both ways in dB, moved", &mut self.same);
+        row("both ways in dB, other take", &mut self.other);
     }
 }
 
@@ -190,7 +203,7 @@ fn name(change: &Change) -> String {
         Change::Moved(_) => "moved".into(),
         Change::Vanished(stem) => format!("{stem} vanished"),
         Change::Appeared(_) => "appeared".into(),
-        Change::OtherSound(_) => "other sound".into(),
+        Change::OtherTake => "other take".into(),
         Change::Uneven { .. } => "uneven".into(),
         Change::Several(_) => "several".into(),
         Change::Unclear => "unclear".into(),

@@ -15,10 +15,12 @@ mod footer;
 mod header;
 pub mod keys;
 mod levels;
+mod library;
 mod notices;
 mod options;
 pub mod path_box;
 mod reference;
+mod since;
 mod song;
 pub mod state;
 pub mod theme;
@@ -112,6 +114,7 @@ fn top(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, cont
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         advice::show(ui, colours, view);
+        since::show(ui, colours, view);
     });
 }
 
@@ -129,6 +132,7 @@ fn columns(
         results(ui, colours, view, state, controls);
         ui.add_space(10.0);
         reference::show(ui, colours, view, state, controls);
+        library::show(ui, colours, view, state, controls);
         options::show(ui, colours, view, settings, controls);
         return;
     }
@@ -143,6 +147,7 @@ fn columns(
                     results(ui, colours, view, state, controls);
                 } else {
                     reference::show(ui, colours, view, state, controls);
+                    library::show(ui, colours, view, state, controls);
                     options::show(ui, colours, view, settings, controls);
                 }
             });

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod interruptions;
+mod library;
 mod models;
 mod references;
 mod song;

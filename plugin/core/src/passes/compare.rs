@@ -3,6 +3,7 @@
 //! Every hypothesis (nothing moved; the fader of one stem moved by some gain) predicts how the level of each stem shifts.
 //! The one that fits the readings best is told, if it fits within the meter's error and no other fits about as well.
 
+use super::print::{Print, Tails};
 use super::shift::shift_db;
 use crate::encoder::StemReading;
 use crate::engine::Analysis;
@@ -15,6 +16,10 @@ pub struct Place<'a> {
     pub before: &'a Analysis,
     /// The later pass.
     pub after: &'a Analysis,
+    /// The print of the earlier pass, if there is one. Without prints, another take is not told from a fader.
+    pub before_print: Option<&'a Print>,
+    /// The print of the later pass.
+    pub after_print: Option<&'a Print>,
 }
 
 /// A fader's move.
@@ -38,13 +43,13 @@ pub enum Change {
     },
     /// One fader, at all places alike.
     Moved(Move),
-    /// A stem was present before and is not any more: muted, or it does not play in this take.
+    /// A stem was present before and is not any more: muted, or it does not play in this take, or almost so.
     Vanished(Stem),
     /// A stem is present that was not.
     Appeared(Stem),
-    /// A stem sounds different: another take, another sound or an effect. Its level may have moved too, but that is not
-    /// a fader's move alone.
-    OtherSound(Stem),
+    /// The sound is another: another take, another sound, an effect, or several changes at once. Levels may have moved too,
+    /// but that is not a fader's move alone.
+    OtherTake,
     /// One stem moved by different amounts at different places: automation, or several moves.
     Uneven {
         /// The stem.
@@ -62,9 +67,12 @@ pub enum Change {
     Incomparable,
 }
 
-/// Standard deviation of the error of a shift, as a share of the mean of the two expected errors. Most of the meter's
-/// error is the same in both passes. Measured; see `plugin/core/benches/passes.rs`.
+/// Standard deviation by which a shift is noticed and explanations are held against each other, as a share of the mean of
+/// the two expected errors. Most of the meter's error is the same in both passes, and where nothing changed, the readings
+/// are equal. Measured; see `plugin/core/benches/passes.rs`.
 const SHIFT_ERROR_SHARE: f64 = 0.35;
+/// Standard deviation of the gain that is told, as such a share: 0.8 over seven songs held back for calibration.
+const GAIN_ERROR_SHARE: f64 = 0.8;
 /// Smallest standard deviation of a shift in dB.
 const LEAST_SHIFT_SD_DB: f64 = 0.3;
 /// A shift counts from this many standard deviations on.
@@ -73,6 +81,8 @@ const NOTICED_SD: f64 = 2.5;
 const LEAST_MOVE_DB: f64 = 1.0;
 /// Largest gain that is considered, in dB.
 const MOST_GAIN_DB: f64 = 24.0;
+/// A fader is not moved by more than this; a stem that falls further has vanished, in dB. Chosen, not tuned.
+const MUTED_DB: f64 = 15.0;
 /// Distance between two gains that are considered, in dB.
 const GAIN_STEP_DB: f64 = 0.1;
 /// Another hypothesis is as good if its mean square of standardized residuals is at most this much larger.
@@ -80,8 +90,10 @@ const AS_GOOD: f64 = 0.75;
 /// Presence from which, and up to which, a stem counts as surely present and surely absent.
 const SURELY_PRESENT: f32 = 0.75;
 const SURELY_ABSENT: f32 = 0.25;
-/// Distance of two summaries from which a stem sounds different. Measured, as above.
-const OTHER_SOUND: f32 = 0.5;
+/// The sound is another if it moves both ways by more than this, in dB. Measured, as above.
+const BOTH_WAYS_DB: f32 = 1.5;
+/// A mute takes more off the sound than the gain says by more than this, in dB. Measured, as above.
+const BEYOND_DB: f64 = 4.0;
 /// Share of the error that all places have in common, which more places do not reduce. As in the pooling of readings.
 const COMMON_SHARE: f64 = 0.6;
 
@@ -99,14 +111,22 @@ pub fn compare(places: &[Place<'_>]) -> Change {
     if measured.iter().all(|place| place.shift_db.iter().all(|(_, shift)| shift.is_none())) {
         return Change::Incomparable;
     }
-    // A stem that sounds different is told even where levels stayed: a comparison of levels means little then.
-    if let Some(stem) = other_sound(&places) {
-        return Change::OtherSound(stem);
+    let change = if measured.iter().all(|place| place.is_still()) {
+        Change::Nothing { within_db: noticed_db(&measured) as f32 }
+    } else {
+        moved(&measured)
+    };
+    let (gain_db, sd_db) = match &change {
+        Change::Moved(moved) => (f64::from(moved.gain_db), f64::from(moved.sd_db)),
+        _ => (0.0, 0.0),
+    };
+    match (sound(&places, gain_db, sd_db), &change) {
+        // Levels mean little where the sound is another.
+        (Sound::BothWays, Change::Nothing { .. } | Change::Moved(_) | Change::Unclear) => Change::OtherTake,
+        (Sound::Beyond, Change::Moved(moved)) if moved.gain_db < 0.0 => Change::Vanished(moved.stem),
+        (Sound::Beyond, Change::Moved(moved)) => Change::Appeared(moved.stem),
+        _ => change,
     }
-    if measured.iter().all(|place| place.is_still()) {
-        return Change::Nothing { within_db: noticed_db(&measured) as f32 };
-    }
-    moved(&measured)
 }
 
 /// A stem that vanished or appeared at every place where it can be told.
@@ -132,34 +152,29 @@ fn presence(places: &[Place<'_>]) -> Option<Change> {
     })
 }
 
-/// The stem whose sound differs most, if it differs enough at most places.
-fn other_sound(places: &[Place<'_>]) -> Option<Stem> {
-    let distance = |stem: Stem| -> Option<f32> {
-        let mut distances: Vec<f32> = places
-            .iter()
-            .filter_map(|place| distance(&place.before.reading[stem], &place.after.reading[stem]))
-            .collect();
-        distances.sort_by(f32::total_cmp);
-        distances.get(distances.len().checked_sub(1)? / 2).copied()
-    };
-    Stem::ALL
-        .into_iter()
-        .filter_map(|stem| Some((stem, distance(stem)?)))
-        .max_by(|(_, a), (_, b)| a.total_cmp(b))
-        .filter(|(_, distance)| *distance >= OTHER_SOUND)
-        .map(|(stem, _)| stem)
+/// Whether the sound itself says that this is not one fader.
+enum Sound {
+    /// It does not, or nothing is known of it.
+    Fits,
+    /// It moved both ways: another take, or several changes.
+    BothWays,
+    /// It moved one way, but in places by this much more than the gain says, in dB: a mute rather than a fader.
+    Beyond,
 }
 
-/// How different a stem sounds in two readings: the Euclidean distance of its summaries, as a share of their mean length. None
-/// where it is absent or the reading has no summary.
-pub fn distance(before: &StemReading, after: &StemReading) -> Option<f32> {
-    if !before.is_present() || !after.is_present() || before.summary.len() != after.summary.len() {
-        return None;
+/// What the prints say of a move by `gain_db`, at most places.
+fn sound(places: &[Place<'_>], gain_db: f64, sd_db: f64) -> Sound {
+    let tails: Vec<Tails> =
+        places.iter().filter_map(|place| place.before_print?.tails(place.after_print?)).collect();
+    let most = |is: &dyn Fn(&Tails) -> bool| 2 * tails.iter().filter(|tails| is(tails)).count() > tails.len();
+    let beyond = gain_db.abs() + (NOTICED_SD * sd_db).max(BEYOND_DB);
+    if most(&|tails| tails.both_ways_db() > BOTH_WAYS_DB) {
+        Sound::BothWays
+    } else if most(&|tails| f64::from(if gain_db < 0.0 { tails.down_db } else { tails.up_db }) > beyond) {
+        Sound::Beyond
+    } else {
+        Sound::Fits
     }
-    let length = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
-    let apart: Vec<f32> = before.summary.iter().zip(&after.summary).map(|(a, b)| a - b).collect();
-    let size = 0.5 * (length(&before.summary) + length(&after.summary));
-    (size > 0.0).then(|| length(&apart) / size)
 }
 
 /// The shifts at a place.
@@ -263,8 +278,16 @@ fn moved(places: &[Measured]) -> Change {
     if is_rivalled || gain_db.abs() < LEAST_MOVE_DB {
         return Change::Unclear;
     }
+    if gain_db <= -MUTED_DB {
+        return Change::Vanished(stem);
+    }
+    if gain_db >= MUTED_DB {
+        return Change::Appeared(stem);
+    }
     let sd = own.iter().map(|(_, sd)| sd).sum::<f64>() / own.len() as f64;
-    let sd_db = sd * (COMMON_SHARE + (1.0 - COMMON_SHARE) / (own.len() as f64).sqrt());
+    let sd_db = sd
+        * (GAIN_ERROR_SHARE / SHIFT_ERROR_SHARE)
+        * (COMMON_SHARE + (1.0 - COMMON_SHARE) / (own.len() as f64).sqrt());
     Change::Moved(Move { stem, gain_db: gain_db as f32, sd_db: sd_db as f32 })
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`shift`] | how the level of each stem against the rest moves when one fader does |
 //! | [`compare`] | tells a fader's move from a mute, another take, automation, and from nothing |
+//! | [`print`](mod@print) | a coarse picture of the sound: one fader moves it one way, another take both |
 //! | [`followed`] | whether a move did what the advice asked for |
 //!
 //! Levels are against the rest of the mix, so nothing here depends on the level of the whole. That has a price: one
@@ -11,7 +12,9 @@
 
 pub mod compare;
 pub mod followed;
+pub mod print;
 pub mod shift;
 
 pub use compare::{Change, Move, Place, compare};
 pub use followed::{Followed, Outcome};
+pub use print::Print;

@@ -4,11 +4,15 @@ use super::Recorder;
 use super::song::{
     before_the_first_window, lu, mark, model, off, plain, playing, unsure, usual, with_newest,
 };
+use mixing_buddy::library::{LibraryView, Measuring};
 use mixing_buddy::panel::PanelState;
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
-use mixing_buddy::view::{Activity, Answered, Choices, ModelStatus, Notice, Obstacle, Reference, View};
+use mixing_buddy::since::{Since, Standing};
+use mixing_buddy::view::{Activity, Answered, Choices, Mark, ModelStatus, Notice, Obstacle, Reference, View};
 use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::passes::{Change, Followed, Move};
+use mixing_buddy_core::profile::{Choice, Group, Listing, Part, SongLevels};
 use mixing_buddy_core::{PerStem, Stem, Verdict};
 use std::sync::Arc;
 
@@ -100,6 +104,16 @@ pub fn all() -> Vec<Scene> {
         notices().smallest().named("notices_smallest"),
         path_box(),
         look(),
+        library(),
+        library().light().named("library_light"),
+        library().smallest().scaled(200).named("library_smallest_200"),
+        measuring_songs(),
+        confirmed(),
+        confirmed().light().named("confirmed_light"),
+        confirmed().smallest().scaled(200).named("confirmed_smallest_200"),
+        overdone(),
+        other_take(),
+        automation().light(),
         long_words(),
     ]
 }
@@ -199,6 +213,8 @@ pub fn reference() -> Scene {
             balance: ReferenceBalance::default(),
             levels_lu: lu(-2.0, -5.5, -7.9, -1.2),
             windows: 6,
+            songs: 0,
+            choices: Vec::new(),
         }),
         can_undo_reference: true,
         choices: Choices {
@@ -276,6 +292,99 @@ pub fn look() -> Scene {
     let mut scene = Scene::new("look", playing()).light();
     scene.state.look_open = true;
     scene
+}
+
+fn song_levels(digit: char, name: &str) -> SongLevels {
+    SongLevels {
+        id: digit.to_string().repeat(32).parse().expect("32 digits identify a song"),
+        name: name.to_string(),
+        model: "compact 0.1.0".to_string(),
+        balance: ReferenceBalance::of_levels(PerStem::all(Some(-5.0))),
+        levels_lu: lu(-3.2, -4.8, -8.1, -1.9),
+    }
+}
+
+/// Songs and groups, two of them aimed at.
+pub fn library() -> Scene {
+    let songs: Vec<SongLevels> = ('a'..='f')
+        .zip([
+            "Blue Hour.flac",
+            "Kitchen Lights.wav",
+            "Northbound.mp3",
+            "Paper Boats.flac",
+            "Slow Tide.wav",
+            "The Long Way Home, Remastered and Extended.flac",
+        ])
+        .map(|(digit, name)| song_levels(digit, name))
+        .collect();
+    let mut pop = Group::new("my pop records");
+    songs.iter().take(4).for_each(|song| pop.put(song.id.clone(), 1.0));
+    let choices = vec![
+        Choice { part: Part::Group(pop.name.clone()), weight: 2.0 },
+        Choice { part: Part::Song(songs[4].id.clone()), weight: 1.0 },
+    ];
+    let reference = Reference {
+        name: "my pop records + Slow Tide.wav".to_string(),
+        balance: ReferenceBalance::default(),
+        levels_lu: lu(-3.2, -4.8, -8.1, -1.9),
+        windows: 108,
+        songs: 5,
+        choices,
+    };
+    let listing = Arc::new(Listing { songs, groups: vec![pop], problems: Vec::new() });
+    let view = View {
+        reference: Some(reference),
+        library: LibraryView { listing: Some(listing), measuring: None },
+        can_undo_reference: true,
+        ..playing()
+    };
+    let mut scene = Scene::new("library", view);
+    scene.state.library_open = true;
+    scene
+}
+
+pub fn measuring_songs() -> Scene {
+    let measuring = Measuring { name: "Northbound.mp3".to_string(), number: 3, of: 12, part: 0.4 };
+    let library = LibraryView { listing: None, measuring: Some(measuring) };
+    Scene::new("measuring_songs", View { library, ..playing() })
+}
+
+fn since(
+    name: &'static str,
+    change: Change,
+    followed: Option<Followed>,
+    standing: Option<Standing>,
+) -> Scene {
+    let mut view = View { since: Some(Since { change, places: 3, followed, standing }), ..playing() };
+    let history = view.history.iter().map(|mark| {
+        let is_vocals = mark.advice.stem == Some(Stem::Vocals);
+        Arc::new(Mark { followed: followed.filter(|_| is_vocals), ..(**mark).clone() })
+    });
+    view.history = Arc::new(history.collect());
+    Scene::new(name, view)
+}
+
+fn vocals_moved(name: &'static str, gain_db: f32, beyond_db: f32) -> Scene {
+    let moved = Move { stem: Stem::Vocals, gain_db, sd_db: 0.6 };
+    let followed = Followed::of(&moved, Stem::Vocals, -4.0, Some(1.0));
+    let standing = Standing { stem: Stem::Vocals, beyond_db, is_reference: true };
+    since(name, Change::Moved(moved), followed, Some(standing))
+}
+
+pub fn confirmed() -> Scene {
+    vocals_moved("confirmed", -3.8, 0.0)
+}
+
+pub fn overdone() -> Scene {
+    vocals_moved("overdone", -7.5, -2.2)
+}
+
+pub fn other_take() -> Scene {
+    since("other_take", Change::OtherTake, None, None)
+}
+
+pub fn automation() -> Scene {
+    since("automation", Change::Uneven { stem: Stem::Drums, least_db: -6.2, most_db: 0.0 }, None, None)
 }
 
 /// The longest texts in the smallest window.
