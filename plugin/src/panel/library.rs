@@ -10,7 +10,7 @@ use egui::{Button, Label, RichText, ScrollArea, Sense, Ui, vec2};
 use mixing_buddy_core::profile::{Choice, Listing, Part};
 
 /// Height of the list in points, at most.
-const LIST_PT: f32 = 156.0;
+const LIST_PT: f32 = 216.0;
 /// Width of the button with the weight, in points.
 const WEIGHT_PT: f32 = 34.0;
 /// Weights that the panel offers in turn. The command line takes any.
@@ -37,7 +37,7 @@ pub(super) fn show(
         return;
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
-    let title = if state.library_open { "Library ⏶" } else { "Library ⏷" };
+    let title = if state.library_open { "Library ▲" } else { "Library ▼" };
     let open = ui.add_sized(full, Button::new(title).selected(state.library_open));
     let is_open = state.library_open;
     let enabled = ui.is_enabled();
@@ -86,7 +86,7 @@ fn list(ui: &mut Ui, colours: &Palette, view: &View, listing: &Listing, controls
     let chosen: Vec<Choice> =
         view.reference.as_ref().map(|reference| reference.choices.clone()).unwrap_or_default();
     let height = ui.spacing().interact_size.y;
-    ScrollArea::vertical().id_salt("library").max_height(LIST_PT).show_rows(
+    ScrollArea::vertical().id_salt("library").min_scrolled_height(LIST_PT).max_height(LIST_PT).show_rows(
         ui,
         height,
         rows.len(),
@@ -114,7 +114,7 @@ fn row_of(ui: &mut Ui, colours: &Palette, row: &Row, chosen: &[Choice]) -> Optio
             }
             None => RichText::new(&row.name),
         };
-        let mark = if at.is_some() { "✔ " } else { "" };
+        let mark = if at.is_some() { "✓ " } else { "" };
         let text = RichText::new(format!("{mark}{}", text.text()));
         let button = Button::new(text).truncate().selected(at.is_some()).min_size(vec2(width, height));
         let response = ui.add_sized(vec2(width, height), button);

@@ -28,8 +28,8 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
 /// What stands before the sentence, so that nothing is told by colour alone.
 fn sign(since: &Since) -> &'static str {
     match since.followed.map(|followed| followed.outcome) {
-        Some(Outcome::Done) => "✔",
-        Some(Outcome::PartlyDone | Outcome::Overdone | Outcome::Opposite) => "⚠",
+        Some(Outcome::Done) => "✓",
+        Some(Outcome::PartlyDone | Outcome::Overdone | Outcome::Opposite) => "!",
         None => "•",
     }
 }

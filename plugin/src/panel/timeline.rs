@@ -233,9 +233,10 @@ fn passes(ui: &Ui, colours: &Palette, geometry: &Geometry, marks: &[&Mark]) {
 }
 
 /// What became of the advice at this place: a tick if it is done, a cross if it is overdone or the other way, a dash if it
-/// is partly done. At the top of the lane, so that it does not hide the mark.
+/// is partly done. On the side of the lane that the mark leaves free.
 fn draw_outcome(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, followed: &Followed) {
-    let at = pos2(geometry.centre(mark), geometry.lane(followed.stem) - LANE_PT / 2.0 + 5.0);
+    let side = if followed.asked_db < 0.0 { 1.0 } else { -1.0 };
+    let at = pos2(geometry.centre(mark), geometry.lane(followed.stem) + side * (LANE_PT / 2.0 - 5.0));
     let stroke = |colour: Color32| Stroke::new(1.5, colour);
     let painter = ui.painter();
     match followed.outcome {

@@ -9,9 +9,9 @@ use mixing_buddy_core::passes::{Change, Place, Print, compare};
 use mixing_buddy_core::{Advice, Analysis};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Two windows are at the same place if their starts differ by no more than this, in seconds: some of a print's cell.
-/// Chosen, not tuned. Hosts start a loop, and a song from a marker, at the same sample.
-const SAME_PLACE_S: f64 = 0.05;
+/// Two windows are at the same place if their starts differ by no more than this, in seconds: 50 ms later, a
+/// print is that of another take. Hosts start a loop, and a song from a marker, at the same sample.
+const SAME_PLACE_S: f64 = 0.005;
 /// Most places at which a change is judged: the newest. Chosen, not tuned.
 const MOST_PLACES: usize = 8;
 /// Most places that are remembered, as in the history.
@@ -246,7 +246,7 @@ mod tests {
             assert!(player.play(f64::from(place) * 5.0, Stem::Vocals, 0.0).is_none());
         }
         for place in 0..4 {
-            let finding = player.play(f64::from(place) * 5.0 + 0.02, Stem::Vocals, -4.0).unwrap();
+            let finding = player.play(f64::from(place) * 5.0 + 0.002, Stem::Vocals, -4.0).unwrap();
             assert_eq!(gain(&finding).0, Stem::Vocals);
             assert!((gain(&finding).1 + 4.0).abs() < 0.11);
             assert_eq!((finding.places, finding.outdated_before), (place as usize + 1, Some(5)));

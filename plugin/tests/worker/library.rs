@@ -117,7 +117,9 @@ fn a_move_that_the_advice_asked_for_is_confirmed() {
     bench.settle();
     *fake.vocals_db.lock().unwrap() = -3.5;
     bench.seek(0.0);
-    let view = bench.play_and_step(20, LOUD);
+    bench.play_and_step(20, LOUD);
+    bench.tap.stop();
+    let view = bench.settle();
     let since = view.since.clone().unwrap();
     let Change::Moved(moved) = since.change else { panic!("{since:?}") };
     assert_eq!(moved.stem, Stem::Vocals);

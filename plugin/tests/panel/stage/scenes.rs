@@ -11,7 +11,7 @@ use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, 
 use mixing_buddy::since::{Since, Standing};
 use mixing_buddy::view::{Activity, Answered, Choices, Mark, ModelStatus, Notice, Obstacle, Reference, View};
 use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::passes::{Change, Followed, Move};
+use mixing_buddy_core::passes::{Change, Followed, Move, Outcome};
 use mixing_buddy_core::profile::{Choice, Group, Listing, Part, SongLevels};
 use mixing_buddy_core::{PerStem, Stem, Verdict};
 use std::sync::Arc;
@@ -355,7 +355,13 @@ fn since(
     followed: Option<Followed>,
     standing: Option<Standing>,
 ) -> Scene {
-    let mut view = View { since: Some(Since { change, places: 3, followed, standing }), ..playing() };
+    let mut view = playing();
+    if followed.is_some_and(|followed| followed.outcome == Outcome::Done) {
+        let mut advice = plain(Verdict::NoError, 0.77, "The balance is right.");
+        advice.levels_lu = lu(-3.9, -6.1, -8.8, -0.6);
+        view = with_newest(advice);
+    }
+    view.since = Some(Since { change, places: 3, followed, standing });
     let history = view.history.iter().map(|mark| {
         let is_vocals = mark.advice.stem == Some(Stem::Vocals);
         Arc::new(Mark { followed: followed.filter(|_| is_vocals), ..(**mark).clone() })
@@ -367,7 +373,7 @@ fn since(
 fn vocals_moved(name: &'static str, gain_db: f32, beyond_db: f32) -> Scene {
     let moved = Move { stem: Stem::Vocals, gain_db, sd_db: 0.6 };
     let followed = Followed::of(&moved, Stem::Vocals, -4.0, Some(1.0));
-    let standing = Standing { stem: Stem::Vocals, beyond_db, is_reference: true };
+    let standing = Standing { stem: Stem::Vocals, beyond_db, is_reference: false };
     since(name, Change::Moved(moved), followed, Some(standing))
 }
 
