@@ -1,7 +1,8 @@
 //! What the plugin costs, with the shipped model. Times are CPU time where the system has a clock for it, so that a
 //! busy computer changes them little.
 //!
-//! `cargo bench --workspace --bench figures`; add names to run only some figures: `-- process audition window song load memory`.
+//! `cargo bench --workspace --bench figures`; add names to run only some figures:
+//! `-- process audition window song load memory library`.
 //! Without `--bench`, as under `cargo test`, nothing runs.
 
 #[path = "../tests/common/host.rs"]
@@ -17,7 +18,10 @@ use mixing_buddy::view::{Command, Trial, View};
 use mixing_buddy::worker::models::SharedModels;
 use mixing_buddy::worker::session::{Connections, Next, Session};
 use mixing_buddy_core::audition::Version;
-use mixing_buddy_core::{CancelFlag, PerStem, Stem};
+use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::encoder::StemReading;
+use mixing_buddy_core::profile::{Library, SongProfile};
+use mixing_buddy_core::{Analysis, CancelFlag, PerStem, Stem};
 use nice_plug::prelude::Buffer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +41,9 @@ fn main() {
     // Memory first: it would include what the other figures leave behind.
     if wanted("memory") {
         memory();
+    }
+    if wanted("library") {
+        library();
     }
     if wanted("load") {
         load();
@@ -135,6 +142,37 @@ fn wait(plugin: &MixingBuddy, done: impl Fn(&View) -> bool) {
     while !done(&plugin.view()) && started.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A library of 200 songs: reading it, as when the panel's list opens, and what it keeps in memory.
+fn library() {
+    const SONGS: usize = 200;
+    let dir = tempfile::tempdir();
+    let Ok(dir) = dir else { return row("a library of 200 songs", "no folder".into(), "-") };
+    let library = Library::at(dir.path());
+    let stem = StemReading { level_db: -5.123_456, error_db: 1.234_567, presence: 1.0, summary: Vec::new() };
+    let analysis = Analysis {
+        silent: false,
+        reading: PerStem::from_fn(|_| stem.clone()),
+        levels_lu: PerStem::all(Some(-4.321_098)),
+    };
+    let analyses = vec![analysis; 24];
+    let balance = ReferenceBalance::of_windows(analyses.iter().map(|analysis| &analysis.reading));
+    for number in 0..SONGS {
+        let Ok(id) = format!("{number:032x}").parse() else { continue };
+        let name = format!("Song {number} of a library, by somebody.flac");
+        let profile = SongProfile::new(id, &name, "compact 0.5.0".into(), balance, &analyses);
+        if let Err(error) = library.put_song(&profile) {
+            return row("a library of 200 songs", error.to_string(), "-");
+        }
+    }
+    let before_mb = resident_mb();
+    let started = Instant::now();
+    let listing = library.list();
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    let songs = listing.as_ref().map_or(0, |listing| listing.songs.len());
+    row(&format!("opening a library of {songs} songs"), format!("{ms:.0} ms"), "100 ms");
+    row("  memory that it takes", format!("{:.1} MB", resident_mb() - before_mb), "5 MB");
 }
 
 fn memory() {
@@ -292,6 +330,7 @@ fn song() {
         view,
         source: Box::new(SharedModels),
         audition: link().1,
+        library: None,
         cancel: CancelFlag::new(),
     });
     let (mut tap, reader) = tap(RATE_HZ as u32, false);

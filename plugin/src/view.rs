@@ -3,8 +3,12 @@
 //! The worker builds a [`View`] and publishes it as a whole. The panel draws it and sends [`Command`]s. Neither holds
 //! anything of the other, so tests draw the panel from a `View` written by hand.
 
+use crate::library::{LibraryCommand, LibraryView};
+use crate::since::Since;
 use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::passes::Followed;
+use mixing_buddy_core::profile::Choice;
 use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -33,6 +37,10 @@ pub struct View {
     pub reference: Option<Reference>,
     /// Progress in measuring a reference file, 0 to 1.
     pub reference_progress: Option<f32>,
+    /// The library of references.
+    pub library: LibraryView,
+    /// What has changed since an earlier pass over the same place.
+    pub since: Option<Since>,
     /// Whether the last change of the reference can be undone.
     pub can_undo_reference: bool,
     /// Whether there are analyzed windows that can be pinned as the reference.
@@ -102,8 +110,15 @@ pub struct Mark {
     pub end_s: f64,
     /// Number of the advice: higher is newer.
     pub order: u64,
-    /// Whether it counts for the song: false for windows before the last "Start over".
+    /// Whether it counts for the song: false for windows before the last change of the mix that was found, or the last
+    /// "Start over".
     pub current: bool,
+    /// Number of the pass over the song, from one; 0 where that is not known.
+    #[serde(default)]
+    pub pass: u32,
+    /// What became of the advice at this place: that of the pass before, or of this one where no later pass has been here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// The advice.
     pub advice: Advice,
 }
@@ -128,6 +143,12 @@ pub struct Reference {
     pub levels_lu: PerStem<Option<f32>>,
     /// Number of windows that were measured.
     pub windows: usize,
+    /// Number of songs, where it is made of songs of the library; else 0.
+    #[serde(default)]
+    pub songs: usize,
+    /// The songs and groups that it is made of.
+    #[serde(default)]
+    pub choices: Vec<Choice>,
 }
 
 /// The user's settings that are saved with the project and are not parameters.
@@ -278,6 +299,8 @@ pub enum Command {
     Ask(String),
     /// The mix has changed: older windows no longer count for the song.
     StartOver,
+    /// Read the library of references, measure songs into it, aim at some of them.
+    Library(LibraryCommand),
     /// Use another model, or the built-in one.
     ChooseModel(Option<PathBuf>),
     /// Write the report: `PATH.md` and `PATH.json`.

@@ -17,6 +17,8 @@
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`audition`] | a window with other gains of its stems, to be heard |
 //! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
+//! | [`profile`] | the library of references: measured songs, groups, targets |
+//! | [`passes`] | what changed between two passes over the same place |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -41,6 +43,8 @@ pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod output;
+pub mod passes;
+pub mod profile;
 pub mod separator;
 pub mod stem;
 pub mod stft;

@@ -16,10 +16,12 @@ mod header;
 mod hear;
 pub mod keys;
 mod levels;
+mod library;
 mod notices;
 mod options;
 pub mod path_box;
 mod reference;
+mod since;
 mod song;
 pub mod state;
 pub mod theme;
@@ -114,6 +116,7 @@ fn top(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, cont
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         advice::show(ui, colours, view);
+        since::show(ui, colours, view);
     });
 }
 
@@ -131,6 +134,7 @@ fn columns(
         results(ui, colours, view, state, controls);
         ui.add_space(10.0);
         reference::show(ui, colours, view, state, controls);
+        library::show(ui, colours, view, state, controls);
         options::show(ui, colours, view, settings, controls);
         return;
     }
@@ -145,6 +149,7 @@ fn columns(
                     results(ui, colours, view, state, controls);
                 } else {
                     reference::show(ui, colours, view, state, controls);
+                    library::show(ui, colours, view, state, controls);
                     options::show(ui, colours, view, settings, controls);
                 }
             });

@@ -21,6 +21,8 @@ pub struct PanelState {
     pub path_box: Option<PathBox>,
     /// Whether the controls for theme and scale are open.
     pub look_open: bool,
+    /// Whether the list of the library is open.
+    pub library_open: bool,
     /// Whether all notices are shown, or only the newest.
     pub notices_open: bool,
     /// The gains that the user tries, in dB; none while they follow the advice.

@@ -9,7 +9,8 @@
 //! | [`spool`] | audio of a render that waits for the separator |
 //! | [`runs`] | why no window can finish |
 //! | [`history`] | advice by position in the song |
-//! | [`reference`](mod@reference) | measures a file in small steps |
+//! | [`passes`] | what changed between two passes over the same place |
+//! | [`reference`](mod@reference) | measures a file in small steps; [`shelf`] does so with many, for the library |
 //! | [`platform`] | thread priority, and keeping the library in memory |
 //!
 //! The worker and its parts write `tracing` events; [`log`](crate::log) tells how to see them.
@@ -18,10 +19,12 @@ pub mod advice_model;
 pub mod framer;
 pub mod history;
 pub mod models;
+pub mod passes;
 pub mod platform;
 pub mod reference;
 pub mod runs;
 pub mod session;
+pub mod shelf;
 pub mod spool;
 pub mod tail;
 pub mod windows;
@@ -34,6 +37,7 @@ use advice_model::ModelSource;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::profile::Library;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use session::{Connections, Next, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,8 +89,9 @@ impl Worker {
     ) -> Self {
         let (commands, messages) = unbounded();
         let cancel = CancelFlag::new();
+        let library = Library::of_user().ok();
         let connections =
-            Connections { params, view: view.clone(), source, audition, cancel: cancel.clone() };
+            Connections { params, view: view.clone(), source, library, audition, cancel: cancel.clone() };
         let work = move || {
             let view = connections.view.clone();
             if catch_unwind(AssertUnwindSafe(|| run(connections, &messages))).is_err() {

@@ -12,6 +12,8 @@ use mixing_buddy_core::audition::StemMasks;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::passes::shift::shift_db;
+use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
     Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, PerStem, Request, Result, Stem,
@@ -43,6 +45,8 @@ pub struct Fake {
     pub analyzed: AtomicUsize,
     pub answered: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
+    /// Where the vocals' fader stands, in dB.
+    pub vocals_db: Mutex<f64>,
 }
 
 impl Fake {
@@ -80,6 +84,7 @@ impl Fake {
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             requests: Mutex::default(),
+            vocals_db: Mutex::default(),
         })
     }
 
@@ -133,9 +138,14 @@ impl AdviceModel for Fake {
         let level_db =
             (10.0 * (total / (power.frames * self.settings.hop_samples) as f64 + 1e-12).log10()) as f32;
         let stem = StemReading { level_db, error_db: 1.0, presence: 1.0, summary: vec![0.5; 4] };
+        let levels = PerStem::all(Some(f64::from(level_db)));
+        let shifts = shift_db(&levels, Stem::Vocals, *self.vocals_db.lock().unwrap());
         Ok(Analysis {
             silent: level_db < -90.0,
-            reading: PerStem::from_fn(|_| stem.clone()),
+            reading: PerStem::from_fn(|at| {
+                let shift = shifts[at].unwrap_or(0.0) as f32;
+                StemReading { level_db: stem.level_db + shift, ..stem.clone() }
+            }),
             levels_lu: PerStem::from_fn(|_| Some(level_db)),
         })
     }
@@ -218,6 +228,8 @@ pub struct Bench {
     pub keys: Arc<Mutex<Vec<ModelKey>>>,
     /// Position of the next block in samples.
     pub position: i64,
+    /// The folder of the library.
+    pub data: tempfile::TempDir,
 }
 
 impl Bench {
@@ -230,6 +242,7 @@ impl Bench {
         params: Arc<MixParams>,
         is_offline: bool,
     ) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
         let cancel = CancelFlag::new();
         let keys = Arc::new(Mutex::new(Vec::new()));
@@ -241,11 +254,12 @@ impl Bench {
             view: view.clone(),
             source: Box::new(source),
             audition,
+            library: Some(Library::at(data.path())),
             cancel: cancel.clone(),
         });
         let (tap, reader) = tap(RATE_HZ, is_offline);
         session.set_reader(reader);
-        Bench { session, params, view, tap, audio, cancel, keys, position: 0 }
+        Bench { session, params, view, tap, audio, cancel, keys, position: 0, data }
     }
 
     /// Plays seconds of noise at an amplitude, without a step of the session.

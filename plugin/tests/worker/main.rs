@@ -5,6 +5,7 @@
 mod common;
 mod hearing;
 mod interruptions;
+mod library;
 mod models;
 mod references;
 mod song;

@@ -2,8 +2,10 @@
 //! has no thread of its own, so tests drive it with a fake model in milliseconds.
 
 mod advising;
+mod comparing;
 mod hearing;
 mod intake;
+mod library;
 mod notices;
 mod publishing;
 mod references;
@@ -11,8 +13,10 @@ mod references;
 use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use super::framer::Framer;
 use super::history::History;
+use super::passes::Passes;
 use super::reference::ReferenceJob;
 use super::runs::Runs;
+use super::shelf::Shelf;
 use super::windows::Queue;
 use crate::audition::WorkerSide;
 use crate::capture::{Flow, TapReader};
@@ -21,6 +25,7 @@ use crate::report;
 use crate::state::{Loaded, Saved, SavedSong};
 use crate::view::{Answered, Choices, Command, ModelStatus, Reference, SongSummary, View};
 use arc_swap::ArcSwap;
+use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::{CancelFlag, Error, Stem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -45,6 +50,8 @@ pub struct Connections {
     pub source: Box<dyn ModelSource>,
     /// The way to the callback for auditions.
     pub audition: WorkerSide,
+    /// The library of references; none if the user has no folder for it.
+    pub library: Option<Library>,
     /// Raised when the instance is dropped.
     pub cancel: CancelFlag,
 }
@@ -82,6 +89,9 @@ pub struct Session {
     choices: Choices,
     undo: Vec<Option<Reference>>,
     job: Option<ReferenceJob>,
+    /// Songs that are being measured for the library.
+    shelf: Option<Shelf>,
+    passes: Passes,
     question: Option<String>,
     hearing: hearing::Hearing,
     dropped_frames_before: u64,
@@ -130,6 +140,8 @@ impl Session {
             choices: Choices::default(),
             undo: Vec::new(),
             job: None,
+            shelf: None,
+            passes: Passes::default(),
             question: None,
             hearing: hearing::Hearing::default(),
             dropped_frames_before: 0,
@@ -184,11 +196,14 @@ impl Session {
             }
             Command::StartOver => {
                 self.history.start_over();
+                self.passes = Passes::default();
+                self.view.since = None;
                 self.earlier_song = None;
                 self.view.song = None;
                 self.song_due = false;
                 self.history_changed();
             }
+            Command::Library(command) => self.library_command(command),
             Command::ChooseModel(path) => self.choose_model(path),
             Command::SaveReport(path) => match report::save(&path, &self.view) {
                 Ok(written) => self.inform(format!("Report saved: {}.", written.display())),
@@ -242,6 +257,9 @@ impl Session {
         self.queue.clear();
         self.bounce = None;
         self.history = History::restore(saved.history.clone());
+        self.passes = Passes::default();
+        self.view.since = None;
+        self.stop_measuring_songs();
         self.earlier_song = saved.song.clone();
         self.view.song = saved
             .song
@@ -307,6 +325,10 @@ impl Session {
         self.model = ModelState::Loading;
         self.job = None;
         self.view.reference_progress = None;
+        // Another model reads other levels.
+        self.stop_measuring_songs();
+        self.passes = Passes::default();
+        self.view.since = None;
     }
 }
 

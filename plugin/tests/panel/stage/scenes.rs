@@ -1,5 +1,8 @@
 //! The states of the panel, written by hand.
 
+pub mod library;
+pub mod passes;
+
 use super::Recorder;
 use super::song::{
     before_the_first_window, lu, mark, model, off, plain, playing, unsure, usual, with_newest,
@@ -115,6 +118,16 @@ pub fn all() -> Vec<Scene> {
         notices().smallest().named("notices_smallest"),
         path_box(),
         look(),
+        library::listed(),
+        library::listed().light().named("library_light"),
+        library::listed().smallest().scaled(200).named("library_smallest_200"),
+        library::measuring(),
+        passes::confirmed(),
+        passes::confirmed().light().named("confirmed_light"),
+        passes::confirmed().smallest().scaled(200).named("confirmed_smallest_200"),
+        passes::overdone(),
+        passes::other_take(),
+        passes::automation().light(),
         long_words(),
     ]
 }
@@ -257,6 +270,8 @@ pub fn reference() -> Scene {
             balance: ReferenceBalance::default(),
             levels_lu: lu(-2.0, -5.5, -7.9, -1.2),
             windows: 6,
+            songs: 0,
+            choices: Vec::new(),
         }),
         can_undo_reference: true,
         choices: Choices {
