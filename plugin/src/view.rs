@@ -143,12 +143,17 @@ pub struct Reference {
     pub levels_lu: PerStem<Option<f32>>,
     /// Number of windows that were measured.
     pub windows: usize,
-    /// Number of songs, where it is made of songs of the library; else 0.
-    #[serde(default)]
+    /// Number of songs, where it is made of songs of the library; else 0, which is not saved.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub songs: usize,
     /// The songs and groups that it is made of.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
+}
+
+/// Serde hands over a reference.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The user's settings that are saved with the project and are not parameters.
