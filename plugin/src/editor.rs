@@ -1,5 +1,6 @@
 //! The editor: opens the panel in the host's window and passes the panel's commands to host and worker. Window thread.
 
+use crate::audition::Switch;
 use crate::panel::{self, Controls, KeyUse, PanelState};
 use crate::params::{HopParam, MixParams};
 use crate::settings::{Hop, MIN_SIZE_PT, PanelSettings, Settings};
@@ -26,13 +27,19 @@ pub struct PanelEditor {
     params: Arc<MixParams>,
     view: Arc<ArcSwap<View>>,
     commands: Commands,
+    audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
 }
 
 impl PanelEditor {
     /// An editor for one instance.
-    pub fn new(params: Arc<MixParams>, view: Arc<ArcSwap<View>>, commands: Commands) -> Self {
-        PanelEditor { params, view, commands, state: Arc::default() }
+    pub fn new(
+        params: Arc<MixParams>,
+        view: Arc<ArcSwap<View>>,
+        commands: Commands,
+        audition: Arc<Switch>,
+    ) -> Self {
+        PanelEditor { params, view, commands, audition, state: Arc::default() }
     }
 }
 
@@ -58,6 +65,7 @@ impl Editor for PanelEditor {
             params: self.params.clone(),
             view: self.view.clone(),
             commands: self.commands.clone(),
+            audition: self.audition.clone(),
             state: self.state.clone(),
             context: None,
         };
@@ -85,6 +93,7 @@ struct PanelApp {
     params: Arc<MixParams>,
     view: Arc<ArcSwap<View>>,
     commands: Commands,
+    audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
     context: Option<GuiContext>,
 }
@@ -99,6 +108,7 @@ impl NiceEguiApp for PanelApp {
         panel::install(&egui_context);
         self.state.lock().unwrap_or_else(PoisonError::into_inner).look = self.params.project.panel().look;
         self.context = Some(gui_context);
+        self.audition.set_open(true);
         Ok(())
     }
 
@@ -130,6 +140,14 @@ impl NiceEguiApp for PanelApp {
 
     fn editor_closed(&mut self) {
         self.context = None;
+        self.audition.set_open(false);
+    }
+}
+
+impl Drop for PanelApp {
+    /// However the window goes, nobody must hear an audition without it.
+    fn drop(&mut self) {
+        self.audition.set_open(false);
     }
 }
 

@@ -1,10 +1,12 @@
-//! The plugin as hosts see it: passes audio through unchanged and copies it to the worker.
+//! The plugin as hosts see it: passes audio through unchanged and copies it to the worker. Only during an audition does it
+//! play something else.
 
+use crate::audition::{AudioSide, Switch, link};
 use crate::capture::{BlockInfo, Flow, Tap, tap};
 use crate::editor::PanelEditor;
 use crate::log;
 use crate::params::MixParams;
-use crate::view::View;
+use crate::view::{End, View};
 use crate::worker::Worker;
 use crate::worker::advice_model::ModelSource;
 use crate::worker::models::SharedModels;
@@ -26,6 +28,8 @@ pub struct MixingBuddy {
     worker: Worker,
     /// The audio side of the ring; none until the host has set a sample rate.
     tap: Option<Tap>,
+    /// The callback's side of auditions.
+    audition: AudioSide,
 }
 
 impl Default for MixingBuddy {
@@ -39,8 +43,9 @@ impl MixingBuddy {
     pub fn with_models(source: Box<dyn ModelSource>) -> Self {
         let params = Arc::new(MixParams::default());
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
-        let worker = Worker::start(params.clone(), view.clone(), source);
-        MixingBuddy { params, view, worker, tap: None }
+        let (audition, worker_side) = link();
+        let worker = Worker::start(params.clone(), view.clone(), source, worker_side);
+        MixingBuddy { params, view, worker, tap: None, audition }
     }
 
     /// What the panel shows.
@@ -69,8 +74,10 @@ impl MixingBuddy {
         if !RATES_HZ.contains(&sample_rate_hz) {
             // Audio still passes through.
             self.tap = None;
+            self.audition.stop(End::Host);
             return;
         }
+        self.audition.prepare(rate, is_offline);
         match &mut self.tap {
             Some(tap) if tap.sample_rate_hz() == rate && tap.is_offline() == is_offline => tap.stop(),
             _ => {
@@ -82,6 +89,11 @@ impl MixingBuddy {
                 self.tap = Some(audio_side);
             }
         }
+    }
+
+    /// What editor and callback share of auditions.
+    pub fn audition(&self) -> &Arc<Switch> {
+        self.audition.switch()
     }
 
     /// Copies a block to the worker. Audio thread: no allocation, no lock, no system call.
@@ -147,7 +159,12 @@ impl Plugin for MixingBuddy {
     }
 
     fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<PanelEditor> {
-        Some(PanelEditor::new(self.params.clone(), self.view.clone(), self.worker.commands()))
+        Some(PanelEditor::new(
+            self.params.clone(),
+            self.view.clone(),
+            self.worker.commands(),
+            self.audition.switch().clone(),
+        ))
     }
 
     fn activate(
@@ -173,16 +190,23 @@ impl Plugin for MixingBuddy {
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         self.capture_block(buffer.as_slice_immutable(), context.transport());
-        ProcessStatus::Normal
+        let Some(tap) = &self.tap else { return ProcessStatus::Normal };
+        // The worker has the mix by now; what follows is never analyzed.
+        let info = block_info(context.transport(), self.params.bypass.value(), tap.is_offline());
+        let is_sounding = self.audition.render(buffer.as_slice(), info.flow);
+        // A host may let a plugin sleep whose input is silent.
+        if is_sounding { ProcessStatus::KeepAlive } else { ProcessStatus::Normal }
     }
 
     fn stop_processing(&mut self) {
+        self.audition.stop(End::Host);
         if let Some(tap) = &mut self.tap {
             tap.stop();
         }
     }
 
     fn deactivate(&mut self) {
+        self.audition.stop(End::Host);
         if let Some(tap) = &mut self.tap {
             tap.stop();
         }

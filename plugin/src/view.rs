@@ -3,7 +3,12 @@
 //! The worker builds a [`View`] and publishes it as a whole. The panel draws it and sends [`Command`]s. Neither holds
 //! anything of the other, so tests draw the panel from a `View` written by hand.
 
+use crate::library::{LibraryCommand, LibraryView};
+use crate::since::Since;
+use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::passes::Followed;
+use mixing_buddy_core::profile::Choice;
 use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -32,6 +37,10 @@ pub struct View {
     pub reference: Option<Reference>,
     /// Progress in measuring a reference file, 0 to 1.
     pub reference_progress: Option<f32>,
+    /// The library of references.
+    pub library: LibraryView,
+    /// What has changed since an earlier pass over the same place.
+    pub since: Option<Since>,
     /// Whether the last change of the reference can be undone.
     pub can_undo_reference: bool,
     /// Whether there are analyzed windows that can be pinned as the reference.
@@ -42,6 +51,8 @@ pub struct View {
     pub answer: Option<Answered>,
     /// The model, its device and its cost.
     pub model: ModelStatus,
+    /// The audition: what is heard in place of the mix.
+    pub audition: Audition,
     /// Messages for the user, newest last. Errors stay until the user dismisses them.
     pub notices: Vec<Notice>,
 }
@@ -99,8 +110,15 @@ pub struct Mark {
     pub end_s: f64,
     /// Number of the advice: higher is newer.
     pub order: u64,
-    /// Whether it counts for the song: false for windows before the last "Start over".
+    /// Whether it counts for the song: false for windows before the last change of the mix that was found, or the last
+    /// "Start over".
     pub current: bool,
+    /// Number of the pass over the song, from one; 0 where that is not known.
+    #[serde(default)]
+    pub pass: u32,
+    /// What became of the advice at this place: that of the pass before, or of this one where no later pass has been here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// The advice.
     pub advice: Advice,
 }
@@ -125,6 +143,17 @@ pub struct Reference {
     pub levels_lu: PerStem<Option<f32>>,
     /// Number of windows that were measured.
     pub windows: usize,
+    /// Number of songs, where it is made of songs of the library; else 0, which is not saved.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub songs: usize,
+    /// The songs and groups that it is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// Serde hands over a reference.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The user's settings that are saved with the project and are not parameters.
@@ -163,6 +192,86 @@ pub struct ModelStatus {
     pub threshold: f32,
 }
 
+/// What is heard in place of the mix, or can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Audition {
+    /// Whether it sounds.
+    pub state: AuditionState,
+    /// What was asked for last.
+    pub trial: Trial,
+    /// Seconds of sound that can be played; 0 until there are three.
+    pub playable_s: f32,
+}
+
+/// Whether an audition sounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditionState {
+    /// No, and nothing happened that the user must know.
+    #[default]
+    Off,
+    /// No: it ended, or could not begin.
+    Ended(End),
+    /// Not yet: the worker prepares it.
+    Preparing,
+    /// Yes.
+    Sounding,
+    /// No: the host does not call the plugin while it stands.
+    HostSleeps,
+}
+
+impl AuditionState {
+    /// Whether the output is not the mix, or will not be soon.
+    pub fn is_on(self) -> bool {
+        match self {
+            AuditionState::Off | AuditionState::Ended(_) => false,
+            AuditionState::Preparing | AuditionState::Sounding | AuditionState::HostSleeps => true,
+        }
+    }
+}
+
+/// Why an audition ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The song plays, and the user has not allowed an audition over it.
+    SongPlays,
+    /// The song has stopped.
+    SongStopped,
+    /// The plugin is bypassed.
+    Bypassed,
+    /// The host has stopped or deactivated the plugin, or changed its sample rate.
+    Host,
+    /// The host renders.
+    Renders,
+    /// The editor is closed.
+    EditorClosed,
+    /// There are less than three seconds of sound to play.
+    NoSound,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [End; 7] = [
+        End::SongPlays,
+        End::SongStopped,
+        End::Bypassed,
+        End::Host,
+        End::Renders,
+        End::EditorClosed,
+        End::NoSound,
+    ];
+}
+
+/// Gains to be heard, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// Gain of each stem in dB.
+    pub gains_db: PerStem<f32>,
+    /// With or without the gains.
+    pub version: Version,
+    /// Whether it may play over the running song.
+    pub over_song: bool,
+}
+
 /// A message for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -195,10 +304,16 @@ pub enum Command {
     Ask(String),
     /// The mix has changed: older windows no longer count for the song.
     StartOver,
+    /// Read the library of references, measure songs into it, aim at some of them.
+    Library(LibraryCommand),
     /// Use another model, or the built-in one.
     ChooseModel(Option<PathBuf>),
     /// Write the report: `PATH.md` and `PATH.json`.
     SaveReport(PathBuf),
+    /// Play the last ten seconds with other gains in place of the mix, or change them.
+    Hear(Trial),
+    /// Play the mix again.
+    StopHearing,
     /// Remove a notice.
     Dismiss(u64),
 }

@@ -35,8 +35,18 @@ fn saved() -> Saved {
             balance: ReferenceBalance::of_levels(PerStem { vocals: Some(-5.0), ..PerStem::default() }),
             levels_lu: PerStem { vocals: Some(-4.0), ..PerStem::default() },
             windows: 3,
+            songs: 0,
+            choices: Vec::new(),
         }),
-        history: vec![Mark { start_s: 2.5, end_s: 12.5, order: 7, current: true, advice }],
+        history: vec![Mark {
+            start_s: 2.5,
+            end_s: 12.5,
+            order: 7,
+            current: true,
+            pass: 2,
+            followed: None,
+            advice,
+        }],
         ..Saved::default()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::demo::flawed_mix;
 use crate::lines::{Kind, json_line, song_text, window_text};
+use crate::profile;
 use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  mixing-buddy advise\n  mixing-buddy advise song.wav\n  \
     mixing-buddy advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
     mixing-buddy advise mix.wav --reference reference.mp3 --json\n  \
+    mixing-buddy advise mix.wav --profile \"my pop records\"\n  \
     ffmpeg -i video.mkv -f wav - | mixing-buddy advise -")]
 pub struct AdviseArgs {
     /// Songs to judge, `-` for one from standard input; the demo song if none is given
@@ -22,6 +24,9 @@ pub struct AdviseArgs {
     /// A track whose balance the mix should have
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// A song or a group of the library whose balance the mix should have, with `=WEIGHT` if there are several
+    #[arg(long, value_name = "NAME", conflicts_with = "reference")]
+    profile: Vec<String>,
     /// A stem whose level is right: vocals, drums or bass
     #[arg(long)]
     anchor: Option<Stem>,
@@ -52,8 +57,11 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
     );
     let cancel = CancelFlag::new();
     let engine = Engine::open(args.bundle.as_deref(), &cancel)?;
-    let reference =
-        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?;
+    let reference = if args.profile.is_empty() {
+        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?
+    } else {
+        Some(profile::target(&args.profile, None)?.balance)
+    };
     let request = Request {
         question: args.prompt.clone().unwrap_or_else(|| DEFAULT_QUESTION.into()),
         anchor: args.anchor,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`advise`] | advice on songs, window by window and as a whole |
 //! | [`info`] | name, version, licence and sizes of a model file |
+//! | [`profile`] | the library of references |
 //! | [`song`] | analyzes a file window by window, in memory that does not grow |
 //! | [`lines`] | writes advice as lines of text or JSON |
 //! | [`demo`] | mixes the shipped demo song with its error |
@@ -12,6 +13,7 @@ pub mod advise;
 pub mod demo;
 pub mod info;
 pub mod lines;
+pub mod profile;
 pub mod song;
 
 use anyhow::Result;
@@ -29,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Judges the balance of each window and of the whole song
     Advise(advise::AdviseArgs),
+    /// Keeps the balance of songs that you like, to aim at
+    Profile(profile::ProfileArgs),
     /// Shows name, version, licence and sizes of a model
     Info(info::InfoArgs),
 }
@@ -40,6 +44,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
+        Command::Profile(args) => profile::run(&args),
         Command::Info(args) => info::run(&args),
     }
 }

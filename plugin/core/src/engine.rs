@@ -18,6 +18,7 @@
 
 use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
+use crate::audition::StemMasks;
 use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
 use crate::compose::{compose, silent_advice};
@@ -230,24 +231,8 @@ impl Engine {
     /// # Errors
     /// When the features do not fit the model's settings, or when cancelled.
     pub fn analyze_power(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
+        let total = self.check_power(power)?;
         let features = &self.info.features;
-        let values = power.frames * power.bands;
-        if power.bands != features.bands
-            || power.frames == 0
-            || !power.frames.is_multiple_of(features.patch_frames)
-            || power.mid.len() != values
-            || power.side.len() != values
-            || power.shares.len() != features.separated.len()
-            || power.shares.iter().any(|map| map.len() != values)
-        {
-            let (frames, bands) = (power.frames, power.bands);
-            return Err(Error::Samples(format!("{frames} frames of {bands} bands do not fit this model")));
-        }
-        // Sums over the maps are sums over samples of mid² + side², which is the mean power of both channels.
-        let total: f64 = power.mid.iter().chain(&power.side).map(|p| f64::from(*p)).sum();
-        if !total.is_finite() {
-            return Err(Error::Samples("its features hold a value that is not a number".into()));
-        }
         let mean = total / (power.frames * features.hop_samples) as f64;
         if mean < 10f64.powf(f64::from(SILENCE_DBFS) / 10.0) {
             return Ok(self.silence());
@@ -276,6 +261,41 @@ impl Engine {
             (reading[stem].is_present() && level.is_finite()).then_some(level)
         });
         Ok(Analysis { silent: false, reading, levels_lu })
+    }
+
+    /// How the power of each cell of a window is shared among the stems, from its features.
+    ///
+    /// # Errors
+    /// As [`Engine::analyze_power`].
+    pub fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+        self.check_power(power)?;
+        let features = &self.info.features;
+        let batch = EncoderBatch::new(std::slice::from_ref(power), features, &self.device)?;
+        let encoded = self.encoder.encode_until(&batch, None, cancel)?;
+        StemMasks::from_logits(&encoded.mask_logits, features)
+    }
+
+    /// The sum of a window's features, which must fit the model.
+    fn check_power(&self, power: &BandPower) -> Result<f64> {
+        let features = &self.info.features;
+        let values = power.frames * power.bands;
+        if power.bands != features.bands
+            || power.frames == 0
+            || !power.frames.is_multiple_of(features.patch_frames)
+            || power.mid.len() != values
+            || power.side.len() != values
+            || power.shares.len() != features.separated.len()
+            || power.shares.iter().any(|map| map.len() != values)
+        {
+            let (frames, bands) = (power.frames, power.bands);
+            return Err(Error::Samples(format!("{frames} frames of {bands} bands do not fit this model")));
+        }
+        // Sums over the maps are sums over samples of mid² + side², which is the mean power of both channels.
+        let total: f64 = power.mid.iter().chain(&power.side).map(|p| f64::from(*p)).sum();
+        if !total.is_finite() {
+            return Err(Error::Samples("its features hold a value that is not a number".into()));
+        }
+        Ok(total)
     }
 
     /// The analysis of silence.

@@ -15,7 +15,10 @@
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
-//! | [`engine`] | `load`, `warmup`, `advise` |
+//! | [`audition`] | a window with other gains of its stems, to be heard |
+//! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
+//! | [`profile`] | the library of references: measured songs, groups, targets |
+//! | [`passes`] | what changed between two passes over the same place |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -23,6 +26,7 @@
 
 pub mod advice;
 pub mod audio;
+pub mod audition;
 pub mod bundle;
 pub mod cancel;
 pub mod clock;
@@ -39,6 +43,8 @@ pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod output;
+pub mod passes;
+pub mod profile;
 pub mod separator;
 pub mod stem;
 pub mod stft;

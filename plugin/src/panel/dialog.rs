@@ -17,6 +17,10 @@ use std::process::{Child, Command, Stdio};
 pub enum Ask {
     /// An existing file.
     Open,
+    /// One or more existing files.
+    OpenSeveral,
+    /// An existing folder.
+    Folder,
     /// A file to write.
     Save,
 }
@@ -31,11 +35,16 @@ pub enum Dialogs {
     Program(OsString, Vec<OsString>),
 }
 
+/// Longest answer that is read, in bytes: as much as the buffer of a pipe holds on Linux.
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
 /// How a dialog ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A file was chosen.
     Chosen(PathBuf),
+    /// Several files were chosen.
+    ChosenSeveral(Vec<PathBuf>),
     /// The dialog was closed without one.
     Cancelled,
 }
@@ -63,6 +72,8 @@ pub enum DialogError {
 #[derive(Debug)]
 pub struct FileDialog {
     child: Child,
+    /// Whether the dialog prints a path per line.
+    is_several: bool,
 }
 
 impl FileDialog {
@@ -88,7 +99,7 @@ impl FileDialog {
         for mut command in candidates {
             let program = command.get_program().to_string_lossy().into_owned();
             match command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() {
-                Ok(child) => return Ok(FileDialog { child }),
+                Ok(child) => return Ok(FileDialog { child, is_several: ask == Ask::OpenSeveral }),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => tried.push(program),
                 Err(source) => return Err(DialogError::NotStarted { program, source }),
             }
@@ -106,15 +117,28 @@ impl FileDialog {
     }
 
     /// What a finished dialog has printed. A path fits into the buffer of the pipe, so the process never waited for us.
+    /// Hundreds of paths may not: then the dialog stays on the screen until it is closed, and nothing is chosen.
     fn answer(&mut self) -> Outcome {
         let mut printed = Vec::new();
         if let Some(output) = &mut self.child.stdout {
-            let _ = output.take(64 * 1024).read_to_end(&mut printed);
+            let _ = output.take(LONGEST_ANSWER).read_to_end(&mut printed);
         }
         while printed.last().is_some_and(|&byte| byte == b'\n' || byte == b'\r') {
             printed.pop();
         }
-        if printed.is_empty() { Outcome::Cancelled } else { Outcome::Chosen(path_of(printed)) }
+        if printed.is_empty() {
+            return Outcome::Cancelled;
+        }
+        if self.is_several {
+            let lines =
+                printed.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            let paths: Vec<PathBuf> =
+                lines.filter(|line| !line.is_empty()).map(|line| path_of(line.to_vec())).collect();
+            if paths.len() > 1 {
+                return Outcome::ChosenSeveral(paths);
+            }
+        }
+        Outcome::Chosen(path_of(printed))
     }
 }
 
@@ -147,6 +171,14 @@ fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Comm
         Ask::Open => {
             kdialog.arg("--getopenfilename");
         }
+        Ask::OpenSeveral => {
+            zenity.args(["--multiple", "--separator=\n"]);
+            kdialog.args(["--multiple", "--separate-output", "--getopenfilename"]);
+        }
+        Ask::Folder => {
+            zenity.arg("--directory");
+            kdialog.arg("--getexistingdirectory");
+        }
         Ask::Save => {
             zenity.args(["--save", "--confirm-overwrite"]);
             if let Some(path) = suggested {
@@ -164,6 +196,11 @@ fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Comm
     // Title and path are arguments of the script, so nothing in them can run as code.
     let script = match ask {
         Ask::Open => "POSIX path of (choose file with prompt (item 1 of argv))",
+        Ask::Folder => "POSIX path of (choose folder with prompt (item 1 of argv))",
+        Ask::OpenSeveral => {
+            "set paths to \"\"\nrepeat with chosen in (choose file with prompt (item 1 of argv) with multiple selections \
+             allowed)\nset paths to paths & POSIX path of chosen & linefeed\nend repeat\npaths"
+        }
         Ask::Save => {
             "POSIX path of (choose file name with prompt (item 1 of argv) default name (item 2 of argv))"
         }
@@ -179,16 +216,20 @@ fn platform_commands(ask: Ask, title: &str, suggested: Option<&str>) -> Vec<Comm
     use std::os::windows::process::CommandExt;
     /// Keeps a console window from appearing: `CREATE_NO_WINDOW` of `CreateProcess`.
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-    let dialog = match ask {
-        Ask::Open => "OpenFileDialog",
-        Ask::Save => "SaveFileDialog",
-    };
     // Title and path are in the child's environment, so nothing in them can run as code.
+    let (dialog, prepare, answer) = match ask {
+        Ask::Open => ("OpenFileDialog", FILE_DIALOG, "$d.FileName"),
+        Ask::OpenSeveral => ("OpenFileDialog", SEVERAL_DIALOG, "($d.FileNames -join \"`n\")"),
+        Ask::Folder => ("FolderBrowserDialog", FOLDER_DIALOG, "$d.SelectedPath"),
+        Ask::Save => ("SaveFileDialog", FILE_DIALOG, "$d.FileName"),
+    };
+    const FILE_DIALOG: &str = "$d.Title = $env:MIXING_BUDDY_TITLE; $d.FileName = $env:MIXING_BUDDY_FILE;";
+    const SEVERAL_DIALOG: &str = "$d.Title = $env:MIXING_BUDDY_TITLE; $d.Multiselect = $true;";
+    const FOLDER_DIALOG: &str = "$d.Description = $env:MIXING_BUDDY_TITLE;";
     let script = format!(
         "[Console]::OutputEncoding = [Text.Encoding]::UTF8; Add-Type -AssemblyName System.Windows.Forms; \
-         $d = New-Object System.Windows.Forms.{dialog}; $d.Title = $env:MIXING_BUDDY_TITLE; \
-         $d.FileName = $env:MIXING_BUDDY_FILE; \
-         if ($d.ShowDialog() -eq 'OK') {{ [Console]::Out.Write($d.FileName) }} else {{ exit 1 }}"
+         $d = New-Object System.Windows.Forms.{dialog}; {prepare} \
+         if ($d.ShowDialog() -eq 'OK') {{ [Console]::Out.Write({answer}) }} else {{ exit 1 }}"
     );
     let mut powershell = Command::new("powershell");
     powershell
@@ -224,6 +265,14 @@ mod tests {
         let dialogs = shell("echo '/music/a song.wav'");
         let mut dialog = FileDialog::start(&dialogs, Ask::Open, "Choose", None).expect("sh is installed");
         assert_eq!(wait(&mut dialog), Outcome::Chosen("/music/a song.wav".into()));
+    }
+
+    #[test]
+    fn returns_several_paths_where_several_were_asked_for() {
+        let dialogs = shell("printf '/a b.wav\\n/c.wav\\r\\n'");
+        let mut dialog =
+            FileDialog::start(&dialogs, Ask::OpenSeveral, "Choose", None).expect("sh is installed");
+        assert_eq!(wait(&mut dialog), Outcome::ChosenSeveral(vec!["/a b.wav".into(), "/c.wav".into()]));
     }
 
     #[test]

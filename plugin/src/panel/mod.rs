@@ -13,12 +13,15 @@ mod controls;
 pub mod dialog;
 mod footer;
 mod header;
+mod hear;
 pub mod keys;
 mod levels;
+mod library;
 mod notices;
 mod options;
 pub mod path_box;
 mod reference;
+mod since;
 mod song;
 pub mod state;
 pub mod theme;
@@ -62,6 +65,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
     Panel::bottom("footer").resizable(false).frame(bar(theme::margin(12, 4))).show(ui, |ui| {
         footer::show(ui, colours, view, state, controls);
     });
+    hear::banner(ui, colours, view, controls);
     let pinned = ui.available_height() >= PINNED_FROM_PT - 80.0;
     if pinned {
         Panel::top("top").resizable(false).show_separator_line(false).frame(Frame::new()).show(ui, |ui| {
@@ -112,6 +116,7 @@ fn top(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, cont
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         advice::show(ui, colours, view);
+        since::show(ui, colours, view);
     });
 }
 
@@ -129,6 +134,7 @@ fn columns(
         results(ui, colours, view, state, controls);
         ui.add_space(10.0);
         reference::show(ui, colours, view, state, controls);
+        library::show(ui, colours, view, state, controls);
         options::show(ui, colours, view, settings, controls);
         return;
     }
@@ -143,6 +149,7 @@ fn columns(
                     results(ui, colours, view, state, controls);
                 } else {
                     reference::show(ui, colours, view, state, controls);
+                    library::show(ui, colours, view, state, controls);
                     options::show(ui, colours, view, settings, controls);
                 }
             });
@@ -152,6 +159,8 @@ fn columns(
 
 fn results(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     levels::show(ui, colours, view, song::selected(view, state.selected));
+    ui.add_space(4.0);
+    hear::show(ui, colours, view, state, controls);
     ui.add_space(4.0);
     song::show(ui, colours, view, state, controls);
     ui.add_space(4.0);

@@ -4,6 +4,7 @@ use super::controls::Controls;
 use super::dialog::{Ask, Dialogs, FileDialog, Outcome};
 use super::theme::{self, Palette};
 use super::widgets;
+use crate::library::LibraryCommand;
 use crate::view::Command;
 use egui::{Button, Frame, Key, TextEdit, Ui};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ const POLL: Duration = Duration::from_millis(100);
 pub enum Purpose {
     /// A reference to measure.
     Reference,
+    /// Songs for the library.
+    Songs,
+    /// A folder of songs for the library.
+    Folder,
     /// A model to use.
     Model,
     /// Where to write the report.
@@ -27,6 +32,8 @@ impl Purpose {
     const fn ask(self) -> Ask {
         match self {
             Purpose::Reference | Purpose::Model => Ask::Open,
+            Purpose::Songs => Ask::OpenSeveral,
+            Purpose::Folder => Ask::Folder,
             Purpose::Report => Ask::Save,
         }
     }
@@ -35,6 +42,8 @@ impl Purpose {
     pub const fn title(self) -> &'static str {
         match self {
             Purpose::Reference => "Load a reference",
+            Purpose::Songs => "Add songs to the library",
+            Purpose::Folder => "Add a folder of songs to the library",
             Purpose::Model => "Choose a model",
             Purpose::Report => "Save a report",
         }
@@ -43,6 +52,8 @@ impl Purpose {
     const fn hint(self) -> &'static str {
         match self {
             Purpose::Reference => "Path of a finished song: WAV, FLAC, MP3, OGG or M4A",
+            Purpose::Songs => "Path of a finished song",
+            Purpose::Folder => "Path of a folder of finished songs",
             Purpose::Model => "Path of a .mixbuddy file",
             Purpose::Report => "Path of the report (.md and .json are added)",
         }
@@ -51,6 +62,7 @@ impl Purpose {
     const fn verb(self) -> &'static str {
         match self {
             Purpose::Reference => "Load",
+            Purpose::Songs | Purpose::Folder => "Add",
             Purpose::Model => "Use",
             Purpose::Report => "Save",
         }
@@ -59,6 +71,7 @@ impl Purpose {
     fn command(self, path: PathBuf) -> Command {
         match self {
             Purpose::Reference => Command::LoadReference(path),
+            Purpose::Songs | Purpose::Folder => Command::Library(LibraryCommand::Measure(vec![path])),
             Purpose::Model => Command::ChooseModel(Some(path)),
             Purpose::Report => Command::SaveReport(path),
         }
@@ -82,7 +95,7 @@ impl PathBox {
     pub fn open(purpose: Purpose, dialogs: &Dialogs) -> PathBox {
         let path = match purpose {
             Purpose::Report => suggested_report(),
-            Purpose::Reference | Purpose::Model => String::new(),
+            Purpose::Reference | Purpose::Songs | Purpose::Folder | Purpose::Model => String::new(),
         };
         let mut path_box = PathBox { purpose, path, dialog: None, problem: None, is_new: true };
         path_box.browse(dialogs);
@@ -105,6 +118,7 @@ enum After {
     Stays,
     Closes,
     Sends(PathBuf),
+    SendsSeveral(Vec<PathBuf>),
 }
 
 /// Draws the box if it is open.
@@ -123,6 +137,10 @@ pub(super) fn show(
         After::Closes => *open = None,
         After::Sends(path) => {
             controls.send(path_box.purpose.command(path));
+            *open = None;
+        }
+        After::SendsSeveral(paths) => {
+            controls.send(Command::Library(LibraryCommand::Measure(paths)));
             *open = None;
         }
     }
@@ -186,6 +204,7 @@ impl PathBox {
                 After::Stays
             }
             Some(Outcome::Chosen(path)) => After::Sends(path),
+            Some(Outcome::ChosenSeveral(paths)) => After::SendsSeveral(paths),
         }
     }
 }
@@ -243,11 +262,14 @@ pub(super) fn purpose_of_dropped(path: &Path) -> Purpose {
     }
 }
 
-/// Loads a file that was dropped onto the panel.
+/// Loads a file that was dropped onto the panel. Several files, or a folder, go into the library.
 pub(super) fn take_dropped(ui: &Ui, controls: &mut dyn Controls) {
     let dropped: Vec<PathBuf> =
         ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
-    if let Some(path) = dropped.into_iter().find(|path| !path.as_os_str().is_empty()) {
+    let dropped: Vec<PathBuf> = dropped.into_iter().filter(|path| !path.as_os_str().is_empty()).collect();
+    if dropped.len() > 1 || dropped.first().is_some_and(|path| path.is_dir()) {
+        controls.send(Command::Library(LibraryCommand::Measure(dropped)));
+    } else if let Some(path) = dropped.into_iter().next() {
         controls.send(purpose_of_dropped(&path).command(path));
     }
 }

@@ -29,6 +29,9 @@ pub(super) fn show(
         Some(reference) => (
             reference.name.as_str(),
             match reference.windows {
+                windows if reference.songs > 1 => {
+                    format!("Your target, from {} songs ({windows} windows)", reference.songs)
+                }
                 1 => "Your reference, from one window".to_string(),
                 windows => format!("Your reference, from {windows} windows"),
             },

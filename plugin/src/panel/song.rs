@@ -2,7 +2,7 @@
 
 use super::controls::Controls;
 use super::theme::{self, Palette};
-use super::{state::PanelState, timeline, widgets, words};
+use super::{since, state::PanelState, timeline, widgets, words};
 use crate::view::{Command, Mark, View};
 use egui::{Align, Button, Frame, Label, Layout, RichText, Ui, vec2};
 use mixing_buddy_core::clock;
@@ -70,8 +70,11 @@ fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
         if !mark.advice.text.trim().is_empty() {
             ui.add(Label::new(RichText::new(mark.advice.text.trim()).color(colours.text)).wrap());
         }
+        if let Some(followed) = &mark.followed {
+            widgets::remark(ui, format!("{}.", since::outcome(followed)), colours.text);
+        }
         if !mark.current {
-            widgets::remark(ui, "From before the last \"Start over\".", colours.dim);
+            widgets::remark(ui, "From before the last change.", colours.dim);
         }
     });
 }

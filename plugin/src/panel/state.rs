@@ -4,6 +4,7 @@ use super::dialog::Dialogs;
 use super::path_box::PathBox;
 use crate::settings::Look;
 use crate::view::Answered;
+use mixing_buddy_core::PerStem;
 
 /// What the panel keeps between frames. Keep it while the window is closed, and nothing is lost.
 #[derive(Debug, Default)]
@@ -20,8 +21,16 @@ pub struct PanelState {
     pub path_box: Option<PathBox>,
     /// Whether the controls for theme and scale are open.
     pub look_open: bool,
+    /// Whether the list of the library is open.
+    pub library_open: bool,
     /// Whether all notices are shown, or only the newest.
     pub notices_open: bool,
+    /// The gains that the user tries, in dB; none while they follow the advice.
+    pub trial_db: Option<PerStem<f32>>,
+    /// Whether the faders of the audition are shown.
+    pub faders_open: bool,
+    /// Whether an audition may play over the running song.
+    pub over_song: bool,
     /// The program behind "Browse…".
     pub dialogs: Dialogs,
 }

@@ -2,13 +2,14 @@
 //! all lanes balanced, so nothing depends on colour alone.
 
 use super::theme::{self, Palette};
-use super::words;
+use super::{since, words};
 use crate::settings::SLAB_S;
 use crate::view::Mark;
 use egui::{
     Align2, Color32, CornerRadius, EventFilter, FontId, Key, Pos2, Rangef, Rect, Response, Role, Sense,
     Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
+use mixing_buddy_core::passes::{Followed, Outcome};
 use mixing_buddy_core::{Direction, Stem, Verdict, clock};
 use std::sync::Arc;
 
@@ -101,11 +102,15 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
 
     background(ui, colours, &geometry);
     axis(ui, colours, &geometry, rect);
+    passes(ui, colours, &geometry, &marks);
     let newest = marks.iter().map(|mark| mark.order).max().unwrap_or(0);
     let oldest = marks.iter().map(|mark| mark.order).min().unwrap_or(0);
     for mark in marks.iter().copied() {
         let opacity = opacity(mark, oldest, newest);
         draw_mark(ui, colours, &geometry, mark, opacity);
+        if let Some(followed) = &mark.followed {
+            draw_outcome(ui, colours, &geometry, mark, followed);
+        }
     }
     if let Some(mark) = marks.iter().find(|mark| Some(mark.order) == *selected) {
         let column = Rect::from_x_y_ranges(geometry.span(mark), lanes.y_range()).expand2(vec2(1.0, 0.0));
@@ -118,7 +123,7 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
     describe(ui, &response, &geometry, &marks, *selected);
 }
 
-/// Older marks fade; those from before the last "Start over" fade most.
+/// Older marks fade; those from before the last change of the mix fade most.
 fn opacity(mark: &Mark, oldest: u64, newest: u64) -> f32 {
     if !mark.current {
         return 0.3;
@@ -215,6 +220,40 @@ fn axis(ui: &Ui, colours: &Palette, geometry: &Geometry, rect: Rect) {
     }
 }
 
+/// A dashed line where one pass over the song ends and another begins.
+fn passes(ui: &Ui, colours: &Palette, geometry: &Geometry, marks: &[&Mark]) {
+    for pair in marks.windows(2) {
+        if pair[0].pass == pair[1].pass || pair[0].pass == 0 || pair[1].pass == 0 {
+            continue;
+        }
+        let x = geometry.x(0.25 * (pair[0].start_s + pair[0].end_s + pair[1].start_s + pair[1].end_s));
+        let ends = [pos2(x, geometry.lanes.top()), pos2(x, geometry.lanes.bottom())];
+        ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(1.0, colours.dim), 3.0, 3.0));
+    }
+}
+
+/// What became of the advice at this place: a tick if it is done, a cross if it is overdone or the other way, a dash if it
+/// is partly done. On the side of the lane that the mark leaves free.
+fn draw_outcome(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, followed: &Followed) {
+    let side = if followed.asked_db < 0.0 { 1.0 } else { -1.0 };
+    let at = pos2(geometry.centre(mark), geometry.lane(followed.stem) + side * (LANE_PT / 2.0 - 5.0));
+    let stroke = |colour: Color32| Stroke::new(1.5, colour);
+    let painter = ui.painter();
+    match followed.outcome {
+        Outcome::Done => {
+            let points = vec![at + vec2(-3.0, 0.0), at + vec2(-1.0, 2.5), at + vec2(3.0, -2.5)];
+            painter.add(Shape::line(points, stroke(colours.good)));
+        }
+        Outcome::PartlyDone => {
+            painter.line_segment([at + vec2(-3.0, 0.0), at + vec2(3.0, 0.0)], stroke(colours.strong));
+        }
+        Outcome::Overdone | Outcome::Opposite => {
+            painter.line_segment([at + vec2(-2.5, -2.5), at + vec2(2.5, 2.5)], stroke(colours.strong));
+            painter.line_segment([at + vec2(-2.5, 2.5), at + vec2(2.5, -2.5)], stroke(colours.strong));
+        }
+    }
+}
+
 fn draw_mark(ui: &Ui, colours: &Palette, geometry: &Geometry, mark: &Mark, opacity: f32) {
     let span = geometry.span(mark);
     let x = geometry.centre(mark);
@@ -274,9 +313,12 @@ fn describe(ui: &Ui, response: &Response, geometry: &Geometry, marks: &[&Mark], 
     }
 }
 
-/// "1:20–1:30: Vocals too loud, −4 dB, 82 % sure".
+/// "1:20–1:30 (pass 2): Vocals too loud, −4 dB, 82 % sure".
 fn line(mark: &Mark) -> String {
-    format!("{}: {}", clock::span(mark.start_s, mark.end_s), words::verdict_in_full(&mark.advice))
+    let pass = if mark.pass > 1 { format!(" (pass {})", mark.pass) } else { String::new() };
+    let followed = mark.followed.as_ref().map(|followed| format!(". {}", since::outcome(followed)));
+    let span = clock::span(mark.start_s, mark.end_s);
+    format!("{span}{pass}: {}{}", words::verdict_in_full(&mark.advice), followed.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -296,7 +338,15 @@ mod tests {
             levels_lu: PerStem::default(),
             text: String::new(),
         };
-        Arc::new(Mark { start_s, end_s: start_s + 10.0, order, current: true, advice })
+        Arc::new(Mark {
+            start_s,
+            end_s: start_s + 10.0,
+            order,
+            current: true,
+            pass: 1,
+            followed: None,
+            advice,
+        })
     }
 
     fn orders(history: &[Arc<Mark>]) -> Vec<u64> {

@@ -1,6 +1,7 @@
 //! What the worker needs from a model. The engine is one; tests have their own.
 
 use crate::usual;
+use mixing_buddy_core::audition::StemMasks;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::separator::Separator;
@@ -27,6 +28,11 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis>;
+    /// How the power of a window is shared among the stems.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks>;
     /// Answers a request about an analysis.
     ///
     /// # Errors
@@ -65,6 +71,10 @@ impl AdviceModel for Engine {
 
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
         self.analyze_power(power, cancel)
+    }
+
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+        Engine::stem_masks(self, power, cancel)
     }
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {

@@ -2,6 +2,7 @@
 
 use crate::settings::SLAB_S;
 use crate::view::Mark;
+use mixing_buddy_core::passes::{Followed, Move};
 use mixing_buddy_core::{Advice, Analysis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +42,15 @@ impl History {
 
     /// Adds a window with its advice. It replaces the window at the same place.
     pub fn insert(&mut self, start_s: f64, end_s: f64, advice: Advice, analysis: Analysis) -> Arc<Mark> {
-        let mark = Arc::new(Mark { start_s, end_s, order: self.next_order, current: true, advice });
+        let mark = Arc::new(Mark {
+            start_s,
+            end_s,
+            order: self.next_order,
+            current: true,
+            pass: 0,
+            followed: None,
+            advice,
+        });
         self.next_order += 1;
         self.places.insert(place(start_s), Entry { mark: mark.clone(), analysis: Some(analysis) });
         while self.places.len() > MOST_MARKS {
@@ -53,6 +62,43 @@ impl History {
             self.places.remove(&oldest);
         }
         mark
+    }
+
+    /// Sets the pass of the mark with this number.
+    pub fn set_pass(&mut self, order: u64, pass: u32) {
+        self.change(order, |mark| mark.pass = pass);
+    }
+
+    /// Sets what became of the advice at the place of the mark with this number.
+    pub fn set_followed(&mut self, order: u64, followed: Followed) {
+        self.change(order, |mark| mark.followed = Some(followed));
+    }
+
+    fn change(&mut self, order: u64, change: impl FnOnce(&mut Mark)) {
+        if let Some(entry) = self.places.values_mut().find(|entry| entry.mark.order == order) {
+            change(Arc::make_mut(&mut entry.mark));
+        }
+    }
+
+    /// The mix has changed at the mark with this number: older ones no longer count. Those whose advice the move answers
+    /// say so.
+    pub fn outdate(&mut self, first_order: u64, moved: Option<&Move>) {
+        for entry in self.places.values_mut().filter(|entry| entry.mark.order < first_order) {
+            // Marks from before an earlier change have nothing to do with this one.
+            let was_current = entry.mark.current;
+            if !was_current && entry.mark.followed.is_none() {
+                continue;
+            }
+            entry.analysis = None;
+            let advice = &entry.mark.advice;
+            let followed =
+                moved.and_then(|moved| Followed::of(moved, advice.stem?, advice.gain_db?, advice.gain_db_sd));
+            let mark = Arc::make_mut(&mut entry.mark);
+            mark.current = false;
+            if was_current || followed.is_some() {
+                mark.followed = followed.or(mark.followed);
+            }
+        }
     }
 
     /// Replaces the advice on the newest window.

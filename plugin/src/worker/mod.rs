@@ -5,10 +5,12 @@
 //! | [`session`] | what one instance knows and does, step by step |
 //! | [`advice_model`] | what the worker needs from a model; [`models`] shares one copy among all instances |
 //! | [`framer`] | captured audio to windows of features; [`windows`] holds and queues them |
+//! | [`tail`] | the last ten seconds of sound, while the editor is open |
 //! | [`spool`] | audio of a render that waits for the separator |
 //! | [`runs`] | why no window can finish |
 //! | [`history`] | advice by position in the song |
-//! | [`reference`](mod@reference) | measures a file in small steps |
+//! | [`passes`] | what changed between two passes over the same place |
+//! | [`reference`](mod@reference) | measures a file in small steps; [`shelf`] does so with many, for the library |
 //! | [`platform`] | thread priority, and keeping the library in memory |
 //!
 //! The worker and its parts write `tracing` events; [`log`](crate::log) tells how to see them.
@@ -17,13 +19,17 @@ pub mod advice_model;
 pub mod framer;
 pub mod history;
 pub mod models;
+pub mod passes;
 pub mod platform;
 pub mod reference;
 pub mod runs;
 pub mod session;
+pub mod shelf;
 pub mod spool;
+pub mod tail;
 pub mod windows;
 
+use crate::audition::WorkerSide;
 use crate::capture::TapReader;
 use crate::params::MixParams;
 use crate::view::{Activity, Command, Notice, View};
@@ -31,6 +37,7 @@ use advice_model::ModelSource;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::profile::Library;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use session::{Connections, Next, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,11 +79,19 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread, which publishes into `view`. If the system cannot start it, a notice in the view says so.
-    pub fn start(params: Arc<MixParams>, view: Arc<ArcSwap<View>>, source: Box<dyn ModelSource>) -> Self {
+    /// Starts the thread, which publishes into `view` and prepares auditions. If the system cannot start it, a notice in
+    /// the view says so.
+    pub fn start(
+        params: Arc<MixParams>,
+        view: Arc<ArcSwap<View>>,
+        source: Box<dyn ModelSource>,
+        audition: WorkerSide,
+    ) -> Self {
         let (commands, messages) = unbounded();
         let cancel = CancelFlag::new();
-        let connections = Connections { params, view: view.clone(), source, cancel: cancel.clone() };
+        let library = Library::of_user().ok();
+        let connections =
+            Connections { params, view: view.clone(), source, library, audition, cancel: cancel.clone() };
         let work = move || {
             let view = connections.view.clone();
             if catch_unwind(AssertUnwindSafe(|| run(connections, &messages))).is_err() {

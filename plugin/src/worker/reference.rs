@@ -71,6 +71,16 @@ impl ReferenceJob {
         })
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The windows that are analyzed so far.
+    pub fn analyses(&self) -> &[Analysis] {
+        &self.analyses
+    }
+
     /// Works for about `budget`; analyzing a complete window can take longer.
     ///
     /// # Errors
@@ -163,5 +173,5 @@ pub fn reference_of(model: &dyn AdviceModel, name: String, analyses: &[Analysis]
         let levels: Vec<f32> = audible.iter().filter_map(|window| window.levels_lu[stem]).collect();
         (!levels.is_empty()).then(|| levels.iter().sum::<f32>() / levels.len() as f32)
     });
-    Some(Reference { name, balance, levels_lu, windows: audible.len() })
+    Some(Reference { name, balance, levels_lu, windows: audible.len(), songs: 0, choices: Vec::new() })
 }

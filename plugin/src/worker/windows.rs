@@ -33,6 +33,11 @@ pub fn pack(power: f32) -> f16 {
     f16::from_f32(power.max(1e-30).log2())
 }
 
+/// The reverse of [`pack`].
+pub fn unpack(value: f16) -> f32 {
+    value.to_f32().exp2()
+}
+
 /// A complete window: ten seconds, or a loop that is shorter.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -55,7 +60,7 @@ impl Window {
     /// The features in the form that the model takes.
     pub fn power(&self, settings: &FeatureSettings) -> BandPower {
         let rows: Vec<f32> =
-            self.slabs.iter().flat_map(|slab| &slab.values).map(|value| value.to_f32().exp2()).collect();
+            self.slabs.iter().flat_map(|slab| &slab.values).map(|value| unpack(*value)).collect();
         BandPower::from_rows(&rows, settings)
     }
 }

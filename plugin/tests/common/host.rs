@@ -56,8 +56,10 @@ pub fn process(plugin: &mut MixingBuddy, context: &mut Context, channels: &mut [
     run(plugin, context, &mut buffer);
 }
 
-/// Runs the plugin's `process` over an existing buffer.
+/// Runs the plugin's `process` over an existing buffer. During an audition the plugin asks not to be put to sleep.
 pub fn run(plugin: &mut MixingBuddy, context: &mut Context, buffer: &mut Buffer<'_>) {
     let mut aux = AuxiliaryBuffers { inputs: &mut [], outputs: &mut [] };
-    assert_eq!(plugin.process(buffer, &mut aux, context), ProcessStatus::Normal);
+    let status = plugin.process(buffer, &mut aux, context);
+    let is_sounding = plugin.audition().is_sounding();
+    assert_eq!(status, if is_sounding { ProcessStatus::KeepAlive } else { ProcessStatus::Normal });
 }

@@ -2,14 +2,18 @@
 #![allow(dead_code)]
 
 use arc_swap::ArcSwap;
+use mixing_buddy::audition::{AudioSide, link};
 use mixing_buddy::capture::{BlockInfo, Flow, Tap, tap};
 use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy::worker::session::{Connections, Next, Session};
+use mixing_buddy_core::audition::StemMasks;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::passes::shift::shift_db;
+use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
     Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, PerStem, Request, Result, Stem,
@@ -41,6 +45,8 @@ pub struct Fake {
     pub analyzed: AtomicUsize,
     pub answered: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
+    /// Where the vocals' fader stands, in dB.
+    pub vocals_db: Mutex<f64>,
 }
 
 impl Fake {
@@ -78,6 +84,7 @@ impl Fake {
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             requests: Mutex::default(),
+            vocals_db: Mutex::default(),
         })
     }
 
@@ -131,11 +138,31 @@ impl AdviceModel for Fake {
         let level_db =
             (10.0 * (total / (power.frames * self.settings.hop_samples) as f64 + 1e-12).log10()) as f32;
         let stem = StemReading { level_db, error_db: 1.0, presence: 1.0, summary: vec![0.5; 4] };
+        let levels = PerStem::all(Some(f64::from(level_db)));
+        let shifts = shift_db(&levels, Stem::Vocals, *self.vocals_db.lock().unwrap());
         Ok(Analysis {
             silent: level_db < -90.0,
-            reading: PerStem::from_fn(|_| stem.clone()),
+            reading: PerStem::from_fn(|at| {
+                let shift = shifts[at].unwrap_or(0.0) as f32;
+                StemReading { level_db: stem.level_db + shift, ..stem.clone() }
+            }),
             levels_lu: PerStem::from_fn(|_| Some(level_db)),
         })
+    }
+
+    /// The vocals have everything in the upper half of the bands, the other stems share the rest.
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+        cancel.check()?;
+        let (frames, bands) = (power.frames, power.bands);
+        let share = |stem, band| match (stem, band >= bands / 2) {
+            (Stem::Vocals, true) => 1.0,
+            (Stem::Vocals, false) | (_, true) => 0.0,
+            (_, false) => 1.0 / 3.0,
+        };
+        let maps =
+            PerStem::from_fn(|stem| (0..frames * bands).map(|cell| share(stem, cell % bands)).collect());
+        let maps: PerStem<Vec<f32>> = maps;
+        Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
     }
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
@@ -196,10 +223,13 @@ pub struct Bench {
     pub params: Arc<MixParams>,
     pub view: Arc<ArcSwap<View>>,
     pub tap: Tap,
+    pub audio: AudioSide,
     pub cancel: CancelFlag,
     pub keys: Arc<Mutex<Vec<ModelKey>>>,
     /// Position of the next block in samples.
     pub position: i64,
+    /// The folder of the library.
+    pub data: tempfile::TempDir,
 }
 
 impl Bench {
@@ -212,19 +242,24 @@ impl Bench {
         params: Arc<MixParams>,
         is_offline: bool,
     ) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
         let cancel = CancelFlag::new();
         let keys = Arc::new(Mutex::new(Vec::new()));
         let source = Source { models: models.into_iter().collect(), keys: keys.clone() };
+        let (mut audio, audition) = link();
+        audio.prepare(RATE_HZ, is_offline);
         let mut session = Session::new(Connections {
             params: params.clone(),
             view: view.clone(),
             source: Box::new(source),
+            audition,
+            library: Some(Library::at(data.path())),
             cancel: cancel.clone(),
         });
         let (tap, reader) = tap(RATE_HZ, is_offline);
         session.set_reader(reader);
-        Bench { session, params, view, tap, cancel, keys, position: 0 }
+        Bench { session, params, view, tap, audio, cancel, keys, position: 0, data }
     }
 
     /// Plays seconds of noise at an amplitude, without a step of the session.

@@ -5,10 +5,13 @@ use crate::stage::song;
 use crate::stage::{Call, Stage, stage};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use mixing_buddy::library::LibraryCommand;
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::panel::path_box::Purpose;
 use mixing_buddy::settings::{Hop, MIN_SIZE_PT, Theme};
-use mixing_buddy::view::Command;
+use mixing_buddy::view::{Command, Trial};
+use mixing_buddy_core::audition::Version;
+use mixing_buddy_core::profile::Choice;
 use mixing_buddy_core::{PerStem, Stem};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -300,6 +303,8 @@ fn no_value_makes_the_panel_panic() {
             end_s: f64::from(value),
             order: u64::MAX,
             current: true,
+            pass: u32::MAX,
+            followed: None,
             advice: song::off(Stem::Vocals, value, value, ""),
         };
         let mark = std::sync::Arc::new(mark);
@@ -319,4 +324,93 @@ fn no_value_makes_the_panel_panic() {
         stage(with_band);
         stage(scene);
     }
+}
+
+#[test]
+fn the_advice_can_be_heard_compared_and_ended() {
+    let advised = scenes::hearing().view.audition.trial;
+    let mut scene = scenes::advice();
+    scene.view.audition.playable_s = 9.9;
+    let started = after_click(scene, "Hear it");
+    assert_eq!(started.state().sent(), [Command::Hear(advised)]);
+    let original = after_click(scenes::hearing(), "Original");
+    assert_eq!(original.state().sent(), [Command::Hear(Trial { version: Version::Original, ..advised })]);
+    let altered = after_click(scenes::hearing_original(), "With gains");
+    assert_eq!(altered.state().sent(), [Command::Hear(advised)]);
+    for label in ["Stop", "Back to the mix"] {
+        assert_eq!(after_click(scenes::hearing(), label).state().sent(), [Command::StopHearing], "{label}");
+    }
+    let over_song = after_click(scenes::host_sleeps(), "Over the song");
+    assert_eq!(over_song.state().sent(), [Command::Hear(Trial { over_song: true, ..advised })]);
+    // Without sound there is nothing to hear.
+    assert_eq!(after_click(scenes::advice(), "Hear it").state().sent(), []);
+}
+
+#[test]
+fn faders_are_tried_at_once_and_go_back_to_the_advice() {
+    let mut harness = stage(scenes::hearing());
+    let advised = harness.state().view.audition.trial;
+    click(&mut harness, "Faders");
+    harness.get_by_label_contains("Try drums").focus();
+    harness.run_ok();
+    harness.key_press(egui::Key::ArrowRight);
+    harness.run_ok();
+    let gains_db = advised.gains_db.with(Stem::Drums, 0.5);
+    assert_eq!(harness.state().sent(), [Command::Hear(Trial { gains_db, ..advised })]);
+    click(&mut harness, "All 0 dB");
+    let gains_db = PerStem::all(0.0);
+    assert_eq!(harness.state().sent().last(), Some(&Command::Hear(Trial { gains_db, ..advised })));
+    click(&mut harness, "As advised");
+    assert_eq!(harness.state().sent().last(), Some(&Command::Hear(advised)));
+    assert_eq!(harness.state().state.trial_db, None);
+}
+
+#[test]
+fn the_output_that_is_not_the_mix_is_always_signed() {
+    for scene in [scenes::hearing(), scenes::hearing_original(), scenes::trying(), scenes::host_sleeps()] {
+        let harness = stage(scene);
+        assert!(harness.query_by_label("Back to the mix").is_some());
+    }
+    for scene in [scenes::advice(), scenes::hearing_ended()] {
+        assert!(stage(scene).query_by_label("Back to the mix").is_none());
+    }
+}
+
+#[test]
+fn the_library_is_read_when_it_opens_and_its_songs_are_aimed_at() {
+    let mut harness = after_click(scenes::advice(), "Library");
+    assert_eq!(harness.state().sent(), [Command::Library(LibraryCommand::Read)]);
+    click(&mut harness, "Library");
+    assert!(!harness.state().state.library_open);
+
+    let scene = scenes::library::listed();
+    let chosen = scene.view.reference.clone().expect("the scene has one").choices;
+    let mut harness = after_click(scene, "Aim at Blue Hour.flac");
+    click(&mut harness, "Aim at Slow Tide.wav");
+    click(&mut harness, "Weight of my pop records: 2");
+    let sent: Vec<Vec<Choice>> = harness
+        .state()
+        .sent()
+        .into_iter()
+        .map(|command| match command {
+            Command::Library(LibraryCommand::Aim(choices)) => choices,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((sent[0].len(), &sent[0][..2]), (3, &chosen[..]));
+    assert_eq!(sent[1], chosen[..1], "a second click takes it away");
+    assert_eq!(sent[2].iter().map(|choice| choice.weight).collect::<Vec<_>>(), [4.0, 1.0]);
+}
+
+#[test]
+fn songs_and_folders_are_added_and_measuring_can_be_stopped() {
+    let mut harness = after_click(scenes::library::listed(), "Add folder…");
+    let path_box = harness.state_mut().state.path_box.as_mut().expect("the box is open");
+    path_box.path = "/music/favourites".into();
+    harness.run_ok();
+    click(&mut harness, "Add");
+    let measure = Command::Library(LibraryCommand::Measure(vec!["/music/favourites".into()]));
+    assert_eq!(harness.state().sent(), [measure]);
+    let stopped = after_click(scenes::library::measuring(), "Stop");
+    assert_eq!(stopped.state().sent(), [Command::Library(LibraryCommand::Cancel)]);
 }

@@ -3,7 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod hearing;
 mod interruptions;
+mod library;
 mod models;
 mod references;
 mod song;

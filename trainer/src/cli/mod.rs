@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audition;
 mod data;
 mod evaluate;
 mod export;
@@ -45,6 +46,8 @@ enum Command {
     /// Makes and scores a study with human raters
     #[command(subcommand)]
     Study(study::StudyCommand),
+    /// Measures how near the plugin's auditions come to true remixes, on a folder of songs with stems
+    Audition(audition::AuditionArgs),
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -83,6 +86,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Judge(args) => judge::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Study(command) => study::run(&command),
+        Command::Audition(args) => audition::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),

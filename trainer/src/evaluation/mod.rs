@@ -10,6 +10,7 @@
 //! | `score` | exact scores of structured answers; `confusion` which outcome was taken for which |
 //! | `meter` | how well stem levels are measured |
 //! | `conventions` | whether the advice moves mixes towards what engineers do |
+//! | `audition` | how near auditions come to true remixes |
 //! | `bootstrap` | 95 % intervals over songs |
 //! | `compare` | two reports on the same samples |
 //! | [`judge`] | an LLM as judge of the advice; `agreement` between raters |
@@ -20,6 +21,7 @@
 mod advisor;
 mod agreement;
 mod asking;
+mod audition;
 mod baselines;
 mod bootstrap;
 mod compare;
@@ -46,6 +48,7 @@ pub mod words;
 
 pub use advisor::{Advisor, Answered, Progress, Question, Settings, VocalConvention};
 pub use agreement::krippendorff_alpha;
+pub use audition::{AuditionReport, AuditionRow, AuditionSettings, measure_auditions};
 pub use bootstrap::{FEWEST_SONGS, Figure, Interval, SongResamples};
 pub use compare::{Comparison, Difference, ReadReport, compare};
 pub use confusion::{Confusion, OUTCOMES, outcome_names};

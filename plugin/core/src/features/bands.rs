@@ -18,11 +18,16 @@ pub struct BandBank {
 impl BandBank {
     /// Lays out the bands.
     pub fn new(settings: &FeatureSettings) -> Self {
+        Self::for_transform(settings, settings.sample_rate_hz, settings.fft_samples)
+    }
+
+    /// The same bands over the bins of another transform, for sound at another rate.
+    pub fn for_transform(settings: &FeatureSettings, sample_rate_hz: u32, fft_samples: usize) -> Self {
         let scale = settings.scale;
         let low = scale.of_hz(f64::from(settings.lowest_hz));
         let step = (scale.of_hz(f64::from(settings.highest_hz)) - low) / (settings.bands - 1) as f64;
-        let count = settings.fft_samples / 2 + 1;
-        let bin_hz = f64::from(settings.sample_rate_hz) / settings.fft_samples as f64;
+        let count = fft_samples / 2 + 1;
+        let bin_hz = f64::from(sample_rate_hz) / fft_samples as f64;
         let last = (settings.bands - 1) as f64;
         let bins = (0..count)
             .map(|bin| {
@@ -59,6 +64,13 @@ impl BandBank {
         for (value, &(band, lower)) in values.zip(&self.bins) {
             out[band] += lower * value;
             out[band + 1] += (1.0 - lower) * value;
+        }
+    }
+
+    /// Gives each bin the value of its bands, each with its weight: the reverse of pooling.
+    pub fn spread(&self, bands: &[f32], out: &mut [f32]) {
+        for (out, &(band, lower)) in out.iter_mut().zip(&self.bins) {
+            *out = lower * bands[band] + (1.0 - lower) * bands[band + 1];
         }
     }
 

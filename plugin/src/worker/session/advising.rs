@@ -6,6 +6,7 @@ use crate::view::{Answered, SongSummary};
 use crate::worker::advice_model::AdviceModel;
 use crate::worker::history::MOST_MARKS;
 use crate::worker::windows::Window;
+use mixing_buddy_core::passes::Print;
 use mixing_buddy_core::{Analysis, Error, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use tracing::{debug, warn};
 const RENDER_PAUSE: Duration = Duration::from_millis(250);
 
 impl Session {
-    /// Does the most urgent piece of work: a question, then live windows, a changed request, a reference file, rendered
+    /// Does the most urgent piece of work: an audition, a question, then live windows, a changed request, a reference file, rendered
     /// windows, the song.
     pub(super) fn work(&mut self) -> Next {
         if self.connections.cancel.is_cancelled() {
@@ -24,6 +25,10 @@ impl Session {
         }
         let ModelState::Ready(model) = &self.model else { return Next::Idle };
         let model = model.clone();
+        if let Some(trial) = self.hearing.take_asked(&self.connections.audition) {
+            self.hear(&*model, trial);
+            return Next::Busy;
+        }
         if let Some(question) = self.question.take() {
             self.answer(&*model, question);
             return Next::Busy;
@@ -65,6 +70,10 @@ impl Session {
             self.advise_song(&*model);
             return Next::Busy;
         }
+        if self.shelf.is_some() {
+            self.measure_for_library(&*model);
+            return Next::Busy;
+        }
         Next::Idle
     }
 
@@ -83,12 +92,13 @@ impl Session {
         let cancel = self.connections.cancel.clone();
         let request = self.request(String::new());
         let advised = attempt(|| {
-            let analysis = model.analyze(&window.power(model.features()), &cancel)?;
+            let power = window.power(model.features());
+            let analysis = model.analyze(&power, &cancel)?;
             let advice = model.answer(&analysis, &request, &cancel)?;
-            Ok((analysis, advice))
+            Ok((analysis, advice, Print::of(&power)))
         });
         match advised {
-            Ok((analysis, advice)) => {
+            Ok((analysis, advice, print)) => {
                 let window_ms = started.elapsed().as_secs_f32() * 1000.0;
                 debug!(
                     start_s = window.start_s,
@@ -100,7 +110,9 @@ impl Session {
                 );
                 self.view.levels_lu = analysis.levels_lu;
                 self.view.model.window_ms = Some(window_ms);
-                self.history.insert(window.start_s, window.end_s, advice, analysis);
+                let order =
+                    self.history.insert(window.start_s, window.end_s, advice.clone(), analysis.clone()).order;
+                self.compare_passes(order, (window.start_s, window.end_s), (&advice, &analysis, print));
                 self.song_due = true;
                 self.windows_since_song += 1;
                 self.history_changed();

@@ -111,6 +111,10 @@ impl Session {
                 Err(error) => return self.cannot_read(&error),
             }
         }
+        let is_kept = !is_offline && self.connections.audition.switch().is_open();
+        if let Some(framer) = &mut self.framer {
+            framer.keep_tail(is_kept);
+        }
         let mut events = Events::default();
         // A render may rest for any time.
         if reader.is_empty() && !is_offline && self.last_audio.is_some_and(|when| when.elapsed() > CEASED) {

@@ -2,7 +2,10 @@
 //! has no thread of its own, so tests drive it with a fake model in milliseconds.
 
 mod advising;
+mod comparing;
+mod hearing;
 mod intake;
+mod library;
 mod notices;
 mod publishing;
 mod references;
@@ -10,15 +13,19 @@ mod references;
 use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use super::framer::Framer;
 use super::history::History;
+use super::passes::Passes;
 use super::reference::ReferenceJob;
 use super::runs::Runs;
+use super::shelf::Shelf;
 use super::windows::Queue;
+use crate::audition::WorkerSide;
 use crate::capture::{Flow, TapReader};
 use crate::params::MixParams;
 use crate::report;
 use crate::state::{Loaded, Saved, SavedSong};
 use crate::view::{Answered, Choices, Command, ModelStatus, Reference, SongSummary, View};
 use arc_swap::ArcSwap;
+use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::{CancelFlag, Error, Stem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -41,6 +48,10 @@ pub struct Connections {
     pub view: Arc<ArcSwap<View>>,
     /// Where models come from.
     pub source: Box<dyn ModelSource>,
+    /// The way to the callback for auditions.
+    pub audition: WorkerSide,
+    /// The library of references; none if the user has no folder for it.
+    pub library: Option<Library>,
     /// Raised when the instance is dropped.
     pub cancel: CancelFlag,
 }
@@ -78,7 +89,11 @@ pub struct Session {
     choices: Choices,
     undo: Vec<Option<Reference>>,
     job: Option<ReferenceJob>,
+    /// Songs that are being measured for the library.
+    shelf: Option<Shelf>,
+    passes: Passes,
     question: Option<String>,
+    hearing: hearing::Hearing,
     dropped_frames_before: u64,
     /// Notices that the user has had once.
     told: notices::Told,
@@ -125,7 +140,10 @@ impl Session {
             choices: Choices::default(),
             undo: Vec::new(),
             job: None,
+            shelf: None,
+            passes: Passes::default(),
             question: None,
+            hearing: hearing::Hearing::default(),
             dropped_frames_before: 0,
             told: notices::Told::default(),
             confidence_threshold,
@@ -178,16 +196,21 @@ impl Session {
             }
             Command::StartOver => {
                 self.history.start_over();
+                self.passes = Passes::default();
+                self.view.since = None;
                 self.earlier_song = None;
                 self.view.song = None;
                 self.song_due = false;
                 self.history_changed();
             }
+            Command::Library(command) => self.library_command(command),
             Command::ChooseModel(path) => self.choose_model(path),
             Command::SaveReport(path) => match report::save(&path, &self.view) {
                 Ok(written) => self.inform(format!("Report saved: {}.", written.display())),
                 Err(error) => self.report_error(&error),
             },
+            Command::Hear(trial) => self.ask_to_hear(trial),
+            Command::StopHearing => self.stop_hearing(),
             Command::Dismiss(id) => self.view.notices.retain(|notice| notice.id != id),
         }
     }
@@ -210,6 +233,7 @@ impl Session {
         }
         self.fetch_model();
         let reading = self.read_audio();
+        self.follow_audition();
         let working = self.work();
         self.publish();
         if reading == Next::Busy || working == Next::Busy { Next::Busy } else { Next::Idle }
@@ -233,6 +257,9 @@ impl Session {
         self.queue.clear();
         self.bounce = None;
         self.history = History::restore(saved.history.clone());
+        self.passes = Passes::default();
+        self.view.since = None;
+        self.stop_measuring_songs();
         self.earlier_song = saved.song.clone();
         self.view.song = saved
             .song
@@ -298,6 +325,10 @@ impl Session {
         self.model = ModelState::Loading;
         self.job = None;
         self.view.reference_progress = None;
+        // Another model reads other levels.
+        self.stop_measuring_songs();
+        self.passes = Passes::default();
+        self.view.since = None;
     }
 }
 

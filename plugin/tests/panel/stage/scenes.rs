@@ -1,5 +1,8 @@
 //! The states of the panel, written by hand.
 
+pub mod library;
+pub mod passes;
+
 use super::Recorder;
 use super::song::{
     before_the_first_window, lu, mark, model, off, plain, playing, unsure, usual, with_newest,
@@ -7,7 +10,11 @@ use super::song::{
 use mixing_buddy::panel::PanelState;
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
-use mixing_buddy::view::{Activity, Answered, Choices, ModelStatus, Notice, Obstacle, Reference, View};
+use mixing_buddy::view::{
+    Activity, Answered, Audition, AuditionState, Choices, End, ModelStatus, Notice, Obstacle, Reference,
+    Trial, View,
+};
+use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::{PerStem, Stem, Verdict};
 use std::sync::Arc;
@@ -69,6 +76,17 @@ pub fn all() -> Vec<Scene> {
         waiting(),
         listening(),
         advice(),
+        hearing(),
+        hearing().light().named("hearing_light"),
+        hearing().scaled(200).named("hearing_200"),
+        hearing().light().scaled(200).named("hearing_light_200"),
+        hearing().smallest().named("hearing_smallest"),
+        hearing_original().light(),
+        trying(),
+        trying().light().named("trying_light"),
+        trying().smallest().named("trying_smallest"),
+        host_sleeps(),
+        hearing_ended(),
         advice().light().named("advice_light"),
         advice().smallest().named("advice_smallest"),
         advice().smallest().light().named("advice_smallest_light"),
@@ -100,6 +118,16 @@ pub fn all() -> Vec<Scene> {
         notices().smallest().named("notices_smallest"),
         path_box(),
         look(),
+        library::listed(),
+        library::listed().light().named("library_light"),
+        library::listed().smallest().scaled(200).named("library_smallest_200"),
+        library::measuring(),
+        passes::confirmed(),
+        passes::confirmed().light().named("confirmed_light"),
+        passes::confirmed().smallest().scaled(200).named("confirmed_smallest_200"),
+        passes::overdone(),
+        passes::other_take(),
+        passes::automation().light(),
         long_words(),
     ]
 }
@@ -129,6 +157,49 @@ pub fn listening() -> Scene {
 
 pub fn advice() -> Scene {
     Scene::new("advice", playing())
+}
+
+/// The advice sounds.
+pub fn hearing() -> Scene {
+    let newest = playing().newest.expect("the song has advice");
+    let best = newest.advice.best;
+    let stem = best.stem.expect("the advice names a stem");
+    let gains_db = PerStem::all(0.0).with(stem, best.gain_db.unwrap_or_default());
+    let trial = Trial { gains_db, version: Version::Altered, over_song: false };
+    let audition = Audition { state: AuditionState::Sounding, trial, playable_s: 9.9 };
+    Scene::new("hearing", View { audition, activity: Activity::Paused, ..playing() })
+}
+
+/// The same window as it was.
+pub fn hearing_original() -> Scene {
+    let mut scene = hearing().named("hearing_original");
+    scene.view.audition.trial.version = Version::Original;
+    scene
+}
+
+/// Faders set by hand, over the running song.
+pub fn trying() -> Scene {
+    let mut scene = hearing().named("trying");
+    let gains_db = PerStem { vocals: -2.5, drums: 0.0, bass: 12.0, other: -12.0 };
+    scene.state.trial_db = Some(gains_db);
+    scene.state.over_song = true;
+    scene.state.faders_open = true;
+    scene.view.audition.trial = Trial { gains_db, version: Version::Altered, over_song: true };
+    scene
+}
+
+/// The host does not call the plugin.
+pub fn host_sleeps() -> Scene {
+    let mut scene = hearing().named("host_sleeps");
+    scene.view.audition.state = AuditionState::HostSleeps;
+    scene
+}
+
+/// The song began to play.
+pub fn hearing_ended() -> Scene {
+    let mut scene = hearing().named("hearing_ended");
+    scene.view.audition.state = AuditionState::Ended(End::SongPlays);
+    scene
 }
 
 /// Twice the scale in a window that the host does not let grow.
@@ -199,6 +270,8 @@ pub fn reference() -> Scene {
             balance: ReferenceBalance::default(),
             levels_lu: lu(-2.0, -5.5, -7.9, -1.2),
             windows: 6,
+            songs: 0,
+            choices: Vec::new(),
         }),
         can_undo_reference: true,
         choices: Choices {

@@ -74,7 +74,7 @@ pub fn vocals_loud() -> Advice {
 }
 
 pub fn mark(order: u64, start_s: f64, advice: Advice) -> Arc<Mark> {
-    Arc::new(Mark { start_s, end_s: start_s + 10.0, order, current: true, advice })
+    Arc::new(Mark { start_s, end_s: start_s + 10.0, order, current: true, pass: 1, followed: None, advice })
 }
 
 /// A song of three and a half minutes, played once and, from the second verse on, twice.
@@ -83,7 +83,15 @@ pub fn history() -> Vec<Arc<Mark>> {
     let mut order = 0;
     let mut add = |start_s: f64, current: bool, advice: Advice| {
         order += 1;
-        history.push(Arc::new(Mark { start_s, end_s: start_s + 10.0, order, current, advice }));
+        history.push(Arc::new(Mark {
+            start_s,
+            end_s: start_s + 10.0,
+            order,
+            current,
+            pass: 1 + u32::from(current),
+            followed: None,
+            advice,
+        }));
     };
     for step in 0..28 {
         let advice = match step {

@@ -1,0 +1,148 @@
+//! Prepares auditions: the last ten seconds with other gains of the stems.
+
+use super::Session;
+use crate::audition::WorkerSide;
+use crate::view::{Audition, AuditionState, End, Trial};
+use crate::worker::advice_model::AdviceModel;
+use crate::worker::session::attempt;
+use mixing_buddy_core::Result;
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::audition::{Clip, MOST_GAIN_DB, Remixer, StemMasks};
+use std::time::{Duration, Instant};
+use tracing::debug;
+
+/// A host that has not called for so long sleeps. Blocks of 8192 samples are 0.19 s apart. Not tuned.
+const HOST_SLEEPS: Duration = Duration::from_millis(400);
+
+/// A window that is auditioned.
+struct Prepared {
+    sound: StereoPcm,
+    masks: StemMasks,
+    remixer: Remixer,
+}
+
+/// What the session knows of auditions.
+#[derive(Default)]
+pub(super) struct Hearing {
+    /// What the user asked for and is not prepared yet.
+    asked: Option<Trial>,
+    /// The window of the present audition.
+    prepared: Option<Prepared>,
+    /// Gains of the clip that was sent last.
+    sent: Option<Trial>,
+    /// Number of windows so far.
+    windows: u64,
+    /// The host's calls when they were last counted, and when they last changed.
+    calls: Option<(u32, Instant)>,
+}
+
+impl Hearing {
+    /// What the user asked for, if the callback can take another clip.
+    pub(super) fn take_asked(&mut self, link: &WorkerSide) -> Option<Trial> {
+        if link.has_room() { self.asked.take() } else { None }
+    }
+}
+
+impl Session {
+    pub(super) fn ask_to_hear(&mut self, trial: Trial) {
+        let limit = |gain_db: &f32| {
+            if gain_db.is_finite() { gain_db.clamp(-MOST_GAIN_DB, MOST_GAIN_DB) } else { 0.0 }
+        };
+        let trial = Trial { gains_db: trial.gains_db.map(limit), ..trial };
+        self.hearing.asked = Some(trial);
+        self.view.audition.trial = trial;
+        if !self.connections.audition.is_active() {
+            self.view.audition.state = AuditionState::Preparing;
+        }
+    }
+
+    pub(super) fn stop_hearing(&mut self) {
+        self.end_audition(AuditionState::Off);
+    }
+
+    fn end_audition(&mut self, state: AuditionState) {
+        self.connections.audition.end();
+        // The sound of the window is not kept longer than it is needed.
+        let windows = self.hearing.windows;
+        self.hearing = Hearing { windows, ..Hearing::default() };
+        self.view.audition.state = state;
+        self.is_dirty = true;
+    }
+
+    /// Prepares what was asked for and sends it to the callback.
+    pub(super) fn hear(&mut self, model: &dyn AdviceModel, trial: Trial) {
+        let started = Instant::now();
+        match attempt(|| self.prepare_clip(model, &trial)) {
+            Ok(Some(clip)) => {
+                let link = &mut self.connections.audition;
+                link.want(trial.version, trial.over_song);
+                if let Some(clip) = clip {
+                    link.send(clip);
+                }
+                self.hearing.sent = Some(trial);
+                debug!(ms = started.elapsed().as_millis(), "audition prepared");
+            }
+            Ok(None) => self.end_audition(AuditionState::Ended(End::NoSound)),
+            Err(error) => {
+                self.end_audition(AuditionState::Off);
+                self.report_error(&error);
+            }
+        }
+    }
+
+    /// The clip; none without enough sound. The inner option is none if the clip that plays has these gains already.
+    fn prepare_clip(&mut self, model: &dyn AdviceModel, trial: &Trial) -> Result<Option<Option<Clip>>> {
+        let is_active = self.connections.audition.is_active();
+        if is_active && self.hearing.sent.is_some_and(|sent| sent.gains_db == trial.gains_db) {
+            return Ok(Some(None));
+        }
+        let cancel = self.connections.cancel.clone();
+        if !is_active || self.hearing.prepared.is_none() {
+            let take = self.framer.as_ref().and_then(|framer| framer.tail()).and_then(|tail| tail.take());
+            let Some(take) = take else { return Ok(None) };
+            let masks = model.stem_masks(&take.power, &cancel)?;
+            let remixer = Remixer::new(model.features(), take.sound.sample_rate_hz);
+            self.hearing.windows += 1;
+            self.hearing.prepared = Some(Prepared { sound: take.sound, masks, remixer });
+        }
+        let Some(Prepared { sound, masks, remixer }) = &mut self.hearing.prepared else { return Ok(None) };
+        let altered = remixer.remix(sound, masks, &trial.gains_db, &cancel)?;
+        Clip::new(sound, altered, self.hearing.windows).map(|clip| Some(Some(clip)))
+    }
+
+    /// Follows what has become of the audition, and frees everything once the editor is closed.
+    pub(super) fn follow_audition(&mut self) {
+        let link = &mut self.connections.audition;
+        let end = link.poll();
+        let (is_open, calls) = (link.switch().is_open(), link.switch().calls());
+        if !is_open {
+            if let Some(framer) = &mut self.framer {
+                framer.keep_tail(false);
+            }
+            if self.view.audition.state != AuditionState::Off || self.hearing.prepared.is_some() {
+                self.end_audition(AuditionState::Off);
+            }
+        } else if let Some(end) = end {
+            self.end_audition(AuditionState::Ended(end));
+        } else if self.connections.audition.is_active() {
+            let now = Instant::now();
+            let since = match self.hearing.calls {
+                Some((before, since)) if before == calls => since,
+                _ => now,
+            };
+            self.hearing.calls = Some((calls, since));
+            let sleeps = now.duration_since(since) > HOST_SLEEPS;
+            let state = if sleeps { AuditionState::HostSleeps } else { AuditionState::Sounding };
+            self.show_audition(Audition { state, ..self.view.audition });
+        }
+        let tail = self.framer.as_ref().and_then(|framer| framer.tail());
+        // In tenths: the panel shows no more, and not every change is worth a new view.
+        let playable_s = tail.map_or(0.0, |tail| (tail.playable_s() * 10.0).floor() / 10.0);
+        self.show_audition(Audition { playable_s, ..self.view.audition });
+    }
+
+    fn show_audition(&mut self, audition: Audition) {
+        self.is_dirty |= self.view.audition != audition;
+        self.view.audition = audition;
+    }
+}
