@@ -23,9 +23,10 @@ fn threads() -> Vec<String> {
     names
 }
 
-/// Plays a window and a little more, faster than real time and slower than the worker reads.
+/// Plays a window and a second more, faster than real time and slower than the worker reads. The separator needs a little of
+/// the sound after the window.
 fn play(plugin: &mut MixingBuddy) {
-    for block in 0..1030 {
+    for block in 0..1100 {
         let sound: Vec<f32> =
             (0..480).map(|n| ((n * 7919 + block * 31) % 1009) as f32 / 2018.0 - 0.25).collect();
         let mut channels = [sound.clone(), sound];

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 pub const WINDOW_S: f64 = FeatureSettings::WINDOW_S as f64;
 /// Frames of a block, as hosts commonly have them.
 const BLOCK: usize = 512;
-/// Audio after a window that its last features reach into, in seconds.
-const LOOK_AHEAD_S: f64 = 0.25;
+/// Audio after a window that its last features reach into, in seconds: the separator's last pass (0.24 s) and half a
+/// transform.
+const LOOK_AHEAD_S: f64 = 0.5;
 /// Longest time to wait for advice, on a very busy computer and with the model not loaded yet.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Time between two looks at the plugin's state.

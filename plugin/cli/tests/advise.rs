@@ -147,7 +147,7 @@ fn invalid_options_are_refused() {
 fn the_demo_runs_and_states_the_injected_error() {
     let output = answer(&["advise"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("Injected: vocals +10.0 dB"));
+    assert!(text(&output.stderr).contains("Injected: drums +6.0 dB"));
     assert!(text(&output.stdout).contains("demo: "));
 }
 
