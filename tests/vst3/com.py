@@ -204,6 +204,13 @@ class Plugin:
         self.display.close(self.window)
         self.display.end()
 
+    def end(self):
+        """Removes the instance."""
+        call(self.controller, 16, c.c_void_p(None))
+        call(self.component, 4)
+        for thing in (self.processor, self.controller, self.component):
+            call(thing, 2, result=c.c_uint32)
+
     def pump(self, seconds):
         """Runs the host's event loop."""
         end = time.monotonic() + seconds

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 from com import OFFLINE, REALTIME, Display, Plugin
-from host import Screen, check, demo, noise, same_bits
+from host import Screen, demo, noise, same_bits
 
 QUESTION = "how is my vocal"
 # Virtual keys of the VST3 SDK.
@@ -18,6 +18,13 @@ ESCAPE, SPACE, END = 6, 7, 9
 # Names of keys in X.
 TAB, RETURN = 0xFF09, 0xFF0D
 BLOCK = 512
+
+
+def check(condition, message):
+    """An assertion. It prints at once: Xlib ends the program when the screen goes."""
+    if not condition:
+        print(f"expected: {message}", file=sys.stderr, flush=True)
+        sys.exit(1)
 
 
 def picture(display):
@@ -100,6 +107,7 @@ def keys(path):
             check((typed != empty).sum() > 500, f"text on the screen after {typing.__name__}")
             pictures.append(typed)
             plugin.close()
+            plugin.end()
         for other in pictures[1:]:
             check(np.array_equal(pictures[0], other), "the same text on the screen, whoever delivers the keys")
 
@@ -117,6 +125,7 @@ def modified(path):
                 break
         check(plugin.dirty >= 1, "a project that is modified after a choice")
         plugin.close()
+        plugin.end()
 
 
 def play(plugin, sound, is_playing=True):
@@ -162,6 +171,7 @@ def audition(path):
             sound = noise(2, BLOCK)
             check(same_bits(plugin.play(sound), sound), "the mix again, bit for bit")
             plugin.deactivate()
+            plugin.end()
 
 
 if __name__ == "__main__":

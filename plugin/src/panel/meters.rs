@@ -8,8 +8,8 @@ use mixing_buddy_core::clock;
 use mixing_buddy_core::loudness::Meters;
 
 /// Said when the sound seems to have gone through a limiter.
-pub const LIMITER_WARNING: &str = "! This sound seems to come from a limiter. It changes the balance with every peak, so gains \
-     measured behind it are less certain. Put MixingBuddy before it.";
+pub const LIMITER_WARNING: &str =
+    "! Seems to stand behind a limiter, which hides how loud the stems were. Move it before.";
 
 /// Draws the line.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
