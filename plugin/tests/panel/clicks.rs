@@ -225,9 +225,8 @@ fn a_click_on_the_timeline_shows_the_advice_at_that_place() {
 fn the_advice_is_copied_with_its_evidence() {
     let copied = |modifiers: egui::Modifiers| {
         let mut harness = stage(scenes::advice());
-        harness.get_by_label("Copy").focus();
-        harness.run_ok();
-        harness.key_press_modifiers(modifiers, egui::Key::Enter);
+        harness.input_mut().modifiers = modifiers;
+        harness.get_by_label("Copy").click();
         let mut copied = Vec::new();
         for _ in 0..4 {
             harness.step();
