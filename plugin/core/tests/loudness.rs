@@ -1,4 +1,5 @@
 //! The meters on the tones that EBU Tech 3341 and EBU Tech 3342 define, and the limiter on music.
+#![allow(clippy::unwrap_used)]
 
 use mixing_buddy_core::CancelFlag;
 use mixing_buddy_core::audio::decode_at_rate;

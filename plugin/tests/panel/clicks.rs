@@ -225,10 +225,15 @@ fn a_click_on_the_timeline_shows_the_advice_at_that_place() {
 fn the_advice_is_copied_with_its_evidence() {
     let copied = |modifiers: egui::Modifiers| {
         let mut harness = stage(scenes::advice());
-        harness.input_mut().modifiers = modifiers;
-        harness.get_by_label("Copy").click();
+        let pos = harness.get_by_label("Copy").rect().center();
         let mut copied = Vec::new();
-        for _ in 0..4 {
+        for pressed in [true, false] {
+            let button = egui::PointerButton::Primary;
+            harness.input_mut().events.extend([
+                egui::Event::ModifiersChanged(modifiers),
+                egui::Event::PointerMoved(pos),
+                egui::Event::PointerButton { pos, button, pressed, modifiers },
+            ]);
             harness.step();
             for command in &harness.output().platform_output.commands {
                 if let egui::OutputCommand::CopyText(text) = command {
