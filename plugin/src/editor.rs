@@ -68,6 +68,7 @@ impl Editor for PanelEditor {
             audition: self.audition.clone(),
             state: self.state.clone(),
             context: None,
+            changes: self.params.project.changes(),
         };
         let editor = create_egui_editor(state, RepaintNotifier::new(), settings, app)
             .ok_or("the window toolkit cannot create an editor")?;
@@ -96,6 +97,8 @@ struct PanelApp {
     audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
     context: Option<GuiContext>,
+    /// [`ProjectState::changes`](crate::state::ProjectState::changes) that the host knows of.
+    changes: u64,
 }
 
 impl NiceEguiApp for PanelApp {
@@ -123,6 +126,13 @@ impl NiceEguiApp for PanelApp {
             KeyUse::Navigation => KeyCapture::CaptureKeys(navigation_keys()),
             KeyUse::Nothing => KeyCapture::IgnoreAll,
         });
+        let changes = self.params.project.changes();
+        if changes != self.changes
+            && let Some(context) = &self.context
+        {
+            self.changes = changes;
+            context.mark_state_dirty();
+        }
         let saved = self.params.project.panel();
         if saved.look != state.look {
             self.params.project.set_panel(PanelSettings { look: state.look, ..saved });

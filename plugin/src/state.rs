@@ -87,6 +87,8 @@ struct Inner {
     /// What a save writes.
     current: Arc<Saved>,
     panel: PanelSettings,
+    /// Counts what the user has changed.
+    changes: u64,
     /// Loaded by the host, not yet taken by the worker.
     loaded: Option<Loaded>,
     /// The text of a newer version. A save writes it back unchanged until something changes here.
@@ -118,9 +120,18 @@ impl ProjectState {
     pub fn publish(&self, saved: Saved) {
         let mut inner = self.lock();
         if inner.loaded.is_none() && *inner.current != saved {
+            let current = &inner.current;
+            let is_users = current.choices != saved.choices || current.reference != saved.reference;
+            inner.changes += u64::from(is_users);
             inner.current = Arc::new(saved);
             inner.newer_text = None;
         }
+    }
+
+    /// How often the user has changed a choice or the reference. When it grows, the host is told that the project is
+    /// modified. Advice that comes while the song plays is no change of the user's.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     /// Look and size of the panel.

@@ -7,6 +7,7 @@ use crate::library::{LibraryCommand, LibraryView};
 use crate::since::Since;
 use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::loudness::Meters;
 use mixing_buddy_core::passes::Followed;
 use mixing_buddy_core::profile::Choice;
 use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub struct View {
     /// Increases with every published change.
     pub revision: u64,
+    /// Version of the plugin.
+    pub version: &'static str,
     /// What the plugin is doing.
     pub activity: Activity,
     /// The newest window with advice.
@@ -51,6 +54,8 @@ pub struct View {
     pub answer: Option<Answered>,
     /// The model, its device and its cost.
     pub model: ModelStatus,
+    /// Loudness and peaks of what the host has played since it last began to play.
+    pub meters: Meters,
     /// The audition: what is heard in place of the mix.
     pub audition: Audition,
     /// Messages for the user, newest last. Errors stay until the user dismisses them.

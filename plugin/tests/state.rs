@@ -180,3 +180,18 @@ proptest! {
         prop_assert!(!project.to_text().is_empty());
     }
 }
+
+#[test]
+fn what_the_user_changes_is_counted_and_advice_is_not() {
+    let project = ProjectState::default();
+    project.publish(Saved { history: saved().history, ..Saved::default() });
+    assert_eq!(project.changes(), 0);
+    project.publish(saved());
+    assert_eq!(project.changes(), 1);
+    project.publish(Saved { history: Vec::new(), ..saved() });
+    assert_eq!(project.changes(), 1);
+    project.publish(Saved { reference: None, ..saved() });
+    assert_eq!(project.changes(), 2);
+    project.load_text(&project.to_text());
+    assert_eq!(project.changes(), 2, "what the host loads is no change of the user's");
+}

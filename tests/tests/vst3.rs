@@ -1,4 +1,5 @@
-//! The VST3 in a real host, pedalboard (JUCE), with `tests/vst3/host.py`. `cargo xtask test` installs the host.
+//! The VST3 in a real host, pedalboard (JUCE), with `tests/vst3/host.py`, and in a host of our own for keys and playback in
+//! real time, with `tests/vst3/editor.py`. `cargo xtask test` installs what both need.
 
 use mixing_buddy_tests::{bundle, prerequisite};
 use std::path::PathBuf;
@@ -16,8 +17,12 @@ fn python() -> Option<PathBuf> {
 }
 
 fn run(check: &str, more: &[PathBuf]) {
+    run_script("host.py", check, more);
+}
+
+fn run_script(script: &str, check: &str, more: &[PathBuf]) {
     let Some(python) = python() else { return };
-    let script = bundle::workspace().join("tests/vst3/host.py");
+    let script = bundle::workspace().join("tests/vst3").join(script);
     let output = Command::new(python)
         .arg(script)
         .arg(check)
@@ -65,4 +70,28 @@ fn its_window_opens_twice_and_draws_the_panel() {
         return;
     }
     run("window", &[bundle::target().join("shots")]);
+}
+
+/// A check of the editor, which needs a virtual screen.
+fn edit(check: &str) {
+    if !cfg!(target_os = "linux") {
+        eprintln!("skipped: the test needs a virtual screen, which is available on Linux");
+        return;
+    }
+    run_script("editor.py", check, &[]);
+}
+
+#[test]
+fn text_fields_take_the_hosts_keys_and_give_them_back() {
+    edit("keys");
+}
+
+#[test]
+fn a_changed_choice_marks_the_project_as_modified() {
+    edit("modified");
+}
+
+#[test]
+fn an_audition_never_sounds_in_a_render_and_ends_with_the_editor() {
+    edit("audition");
 }

@@ -16,6 +16,7 @@
 //! | [`clock`] | positions in a song as text: "1:20" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`audition`] | a window with other gains of its stems, to be heard |
+//! | [`loudness`] | loudness, range and peaks of a mix; whether it comes from a limiter |
 //! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
 //! | [`profile`] | the library of references: measured songs, groups, targets |
 //! | [`passes`] | what changed between two passes over the same place |
@@ -40,6 +41,7 @@ pub mod features;
 pub mod gain_grid;
 pub mod hash;
 pub mod language;
+pub mod loudness;
 pub mod nn;
 pub mod norms;
 pub mod output;

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::audition::{Clip, Remixer, integrated_lufs};
+use mixing_buddy_core::audition::{Clip, Remixer};
+use mixing_buddy_core::loudness::integrated_lufs;
 use mixing_buddy_core::{CancelFlag, Engine, PerStem, Stem};
 
 /// A low tone, a high tone and clicks, with different channels.

@@ -31,7 +31,7 @@ pub(super) fn show(
                 let why = "Audio arrived faster than it could be read. Windows with missing audio are not analyzed.";
                 widgets::remark_in_one_line(ui, dropped, colours.error).on_hover_text(why);
             }
-            let status = status(&view.model);
+            let status = status(view.version, &view.model);
             widgets::remark_in_one_line(ui, &status, colours.dim).on_hover_text(status);
         });
         if own_model {
@@ -46,12 +46,17 @@ pub(super) fn show(
     });
 }
 
-/// "compact 0.1.0 · CPU · 412 ms per window".
-fn status(model: &ModelStatus) -> String {
-    if model.name.is_empty() {
-        return "No model loaded".to_string();
+/// "MixingBuddy 0.5.0 · compact 0.1.0 · CPU · 412 ms per window".
+fn status(version: &str, model: &ModelStatus) -> String {
+    let mut parts = Vec::new();
+    if !version.is_empty() {
+        parts.push(format!("MixingBuddy {version}"));
     }
-    let mut parts = vec![model.name.clone()];
+    if model.name.is_empty() {
+        parts.push("no model loaded".to_string());
+        return parts.join(" · ");
+    }
+    parts.push(model.name.clone());
     parts.extend(model.device.map(|device| device.to_string()));
     if let Some(window_ms) = model.window_ms.filter(|window_ms| window_ms.is_finite()) {
         parts.push(format!("{window_ms:.0} ms per window"));

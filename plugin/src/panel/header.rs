@@ -1,5 +1,6 @@
 //! The bar at the top: what the plugin is doing, and commands for the advice and the panel.
 
+use super::clipboard::{self, Form};
 use super::controls::Controls;
 use super::path_box::{PathBox, Purpose};
 use super::state::PanelState;
@@ -39,8 +40,9 @@ pub(super) fn show(
         });
         widgets::at_right(ui, &labels, |ui| {
             let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
-            if copy.on_hover_text("Copy the advice as text").clicked() {
-                ui.ctx().copy_text(words::for_clipboard(view));
+            if copy.on_hover_text("Copy the advice as text; with Shift, as Markdown").clicked() {
+                let form = if ui.input(|input| input.modifiers.shift) { Form::Markdown } else { Form::Text };
+                ui.ctx().copy_text(clipboard::advice(view, form));
             }
             let report = ui.add(Button::new("Report…"));
             if report.on_hover_text("Save all advice as Markdown and JSON").clicked() {

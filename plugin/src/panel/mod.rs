@@ -9,6 +9,7 @@
 
 mod advice;
 mod ask;
+pub mod clipboard;
 mod controls;
 pub mod dialog;
 mod footer;
@@ -17,6 +18,7 @@ mod hear;
 pub mod keys;
 mod levels;
 mod library;
+pub mod meters;
 mod notices;
 mod options;
 pub mod path_box;
@@ -159,6 +161,7 @@ fn columns(
 
 fn results(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     levels::show(ui, colours, view, song::selected(view, state.selected));
+    meters::show(ui, colours, view);
     ui.add_space(4.0);
     hear::show(ui, colours, view, state, controls);
     ui.add_space(4.0);

@@ -2,7 +2,7 @@
 
 use super::controls::Controls;
 use super::theme::{self, Palette};
-use super::{since, state::PanelState, timeline, widgets, words};
+use super::{clipboard, since, state::PanelState, timeline, widgets, words};
 use crate::view::{Command, Mark, View};
 use egui::{Align, Button, Frame, Label, Layout, RichText, Ui, vec2};
 use mixing_buddy_core::clock;
@@ -61,7 +61,7 @@ fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
                 ui.add(Label::new(facts).truncate());
             });
             if ui.add(Button::new("Copy").frame_when_inactive(false)).clicked() {
-                ui.ctx().copy_text(words::mark_for_clipboard(mark));
+                ui.ctx().copy_text(clipboard::mark(mark));
             }
             if widgets::close_button(ui, "Close this advice").clicked() {
                 state.selected = None;

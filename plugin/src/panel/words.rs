@@ -109,6 +109,7 @@ fn advice(view: &View, mark: &Mark) -> Headline {
     };
     let silent = advice.verdict == Verdict::Silence;
     let mut evidence = vec![clock::span(mark.start_s, mark.end_s)];
+    evidence.extend(why(view, advice));
     let is_decided = !silent && advice.verdict != Verdict::Abstain;
     if is_decided && let Some(agreement) = agreement(view.agreement) {
         evidence.push(agreement);
@@ -127,6 +128,24 @@ fn advice(view: &View, mark: &Mark) -> Headline {
         note,
         evidence,
     }
+}
+
+/// What was measured of the stem that the advice names, and what it is compared with:
+/// "vocals at +1.9 LU, usual −8.6 to −1.4".
+fn why(view: &View, advice: &Advice) -> Option<String> {
+    let stem = advice.stem?;
+    let level_lu = advice.levels_lu[stem].filter(|level| level.is_finite())?;
+    let measured = format!("{stem} at {} LU", signed_tenth(level_lu));
+    let compared = match &view.reference {
+        Some(reference) => {
+            reference.levels_lu[stem].map(|level| format!("reference {}", signed_tenth(level)))
+        }
+        None => {
+            let (low, high) = view.usual_lu[stem];
+            (low < high).then(|| format!("usual {} to {}", signed_tenth(low), signed_tenth(high)))
+        }
+    };
+    Some(compared.map_or(measured.clone(), |compared| format!("{measured}, {compared}")))
 }
 
 /// The sentence of an advice, or the verdict if it has none.
@@ -226,44 +245,6 @@ fn agreement((agree, of): (usize, usize)) -> Option<String> {
         (1, of) => Some(format!("none of the other {} windows agrees", of - 1)),
         (agree, of) => Some(format!("{agree} of the last {of} windows agree")),
     }
-}
-
-/// The text for the clipboard: the advice with its evidence, and the advice on the song if there is one.
-pub fn for_clipboard(view: &View) -> String {
-    let headline = headline(view);
-    let mut text = headline.sentence.clone();
-    if !headline.note.is_empty() {
-        text = format!(
-            "{text}{} {}",
-            if text.ends_with(['.', '…', '!', '?']) { "" } else { "." },
-            headline.note
-        );
-    }
-    let mut evidence: Vec<String> = Vec::new();
-    if let Some((gain_db, sd_db)) = headline.gain_db {
-        evidence.push(gain(gain_db, sd_db));
-    }
-    if let Some(confidence) = headline.confidence {
-        evidence.push(format!("{} sure", percent(confidence)));
-    }
-    evidence.extend(headline.evidence);
-    if !evidence.is_empty() {
-        text = format!("{text} ({})", evidence.join("; "));
-    }
-    if let Some(song) = &view.song {
-        text = format!("{text}\n{}", song_line(song.windows, &song.advice));
-    }
-    text
-}
-
-/// The text for the clipboard of one mark.
-pub fn mark_for_clipboard(mark: &Mark) -> String {
-    format!(
-        "{}: {} ({})",
-        clock::span(mark.start_s, mark.end_s),
-        sentence(&mark.advice),
-        verdict_in_full(&mark.advice)
-    )
 }
 
 /// "Over 14 windows: …".

@@ -223,21 +223,36 @@ fn a_click_on_the_timeline_shows_the_advice_at_that_place() {
 
 #[test]
 fn the_advice_is_copied_with_its_evidence() {
-    let mut harness = stage(scenes::advice());
-    harness.get_by_label("Copy").click();
-    let mut copied = Vec::new();
-    for _ in 0..4 {
-        harness.step();
-        for command in &harness.output().platform_output.commands {
-            if let egui::OutputCommand::CopyText(text) = command {
-                copied.push(text.clone());
+    let copied = |modifiers: egui::Modifiers| {
+        let mut harness = stage(scenes::advice());
+        let pos = harness.get_by_label("Copy").rect().center();
+        let mut copied = Vec::new();
+        for pressed in [true, false] {
+            let button = egui::PointerButton::Primary;
+            harness.input_mut().events.extend([
+                egui::Event::ModifiersChanged(modifiers),
+                egui::Event::PointerMoved(pos),
+                egui::Event::PointerButton { pos, button, pressed, modifiers },
+            ]);
+            harness.step();
+            for command in &harness.output().platform_output.commands {
+                if let egui::OutputCommand::CopyText(text) = command {
+                    copied.push(text.clone());
+                }
             }
         }
-    }
-    let expected = "The vocals are a little too loud. Lower them by about 4 dB. \
-                    (−4 dB ± 1.3; 82 % sure; 3:15–3:25; 4 of the last 5 windows agree)\n\
-                    Over 28 windows: Vocals too loud, −3 dB, 71 % sure";
-    assert_eq!(copied, [expected]);
+        copied
+    };
+    let text = "The vocals are a little too loud. Lower them by about 4 dB. \
+                (−4 dB ± 1.3; 82 % sure; 3:15–3:25; vocals at +1.9 LU, usual −8.6 to −1.4; \
+                4 of the last 5 windows agree)\n\
+                Over 28 windows: Vocals too loud, −3 dB, 71 % sure";
+    assert_eq!(copied(egui::Modifiers::NONE), [text]);
+    let markdown = "**The vocals are a little too loud. Lower them by about 4 dB.**\n\n\
+                    - −4 dB ± 1.3\n- 82 % sure\n- 3:15–3:25\n\
+                    - vocals at +1.9 LU, usual −8.6 to −1.4\n- 4 of the last 5 windows agree\n\
+                    - Over 28 windows: Vocals too loud, −3 dB, 71 % sure";
+    assert_eq!(copied(egui::Modifiers::SHIFT), [markdown]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::common::{Act, Bench, Fake, RATE_HZ};
 use mixing_buddy::capture::Flow;
 use mixing_buddy::view::{AuditionState, Command, End, Trial};
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::audition::{LOUDNESS_TOLERANCE_LU, Version, integrated_lufs};
+use mixing_buddy_core::audition::{LOUDNESS_TOLERANCE_LU, Version};
+use mixing_buddy_core::loudness::integrated_lufs;
 use mixing_buddy_core::{PerStem, Stem};
 
 /// A session with an open editor that has read eleven seconds; the song stands now.

@@ -6,6 +6,7 @@ mod common;
 mod hearing;
 mod interruptions;
 mod library;
+mod metering;
 mod models;
 mod references;
 mod song;

@@ -1,8 +1,9 @@
 //! A window as it was and with other gains, ready to be played.
 
-use super::loudness::{integrated_lufs, match_loudness, scale};
+use super::loudness::{match_loudness, scale};
 use crate::audio::StereoPcm;
 use crate::error::{Error, Result};
+use crate::loudness::integrated_lufs;
 
 /// Largest sample of a clip, unless its original is louder: both versions are turned down rather than clipped.
 pub const PEAK_LIMIT: f32 = 1.0;

@@ -12,7 +12,7 @@ mod player;
 mod remix;
 
 pub use clip::{Clip, PEAK_LIMIT};
-pub use loudness::{LOUDNESS_TOLERANCE_LU, integrated_lufs, match_loudness};
+pub use loudness::{LOUDNESS_TOLERANCE_LU, match_loudness};
 pub use masks::StemMasks;
 pub use player::{FADE_S, Player, Version};
 pub use remix::Remixer;

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`shift`] | how the level of each stem against the rest moves when one fader does |
-//! | [`compare`] | tells a fader's move from a mute, another take, automation, and from nothing |
+//! | [`compare`](mod@compare) | tells a fader's move from a mute, another take, automation, and from nothing |
 //! | [`print`](mod@print) | a coarse picture of the sound: one fader moves it one way, another take both |
 //! | [`followed`] | whether a move did what the advice asked for |
 //!

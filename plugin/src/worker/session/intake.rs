@@ -125,6 +125,7 @@ impl Session {
             let is_interrupted = stretch.frames > 0 && std::mem::take(&mut self.has_ceased);
             stretch.follows_break |= is_interrupted;
             log_break(&stretch, rate);
+            self.metering.take(&stretch, (&self.left, &self.right), rate, is_interrupted);
             self.flow = Some(stretch.flow);
             events.dropped = Some(stretch.dropped);
             self.is_dirty = true;

@@ -6,6 +6,7 @@ mod comparing;
 mod hearing;
 mod intake;
 mod library;
+mod metering;
 mod notices;
 mod publishing;
 mod references;
@@ -94,6 +95,7 @@ pub struct Session {
     passes: Passes,
     question: Option<String>,
     hearing: hearing::Hearing,
+    metering: metering::Metering,
     dropped_frames_before: u64,
     /// Notices that the user has had once.
     told: notices::Told,
@@ -144,11 +146,12 @@ impl Session {
             passes: Passes::default(),
             question: None,
             hearing: hearing::Hearing::default(),
+            metering: metering::Metering::default(),
             dropped_frames_before: 0,
             told: notices::Told::default(),
             confidence_threshold,
             next_notice: 0,
-            view: View::default(),
+            view: View { version: env!("CARGO_PKG_VERSION"), ..View::default() },
             is_dirty: true,
             is_saved_dirty: false,
             published: None,
@@ -195,6 +198,7 @@ impl Session {
                 self.question = Some(question);
             }
             Command::StartOver => {
+                self.start_meters_over();
                 self.history.start_over();
                 self.passes = Passes::default();
                 self.view.since = None;

@@ -68,6 +68,7 @@ impl Session {
         self.view.activity = activity;
         self.view.can_undo_reference = !self.undo.is_empty();
         self.view.choices = self.choices.clone();
+        self.show_meters();
         self.view.revision += 1;
         self.connections.view.store(Arc::new(self.view.clone()));
     }

@@ -16,6 +16,7 @@ use mixing_buddy::view::{
 };
 use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::loudness::Meters;
 use mixing_buddy_core::{PerStem, Stem, Verdict};
 use std::sync::Arc;
 
@@ -116,6 +117,10 @@ pub fn all() -> Vec<Scene> {
         asked(),
         notices(),
         notices().smallest().named("notices_smallest"),
+        limited(),
+        limited().light().named("limited_light"),
+        limited().smallest().named("limited_smallest"),
+        limited().smallest().scaled(200).named("limited_smallest_200"),
         path_box(),
         look(),
         library::listed(),
@@ -332,6 +337,14 @@ pub fn notices() -> Scene {
         ),
     ];
     Scene::new("notices", View { notices, ..playing() })
+}
+
+/// Behind a limiter.
+pub fn limited() -> Scene {
+    let mut scene = advice().named("limited");
+    scene.view.meters =
+        Meters { is_limited: true, true_peak_dbtp: Some(-0.3), range_lu: None, ..scene.view.meters };
+    scene
 }
 
 pub fn path_box() -> Scene {

@@ -1,6 +1,7 @@
 //! The song that the scenes show: its levels, advice and history.
 
 use mixing_buddy::view::{Activity, Mark, ModelStatus, SongSummary, View};
+use mixing_buddy_core::loudness::Meters;
 use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, DeviceKind, Direction, PerStem, Stem, Verdict};
 use std::sync::Arc;
 
@@ -21,6 +22,20 @@ pub fn usual() -> PerStem<(f32, f32)> {
 
 pub fn levels() -> PerStem<Option<f32>> {
     lu(1.9, -5.1, -8.3, -4.0)
+}
+
+/// Stands for the plugin's version, so that pictures outlive it.
+pub const VERSION: &str = "0.1.0";
+
+pub fn meters() -> Meters {
+    Meters {
+        seconds: 82.0,
+        integrated_lufs: Some(-14.2),
+        short_term_lufs: Some(-13.1),
+        range_lu: Some(6.3),
+        true_peak_dbtp: Some(-0.8),
+        is_limited: false,
+    }
 }
 
 pub fn model() -> ModelStatus {
@@ -138,12 +153,14 @@ pub fn playing() -> View {
         usual_lu: usual(),
         can_pin: true,
         model: model(),
+        version: VERSION,
+        meters: meters(),
         ..View::default()
     }
 }
 
 pub fn before_the_first_window(activity: Activity) -> View {
-    View { activity, usual_lu: usual(), model: model(), ..View::default() }
+    View { activity, usual_lu: usual(), model: model(), version: VERSION, ..View::default() }
 }
 
 pub fn with_newest(advice: Advice) -> View {

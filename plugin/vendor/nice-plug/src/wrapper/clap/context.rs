@@ -648,6 +648,14 @@ impl<P: ClapPlugin> nice_plug_core::context::gui::GuiContextInner for WrapperGui
     fn request_restart(&self) {
         self.wrapper.upgrade().unwrap().request_restart();
     }
+
+    fn mark_state_dirty(&self) {
+        let Some(wrapper) = self.wrapper.upgrade() else {
+            return;
+        };
+        let task_posted = wrapper.schedule_gui(Task::MarkStateDirty);
+        crate::nice_debug_assert!(task_posted, "The task queue is full, dropping task...");
+    }
 }
 
 /// A remote control section. The plugin can fill this with information for one or more pages.

@@ -21,7 +21,9 @@ use vst3::{
 };
 
 #[cfg(feature = "editor")]
-use vst3::Steinberg::Vst::IComponentHandlerTrait;
+use vst3::Steinberg::Vst::{
+    IComponentHandler2, IComponentHandler2Trait, IComponentHandlerTrait,
+};
 
 #[cfg(feature = "editor")]
 use nice_plug_core::{
@@ -495,5 +497,19 @@ impl<P: Vst3Plugin + Send> GuiContextInner for WrapperGuiContext<P> {
 
     fn request_restart(&self) {
         self.inner.upgrade().unwrap().request_restart();
+    }
+
+    fn mark_state_dirty(&self) {
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        // The second version of the interface is optional
+        let handler = match &*inner.component_handler.borrow() {
+            Some(handler) => handler.cast::<IComponentHandler2>(),
+            None => None,
+        };
+        if let Some(handler) = handler {
+            unsafe { handler.setDirty(1) };
+        }
     }
 }

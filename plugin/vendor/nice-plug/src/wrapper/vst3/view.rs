@@ -26,7 +26,7 @@ use vst3::Steinberg::{
 use vst3::{Class, ComPtr, ComRef, ComWrapper};
 
 use super::inner::{Task, WrapperInner};
-use crate::editor::{Modifiers, VirtualKeyCode};
+use crate::editor::{HostKey, Modifiers, VirtualKeyCode};
 use crate::wrapper::vst3::{Vst3Plugin, util::fid_matches};
 
 /// Lowest VST3 virtual key code (`KEY_BACK` in the VST3 SDK
@@ -36,9 +36,36 @@ const VKEY_FIRST_CODE: i16 = 1;
 
 /// Highest VST3 virtual key code (`KEY_SUPER` in the VST3 SDK
 /// `VirtualKeyCodes` enum). Values at `VKEY_FIRST_ASCII = 128` and
-/// above encode printable ASCII characters rather than virtual keys
-/// and are not routed to [`Editor::on_virtual_key_from_host`].
+/// above encode printable ASCII characters rather than virtual keys.
 const VKEY_LAST_CODE: i16 = 77;
+
+/// Key codes from here on are an ASCII character plus this number (`VKEY_FIRST_ASCII` in the VST3
+/// SDK).
+const VKEY_FIRST_ASCII: i16 = 128;
+
+/// The key that a host means with the arguments of `IPlugView::onKeyDown` / `onKeyUp`. Hosts give a
+/// character, a virtual key code, an ASCII character as a key code, or several of them.
+fn vst3_host_key(key: char16, key_code: i16) -> Option<HostKey> {
+    let virtual_key = (VKEY_FIRST_CODE..=VKEY_LAST_CODE)
+        .contains(&key_code)
+        .then(|| vst3_virtual_key_code(key_code))
+        .flatten();
+    let from_code = key_code
+        .checked_sub(VKEY_FIRST_ASCII)
+        .and_then(|ascii| u8::try_from(ascii).ok())
+        .map(char::from);
+    // A single UTF-16 unit. Halves of a pair are not characters.
+    let character = match u32::from(key) {
+        0 => from_code,
+        code => char::from_u32(code),
+    }
+    .filter(|character| !character.is_control());
+
+    (virtual_key.is_some() || character.is_some()).then_some(HostKey {
+        virtual_key,
+        character,
+    })
+}
 
 /// Maps a VST3 virtual key code (as passed to `IPlugView::onKeyDown`
 /// / `onKeyUp`) to the corresponding [`VirtualKeyCode`] variant.
@@ -309,24 +336,13 @@ impl<P: Vst3Plugin> WrapperView<P> {
         Err(task)
     }
 
-    /// Forward a VST3 `IPlugView::onKey{Down,Up}` event to the editor's
-    /// host-virtual-key hook.
+    /// Forward a VST3 `IPlugView::onKey{Down,Up}` event to the editor.
     ///
-    /// Only forwards keys that carry a VST3 virtual key code in
-    /// [`VKEY_FIRST_CODE`]`..=`[`VKEY_LAST_CODE`]. Those are the keys
-    /// the host (notably REAPER) may intercept as accelerators before
-    /// they reach our native view: Space, Backspace, arrows, function
-    /// keys, modifier-only presses, etc. ASCII characters arrive with
-    /// `key_code >= VKEY_FIRST_ASCII (128)` per the VST3 SDK
-    /// (`pluginterfaces/base/keycodes.h`); those flow through the
-    /// plug-in window's native keyboard path (on macOS, AppKit
-    /// `keyDown:` + NSTextInputContext) and consuming them here would
-    /// double-dispatch text input.
-    fn dispatch_virtual_key(&self, key_code: i16, is_down: bool, modifiers: i16) -> tresult {
-        if !(VKEY_FIRST_CODE..=VKEY_LAST_CODE).contains(&key_code) {
-            return kResultFalse;
-        }
-        let Some(key_code) = vst3_virtual_key_code(key_code) else {
+    /// These are the keys that the host (notably REAPER) looks at for its own shortcuts before they
+    /// reach our native view: Space, Backspace, arrows, function keys, and all plain characters. A
+    /// host that is told that the key was not consumed uses it itself.
+    fn dispatch_key(&self, key: char16, key_code: i16, is_down: bool, modifiers: i16) -> tresult {
+        let Some(key) = vst3_host_key(key, key_code) else {
             return kResultFalse;
         };
         let modifiers = vst3_modifiers(modifiers);
@@ -337,7 +353,7 @@ impl<P: Vst3Plugin> WrapperView<P> {
             if editor_window
                 .get()
                 .handle
-                .on_virtual_key_from_host(key_code, is_down, modifiers)
+                .on_key_from_host(key, is_down, modifiers)
             {
                 kResultOk
             } else {
@@ -615,12 +631,12 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         kNotImplemented
     }
 
-    unsafe fn onKeyDown(&self, _key: char16, key_code: int16, modifiers: int16) -> tresult {
-        self.dispatch_virtual_key(key_code, true, modifiers)
+    unsafe fn onKeyDown(&self, key: char16, key_code: int16, modifiers: int16) -> tresult {
+        self.dispatch_key(key, key_code, true, modifiers)
     }
 
-    unsafe fn onKeyUp(&self, _key: char16, key_code: int16, modifiers: int16) -> tresult {
-        self.dispatch_virtual_key(key_code, false, modifiers)
+    unsafe fn onKeyUp(&self, key: char16, key_code: int16, modifiers: int16) -> tresult {
+        self.dispatch_key(key, key_code, false, modifiers)
     }
 
     unsafe fn getSize(&self, size: *mut ViewRect) -> tresult {
