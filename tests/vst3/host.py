@@ -173,7 +173,7 @@ def advice(path):
     plugin = pedalboard.load_plugin(path)
     said = play_demo(plugin)
     best = said["song"]["advice"]["best"]
-    check(best["stem"] == "vocals" and best["gain_db"] < -3, f"the vocals too loud, not {best}")
+    check(best["stem"] == "drums" and best["gain_db"] < -3, f"the drums too loud, not {best}")
     other = pedalboard.load_plugin(path)
     other.raw_state = plugin.raw_state
     time.sleep(0.5)
