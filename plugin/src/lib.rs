@@ -22,7 +22,6 @@ pub mod plugin;
 pub mod report;
 pub mod settings;
 pub mod state;
-pub mod usual;
 pub mod view;
 pub mod worker;
 

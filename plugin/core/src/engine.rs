@@ -16,11 +16,14 @@
 //! # }
 //! ```
 
+mod reply;
+
+pub use reply::Reply;
+
 use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
 use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
-use crate::compose::{compose, silent_advice};
 use crate::decoder::{
     Decoder, Generated, GenerationRequest, Generator, Outcomes, Projector, ReferenceBalance,
 };
@@ -332,18 +335,12 @@ impl Engine {
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
 
-    /// Answers a question about an analysis.
+    /// Answers a question about an analysis: the advice of [`Engine::reply`].
     ///
     /// # Errors
     /// When cancelled or the model fails.
     pub fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
-        if analysis.silent {
-            return Ok(silent_advice());
-        }
-        let generated = self.generate(analysis, request, cancel)?;
-        let confidence = self.confidence(&generated.outcomes, request.reference.is_some());
-        let threshold = request.min_confidence.unwrap_or(self.threshold());
-        compose(&generated, analysis.levels_lu, confidence, confidence >= threshold)
+        Ok(self.reply(analysis, request, cancel)?.advice)
     }
 
     /// The answer as the language model generated it, unchecked, with uncalibrated probabilities: calibration is fitted
@@ -376,11 +373,11 @@ impl Engine {
     }
 
     fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
+        outcomes.confidence(self.temperature(with_reference))
+    }
+
+    fn temperature(&self, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        outcomes.confidence(if with_reference {
-            calibration.reference_temperature
-        } else {
-            calibration.temperature
-        })
+        if with_reference { calibration.reference_temperature } else { calibration.temperature }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod conversations;
 mod data;
 mod evaluate;
 mod export;
@@ -48,6 +49,8 @@ enum Command {
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Checks the answers of a large model: contradictions, own words, the stem that was asked for, noes
+    ScoreConversations(conversations::ScoreConversationsArgs),
     /// Computes the feature maps of a folder of songs, once
     Prepare(training::PrepareArgs),
     /// Trains one part of the model, or all of them by a plan
@@ -84,6 +87,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Report(args) => report::run(&args),
         Command::Study(command) => study::run(&command),
         Command::Data(command) => data::run(&command),
+        Command::ScoreConversations(args) => conversations::score(&args),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),
         Command::Bundle(args) => export::bundle(&args),
