@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Conversations of a set that is large enough to show the differences of its wordings.
-const MANY: u64 = 1500;
+const MANY: u64 = 1000;
 /// Largest share of faults among drawn answers: the check itself errs now and then.
 const LARGEST_FAULT_SHARE: f64 = 0.002;
 /// Smallest share of answers with a planted fault in which it is found.
@@ -44,7 +44,8 @@ fn score(conversations: &[Conversation], runs: WordRuns) -> Score {
 
 #[test]
 fn a_seed_gives_the_same_conversations_and_another_seed_others() {
-    let (first, again, other) = (drawn(Language::En, 7, 20), drawn(Language::En, 7, 20), drawn(Language::En, 8, 20));
+    let (first, again, other) =
+        (drawn(Language::En, 7, 20), drawn(Language::En, 7, 20), drawn(Language::En, 8, 20));
     assert_eq!(first, again);
     assert_ne!(first, other);
     for conversation in first {
@@ -59,9 +60,12 @@ fn drawn_answers_pass_all_checks() {
         let score = score(&drawn(language, 1, MANY), WordRuns::default());
         let shown = serde_json::to_string_pretty(&score.faults).expect("it can be written");
         let right = |share: Option<f64>| share.expect("there are some") >= 1.0 - LARGEST_FAULT_SHARE;
-        assert!(score.contradicting.share().expect("there are some") <= LARGEST_FAULT_SHARE, "{language:?}: {shown}");
+        assert!(
+            score.contradicting.share().expect("there are some") <= LARGEST_FAULT_SHARE,
+            "{language:?}: {shown}"
+        );
         assert!(right(score.about_the_stem.share()) && right(score.noes.share()), "{language:?}: {shown}");
-        assert!(score.contradicting.of > 2000 && score.about_the_stem.of > 500 && score.noes.of > 200);
+        assert!(score.contradicting.of > 1500 && score.about_the_stem.of > 500 && score.noes.of > 200);
     }
 }
 
@@ -81,7 +85,10 @@ fn every_topic_and_every_turn_is_drawn_with_and_without_a_reference() {
     assert!(kinds.values().all(|count| *count >= 10), "{kinds:?}");
     let turns: BTreeSet<usize> = all.iter().map(|conversation| conversation.turns.len()).collect();
     assert_eq!(turns.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
-    assert!(all.iter().any(|c| c.anchor_in_words) && all.iter().any(|c| !c.anchor_in_words && c.facts.anchor.is_some()));
+    assert!(
+        all.iter().any(|c| c.anchor_in_words)
+            && all.iter().any(|c| !c.anchor_in_words && c.facts.anchor.is_some())
+    );
 }
 
 /// Facts that differ in one thing, with the name of what was changed.
@@ -104,7 +111,9 @@ fn planted_contradictions_are_found() {
     let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for conversation in drawn(Language::En, 3, 600) {
         let lexicon = lexicon(conversation.language);
-        for turn in conversation.turns.iter().filter(|turn| matches!(turn.topic, Topic::Balance | Topic::Why(None))) {
+        for turn in
+            conversation.turns.iter().filter(|turn| matches!(turn.topic, Topic::Balance | Topic::Why(None)))
+        {
             for (name, facts) in changed(&conversation.facts) {
                 let gives_it = match name {
                     "levels" => turn.answer.contains("LU"),
@@ -133,7 +142,7 @@ fn an_answer_about_another_stem_is_found() {
             if let Topic::About(stem) = turn.topic {
                 assert!(is_about(&turn.answer, stem, &lexicon), "{}", turn.answer);
                 let other = Stem::ALL[(stem.index() + 1) % Stem::COUNT];
-                let first = turn.answer.split('.').next().unwrap_or_default();
+                let first = turn.answer.split(". ").next().unwrap_or_default();
                 if is_about(first, stem, &lexicon) && !is_about(first, other, &lexicon) {
                     assert!(!is_about(&turn.answer, other, &lexicon), "{}", turn.answer);
                 }
@@ -186,18 +195,54 @@ fn questions_differ_too() {
 
 #[test]
 fn faults_in_files_are_named() {
-    let held_out = |text: &str| format!("{:#}", HeldOut::parse(Language::En, text).expect_err("the fault is found"));
+    let held_out =
+        |text: &str| format!("{:#}", HeldOut::parse(Language::En, text).expect_err("the fault is found"));
     assert!(held_out("[why]\nguitar = [\"x\"]").contains("[why] guitar is not known"));
     assert!(held_out("[why]\nany = [\"How so?\", \"how so\"]").contains("is repeated"));
-    let lexicon = |text: &str| format!("{:#}", Lexicon::parse(Language::En, text).expect_err("the fault is found"));
+    let lexicon =
+        |text: &str| format!("{:#}", Lexicon::parse(Language::En, text).expect_err("the fault is found"));
     assert!(lexicon("[sides]\nleft = [\"x\"]").contains("[sides] left is not known"));
     assert!(lexicon("[sides]\nunder = [\"x\"]").contains("is missing"));
+}
+
+/// The compact model's engine takes the held-out questions for what they are.
+#[test]
+fn the_compact_model_understands_held_out_questions() {
+    let engine =
+        Engine::from_bytes(Path::new("compact"), SHIPPED_BUNDLE, &CancelFlag::new()).expect("it loads");
+    let (mut stems, mut noes, mut wrong) = ((0, 0), (0, 0), Vec::new());
+    let held_out = HeldOut::shipped(Language::En).expect("it is sound");
+    let silence = Analysis { silent: true, ..engine.without_audio() };
+    for question in held_out.questions() {
+        let request = Request { question: question.question.clone(), ..Request::default() };
+        let topic = engine.reply(&silence, &request, &CancelFlag::new()).expect("it replies").topic;
+        let (count, is_right) = if question.topic.is_out_of_reach() {
+            (&mut noes, topic.is_out_of_reach())
+        } else if let Some(stem) = question.topic.asked_stem() {
+            (&mut stems, topic.asked_stem() == Some(stem))
+        } else {
+            continue;
+        };
+        *count = (count.0 + usize::from(is_right), count.1 + 1);
+        if topic != question.topic {
+            wrong.push(format!(
+                "{}'{}' {:?}",
+                if is_right { "" } else { "WRONG " },
+                question.question,
+                topic
+            ));
+        }
+    }
+    eprintln!("stems {stems:?}, noes {noes:?}, other topics than wanted: {wrong:#?}");
+    assert!(stems.0 * 100 >= stems.1 * 95, "{stems:?}: {wrong:#?}");
+    assert!(noes.0 * 100 >= noes.1 * 80, "{noes:?}: {wrong:#?}");
 }
 
 /// The compact model's replies, which the engine makes of the same facts, pass the same checks.
 #[test]
 fn the_compact_model_contradicts_nothing() {
-    let engine = Engine::from_bytes(Path::new("compact"), SHIPPED_BUNDLE, &CancelFlag::new()).expect("it loads");
+    let engine =
+        Engine::from_bytes(Path::new("compact"), SHIPPED_BUNDLE, &CancelFlag::new()).expect("it loads");
     let lexicon = lexicon(Language::En);
     let width = engine.info().projector.summary;
     let (mut faults, mut total, mut about) = (Vec::new(), 0, (0, 0));

@@ -34,13 +34,13 @@ use crate::encoder::{
 };
 use crate::error::{Error, Result};
 use crate::features::{BandPower, FeatureExtractor, FeatureSettings, FeatureStream, k_weight_power};
-use crate::language::AdviceTokenizer;
+use crate::language::{AdviceTokenizer, Intent};
 use crate::norms::NormsSummary;
 use crate::separator::Separator;
 use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A window below this level (RMS of both channels, dBFS) is silent. Chosen, not tuned: far below music,
 /// above dither.
@@ -98,6 +98,8 @@ pub struct Engine {
     separator: Option<Arc<Separator>>,
     /// K-weighting factor of each cell of a patch.
     k_weights: Vec<f32>,
+    /// The last words that the language model was asked to understand: one question is often asked of many windows.
+    understood: Mutex<Option<(String, Intent)>>,
     device: Device,
 }
 
@@ -150,7 +152,19 @@ impl Engine {
         let separator = separator.map(Arc::new);
         // A model whose settings and separator do not fit each other is refused here, not at the first window.
         FeatureStream::new(&info.features, separator.as_ref()).map_err(fail)?;
-        Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, separator, k_weights, device })
+        let understood = Mutex::new(None);
+        Ok(Engine {
+            info,
+            norms,
+            tokenizer,
+            encoder,
+            decoder,
+            projector,
+            separator,
+            k_weights,
+            understood,
+            device,
+        })
     }
 
     /// Where the model runs.

@@ -9,6 +9,7 @@ use crate::encoder::StemReading;
 use crate::error::Result;
 use crate::language::Intent;
 use crate::stem::PerStem;
+use std::sync::PoisonError;
 
 /// Expected error in dB of the neutral reading about which the language model is asked how it understands words: a typical
 /// one.
@@ -66,6 +67,10 @@ impl Engine {
     /// How the language model understands words. It is asked about a neutral window with a reference, so that the answer
     /// depends on the words alone.
     fn understood_by_model(&self, words: &str, cancel: &CancelFlag) -> Result<Intent> {
+        let last = self.understood.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, intent)) = last.filter(|(last, _)| last == words) {
+            return Ok(intent);
+        }
         let reading = PerStem::from_fn(|_| StemReading {
             level_db: UNKNOWN_LEVEL_DB,
             error_db: NEUTRAL_ERROR_DB,
@@ -75,6 +80,8 @@ impl Engine {
         let neutral = Analysis { silent: false, reading, levels_lu: PerStem::default() };
         let reference = self.reference_of(std::slice::from_ref(&neutral));
         let request = Request { question: words.to_string(), reference, ..Request::default() };
-        Ok(self.generate(&neutral, &request, cancel)?.intent())
+        let intent = self.generate(&neutral, &request, cancel)?.intent();
+        *self.understood.lock().unwrap_or_else(PoisonError::into_inner) = Some((request.question, intent));
+        Ok(intent)
     }
 }

@@ -4,8 +4,8 @@ use super::sentences::Sentences;
 use super::wordings::{ConversationWordings, tidy};
 use crate::text::wordings::capitalised;
 use anyhow::Result;
-use mixing_buddy_core::conversation::{Facts, Topic};
 use mixing_buddy_core::Stem;
+use mixing_buddy_core::conversation::{Facts, Topic};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -167,8 +167,10 @@ impl<R: Rng> Answering<'_, R> {
             Some(stem) => self.sentences.evidence(stem),
             None => {
                 let opening = self.sentences.of("levels", "opening", None, &[])?;
-                let parts: Vec<String> =
-                    Stem::ALL.into_iter().map(|stem| self.sentences.listed_level(stem)).collect::<Result<_>>()?;
+                let parts: Vec<String> = Stem::ALL
+                    .into_iter()
+                    .map(|stem| self.sentences.listed_level(stem))
+                    .collect::<Result<_>>()?;
                 Ok(format!("{opening} {}.", parts.join(", ")))
             }
         }

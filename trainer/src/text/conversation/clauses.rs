@@ -172,7 +172,9 @@ mod tests {
 
     #[test]
     fn clauses_end_at_punctuation_and_some_words() {
-        let all = split("The vocals sit 8.5 LU under the rest, in your reference 5. They're fine while drums aren't!");
+        let all = split(
+            "The vocals sit 8.5 LU under the rest, in your reference 5. They're fine while drums aren't!",
+        );
         let texts: Vec<String> = all.iter().map(Clause::text).collect();
         assert_eq!(
             texts,
@@ -181,7 +183,11 @@ mod tests {
         assert_eq!(all.iter().map(|clause| clause.sentence).collect::<Vec<_>>(), [0, 0, 1, 1]);
         let stems: Vec<Option<Stem>> = all.iter().map(|clause| clause.stem_at(0)).collect();
         assert_eq!(stems, [Stem::Vocals, Stem::Vocals, Stem::Drums, Stem::Drums].map(Some));
-        assert_eq!(split("Turn it down.")[0].stem_at(0), Some(Stem::Bass), "the decision's where none is named");
+        assert_eq!(
+            split("Turn it down.")[0].stem_at(0),
+            Some(Stem::Bass),
+            "the decision's where none is named"
+        );
     }
 
     #[test]

@@ -159,10 +159,13 @@ fn check_numbers(
     found: &mut Vec<Contradiction>,
 ) -> Context {
     let words = &clause.words;
-    let cues: Vec<(usize, Context)> = [("here", Context::Here), ("reference", Context::Reference), ("usual", Context::Usual)]
-        .into_iter()
-        .flat_map(|(key, context)| lexicon.places("contexts", key, words).into_iter().map(move |at| (at, context)))
-        .collect();
+    let cues: Vec<(usize, Context)> =
+        [("here", Context::Here), ("reference", Context::Reference), ("usual", Context::Usual)]
+            .into_iter()
+            .flat_map(|(key, context)| {
+                lexicon.places("contexts", key, words).into_iter().map(move |at| (at, context))
+            })
+            .collect();
     let numbers = figures(words);
     for at in &numbers {
         let Ok(value) = words[*at].parse::<f32>() else { continue };
@@ -172,7 +175,10 @@ fn check_numbers(
         let is_fact = match unit_at(words, *at, lexicon) {
             Unit::Ignored => true,
             Unit::Percent => is_probability(value, facts),
-            Unit::Gain => is_gain(value, clause.stem_at(*at), facts) || is_level(value, *at, clause, context, facts, lexicon),
+            Unit::Gain => {
+                is_gain(value, clause.stem_at(*at), facts)
+                    || is_level(value, *at, clause, context, facts, lexicon)
+            }
             Unit::Loudness | Unit::None => is_level(value, *at, clause, context, facts, lexicon),
         };
         if !is_fact {
@@ -201,7 +207,10 @@ fn unit_at(words: &[String], at: usize, lexicon: &Lexicon) -> Unit {
         ("percent", Unit::Percent),
         ("ignored", Unit::Ignored),
     ];
-    units.into_iter().find(|(key, _)| lexicon.begins("units", key, rest).is_some()).map_or(Unit::None, |(_, unit)| unit)
+    units
+        .into_iter()
+        .find(|(key, _)| lexicon.begins("units", key, rest).is_some())
+        .map_or(Unit::None, |(_, unit)| unit)
 }
 
 fn is_near(value: f32, fact: f32) -> bool {
@@ -209,7 +218,8 @@ fn is_near(value: f32, fact: f32) -> bool {
 }
 
 fn is_probability(value: f32, facts: &Facts) -> bool {
-    let known = [Some(facts.confidence), Some(facts.threshold), facts.runner_up.map(|guess| guess.probability)];
+    let known =
+        [Some(facts.confidence), Some(facts.threshold), facts.runner_up.map(|guess| guess.probability)];
     known.into_iter().flatten().any(|probability| is_near(value, probability * 100.0))
 }
 
@@ -250,11 +260,20 @@ fn side_at(words: &[String], at: usize, lexicon: &Lexicon) -> Side {
     Side::Unsaid
 }
 
-fn is_level(value: f32, at: usize, clause: &Clause, context: Context, facts: &Facts, lexicon: &Lexicon) -> bool {
+fn is_level(
+    value: f32,
+    at: usize,
+    clause: &Clause,
+    context: Context,
+    facts: &Facts,
+    lexicon: &Lexicon,
+) -> bool {
     let Some(stem) = clause.stem_at(at) else { return false };
     let levels: Vec<f32> = match context {
         Context::Here => facts.levels_lu[stem].into_iter().collect(),
-        Context::Reference => facts.reference_lu.as_ref().and_then(|reference| reference[stem]).into_iter().collect(),
+        Context::Reference => {
+            facts.reference_lu.as_ref().and_then(|reference| reference[stem]).into_iter().collect()
+        }
         Context::Usual => {
             let (low, high) = facts.usual_lu[stem];
             vec![low, high]
@@ -262,7 +281,8 @@ fn is_level(value: f32, at: usize, clause: &Clause, context: Context, facts: &Fa
     };
     let difference = facts.from_reference_lu(stem);
     // A figure near zero is on both sides.
-    let agrees = |fact: f32, sign: f32| is_near(value, fact) && (fact * sign > 0.0 || fact.abs() <= TOLERANCE);
+    let agrees =
+        |fact: f32, sign: f32| is_near(value, fact) && (fact * sign > 0.0 || fact.abs() <= TOLERANCE);
     match side_at(&clause.words, at, lexicon) {
         Side::Level(sign) => levels.into_iter().any(|level| agrees(level, sign)),
         Side::Difference(sign) => difference.is_some_and(|difference| agrees(difference, sign)),

@@ -2,9 +2,9 @@
 
 use super::language::Language;
 use anyhow::{Context, Result, bail};
+use mixing_buddy_core::Stem;
 use mixing_buddy_core::conversation::{Field, Topic};
 use mixing_buddy_core::language::normalise_question;
-use mixing_buddy_core::Stem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A held-out question.
@@ -45,8 +45,8 @@ impl HeldOut {
         let (mut questions, mut normalised) = (Vec::new(), BTreeSet::new());
         for (section, keys) in sections {
             for (key, list) in keys {
-                let topic =
-                    topic_of(&section, &key).with_context(|| format!("{name}: [{section}] {key} is not known"))?;
+                let topic = topic_of(&section, &key)
+                    .with_context(|| format!("{name}: [{section}] {key} is not known"))?;
                 for question in list {
                     // "?!?" has no words, but is a question, too.
                     let plain = normalise_question(&question);

@@ -11,8 +11,19 @@ const KEYS: &[(&str, &[&str])] = &[
     (
         "claims",
         &[
-            "too_loud", "too_quiet", "covers", "little_loud", "little_quiet", "lower", "raise", "lower_by", "raise_by", "right",
-            "negation", "hedge", "condition",
+            "too_loud",
+            "too_quiet",
+            "covers",
+            "little_loud",
+            "little_quiet",
+            "lower",
+            "raise",
+            "lower_by",
+            "raise_by",
+            "right",
+            "negation",
+            "hedge",
+            "condition",
         ],
     ),
     ("sides", &["under", "over", "quieter", "louder", "than"]),
@@ -56,8 +67,10 @@ impl Lexicon {
                 let known = KEYS.iter().any(|(s, keys)| *s == section && keys.contains(&key.as_str()))
                     || (section == "stems" && stems.contains(&key.as_str()));
                 ensure!(known, "{name}: [{section}] {key} is not known");
-                let phrases: Phrases =
-                    phrases.iter().map(|phrase| phrase.split_whitespace().map(String::from).collect()).collect();
+                let phrases: Phrases = phrases
+                    .iter()
+                    .map(|phrase| phrase.split_whitespace().map(String::from).collect())
+                    .collect();
                 ensure!(!phrases.is_empty(), "{name}: [{section}] {key} is empty");
                 lists.insert((section.clone(), key), phrases);
             }
@@ -78,7 +91,9 @@ impl Lexicon {
 
     /// The longest phrase of a key with which the words begin: its length, none where there is none.
     pub fn begins(&self, section: &str, key: &str, words: &[String]) -> Option<usize> {
-        let fits = |phrase: &&Vec<String>| words.len() >= phrase.len() && words.iter().zip(*phrase).all(|(a, b)| a == b);
+        let fits = |phrase: &&Vec<String>| {
+            words.len() >= phrase.len() && words.iter().zip(*phrase).all(|(a, b)| a == b)
+        };
         self.phrases(section, key).iter().filter(fits).map(Vec::len).max()
     }
 
@@ -94,7 +109,8 @@ impl Lexicon {
 
     /// The stem whose name the words begin with, and the length of the name. The longest name wins.
     pub fn stem(&self, words: &[String]) -> Option<(Stem, usize)> {
-        let names = Stem::ALL.into_iter().filter_map(|stem| Some((stem, self.begins("stems", stem.name(), words)?)));
+        let names =
+            Stem::ALL.into_iter().filter_map(|stem| Some((stem, self.begins("stems", stem.name(), words)?)));
         names.max_by_key(|(_, length)| *length)
     }
 }

@@ -120,7 +120,13 @@ impl Scorer {
         self.score
     }
 
-    fn fault(&mut self, check: &'static str, is_right: bool, turn: ReadTurn<'_>, details: Vec<Contradiction>) {
+    fn fault(
+        &mut self,
+        check: &'static str,
+        is_right: bool,
+        turn: ReadTurn<'_>,
+        details: Vec<Contradiction>,
+    ) {
         let shown = self.score.faults.iter().filter(|fault| fault.check == check).count();
         if !is_right && shown < EXAMPLES {
             let (question, answer) = (turn.question.to_string(), turn.answer.to_string());

@@ -6,18 +6,46 @@ use crate::text::wordings::{Number, Scope};
 use anyhow::{Context, Result};
 use mixing_buddy_core::conversation::Facts;
 use mixing_buddy_core::{Direction, Stem, Verdict};
-use rand::seq::IndexedRandom;
 use rand::Rng;
+use rand::seq::IndexedRandom;
 
 /// Placeholders that the program fills, besides words and names of stems.
 pub(super) const FIXED: &[&str] = &[
-    "n", "level", "expected", "distance", "low", "high", "gain", "sure", "limit", "chance", "direction", "degree", "aim",
-    "matter", "claim", "evidence", "move", "more", "opening", "kept", "doubt", "elsewhere", "because", "first", "alone",
-    "missing", "absent",
+    "n",
+    "level",
+    "expected",
+    "distance",
+    "low",
+    "high",
+    "gain",
+    "sure",
+    "limit",
+    "chance",
+    "direction",
+    "degree",
+    "aim",
+    "matter",
+    "claim",
+    "evidence",
+    "move",
+    "more",
+    "opening",
+    "kept",
+    "doubt",
+    "elsewhere",
+    "because",
+    "first",
+    "alone",
+    "missing",
+    "absent",
 ];
 
-/// Share of levels that are given alone where there is no reference, without the usual range.
-const ALONE_SHARE: f64 = 0.3;
+/// Without a reference: share of levels that another stem's stands beside, and of the others those with the usual range. The
+/// usual range is always the same, so that most answers would share its words.
+const BESIDE_SHARE: f64 = 0.75;
+const USUAL_SHARE: f64 = 0.4;
+/// Share of the answers on confidence that name the second guess.
+const SECOND_GUESS_SHARE: f64 = 0.3;
 
 /// Draws sentences about the facts of one window.
 pub(super) struct Sentences<'a, R> {
@@ -28,7 +56,13 @@ pub(super) struct Sentences<'a, R> {
 
 impl<R: Rng> Sentences<'_, R> {
     /// A wording, with the forms of a stem.
-    pub fn of(&mut self, section: &str, key: &str, stem: Option<Stem>, fixed: &[(&str, &str)]) -> Result<String> {
+    pub fn of(
+        &mut self,
+        section: &str,
+        key: &str,
+        stem: Option<Stem>,
+        fixed: &[(&str, &str)],
+    ) -> Result<String> {
         let is_one = stem.is_some_and(|stem| self.wordings.language.is_singular(stem));
         let number = if is_one { Number::One } else { Number::Many };
         let name = stem.map_or("vocals", Stem::name);
@@ -49,7 +83,8 @@ impl<R: Rng> Sentences<'_, R> {
             level if level < 0.0 => "under",
             _ => "over",
         };
-        self.of(section, key, Some(stem), &[("n", &size(level_lu))])
+        let n = self.wordings.language.figure(&size(level_lu));
+        self.of(section, key, Some(stem), &[("n", &n)])
     }
 
     /// "4 LU quieter".
@@ -59,7 +94,8 @@ impl<R: Rng> Sentences<'_, R> {
             difference if difference < 0.0 => "quieter",
             _ => "louder",
         };
-        self.of("distance", key, Some(stem), &[("n", &size(difference_lu))])
+        let n = self.wordings.language.figure(&size(difference_lu));
+        self.of("distance", key, Some(stem), &[("n", &n)])
     }
 
     /// A level in the list of all, or that the stem is absent.
@@ -82,12 +118,18 @@ impl<R: Rng> Sentences<'_, R> {
             Some(Some(reference_lu)) => {
                 let expected = self.level("short", stem, reference_lu)?;
                 let distance = self.distance(stem, level_lu - reference_lu)?;
-                let key =
-                    if is_nothing(level_lu - reference_lu) { "reference_equal" } else { "reference" };
+                let key = if is_nothing(level_lu - reference_lu) { "reference_equal" } else { "reference" };
                 let fixed = [("level", level.as_str()), ("expected", &expected), ("distance", &distance)];
                 self.of("evidence", key, Some(stem), &fixed)
             }
-            None if !self.rng.random_bool(ALONE_SHARE) => {
+            None if self.rng.random_bool(BESIDE_SHARE) => match self.beside(stem)? {
+                Some(beside) => {
+                    let fixed = [("level", level.as_str()), ("beside", &beside)];
+                    self.of("evidence", "pair", Some(stem), &fixed)
+                }
+                None => self.of("evidence", "plain", Some(stem), &[("level", &level)]),
+            },
+            None if self.rng.random_bool(USUAL_SHARE) => {
                 let (low, high) = self.facts.usual_lu[stem];
                 let (low, high) = (self.level("short", stem, low)?, self.level("short", stem, high)?);
                 let fixed = [("level", level.as_str()), ("low", &low), ("high", &high)];
@@ -95,6 +137,19 @@ impl<R: Rng> Sentences<'_, R> {
             }
             _ => self.of("evidence", "plain", Some(stem), &[("level", &level)]),
         }
+    }
+
+    /// The level of another target that is present, if there is one.
+    fn beside(&mut self, stem: Stem) -> Result<Option<String>> {
+        let levels = &self.facts.levels_lu;
+        let others: Vec<(Stem, f32)> = Stem::TARGETS
+            .into_iter()
+            .filter(|other| *other != stem)
+            .filter_map(|other| Some((other, levels[other]?)))
+            .collect();
+        let Some((other, level_lu)) = others.choose(self.rng).copied() else { return Ok(None) };
+        let level = self.level("level", other, level_lu)?;
+        self.of("beside", "stem", Some(other), &[("level", &level)]).map(Some)
     }
 
     /// What is off, or that nothing is.
@@ -112,15 +167,15 @@ impl<R: Rng> Sentences<'_, R> {
             return Ok(String::new());
         };
         let key = if gain_db < 0.0 { "lower" } else { "raise" };
-        self.of(section, key, Some(stem), &[("gain", &gain(gain_db))])
+        let gain = self.wordings.language.figure(&gain(gain_db));
+        self.of(section, key, Some(stem), &[("gain", &gain)])
     }
 
     /// The second guess, where it is about this stem. Blank otherwise.
     pub fn doubt(&mut self, stem: Stem, from: f32) -> Result<String> {
         let guess = self.facts.runner_up.filter(|guess| guess.probability >= from);
-        let Some((guess, (_, direction))) = guess
-            .and_then(|guess| Some((guess, guess.error?)))
-            .filter(|(_, (named, _))| *named == stem)
+        let Some((guess, (_, direction))) =
+            guess.and_then(|guess| Some((guess, guess.error?))).filter(|(_, (named, _))| *named == stem)
         else {
             return Ok(String::new());
         };
@@ -143,7 +198,7 @@ impl<R: Rng> Sentences<'_, R> {
         let key = if self.facts.is_confident() { "committed" } else { "uncommitted" };
         let second = self.of("sure", key, None, &[("limit", &limit)])?;
         let third = match self.facts.runner_up {
-            Some(guess) if self.rng.random_bool(0.6) => {
+            Some(guess) if self.rng.random_bool(SECOND_GUESS_SHARE) => {
                 let chance = percent(guess.probability);
                 match guess.error {
                     None => self.of("sure", "next_right", None, &[("chance", &chance)])?,

@@ -12,7 +12,8 @@ const LONGEST_NO_WORDS: usize = 40;
 /// only "it" or "them", is about the one that was asked for.
 pub fn is_about(answer: &str, stem: Stem, lexicon: &Lexicon) -> bool {
     let all = clauses(answer, lexicon, Some(stem));
-    let mut named = all.iter().flat_map(|clause| clause.stems.iter().map(|(_, named)| (clause.sentence, *named)));
+    let mut named =
+        all.iter().flat_map(|clause| clause.stems.iter().map(|(_, named)| (clause.sentence, *named)));
     let Some(first) = named.clone().next() else {
         return all.iter().any(|clause| lexicon.occurs("contexts", "pronouns", &clause.words));
     };

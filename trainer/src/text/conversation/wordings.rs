@@ -5,8 +5,8 @@ use super::sentences::FIXED;
 use crate::text::corpus::with_typo;
 use crate::text::wordings::{Number, Rule, Scope, WordingFile, capitalised};
 use anyhow::{Result, bail};
-use mixing_buddy_core::conversation::{Field, Topic};
 use mixing_buddy_core::Stem;
+use mixing_buddy_core::conversation::{Field, Topic};
 use rand::Rng;
 
 /// Share of questions with a typing error.
@@ -43,7 +43,8 @@ const ANSWERS: &[(&str, &[&str], &[&str])] = &[
     ("distance", &["quieter", "louder"], &["n"]),
     ("distance", &["equal"], &[]),
     ("claim", &["quiet", "loud", "right"], &[]),
-    ("evidence", &["reference", "reference_equal", "usual", "plain"], &[]),
+    ("evidence", &["reference", "reference_equal", "pair", "usual", "plain"], &[]),
+    ("beside", &["stem"], &["level"]),
     ("move", &["lower", "raise"], &["gain"]),
     ("rest", &["leave"], &[]),
     ("unsure", &["opening"], &[]),
@@ -70,8 +71,21 @@ const ANSWERS: &[(&str, &[&str], &[&str])] = &[
     (
         "plan",
         &[
-            "off", "off_unsure", "right", "right_unsure", "kept", "kept_elsewhere", "why_off", "why_right", "first", "only_named",
-            "only_other", "only_right", "no_reference", "no_reference_right", "absent",
+            "off",
+            "off_unsure",
+            "right",
+            "right_unsure",
+            "kept",
+            "kept_elsewhere",
+            "why_off",
+            "why_right",
+            "first",
+            "only_named",
+            "only_other",
+            "only_right",
+            "no_reference",
+            "no_reference_right",
+            "absent",
         ],
         &[],
     ),
@@ -195,10 +209,12 @@ fn check_answers(file: &WordingFile) -> Result<()> {
     let mut known: Vec<(&str, &str)> =
         ANSWERS.iter().flat_map(|(section, keys, _)| keys.iter().map(move |key| (*section, *key))).collect();
     known.extend(Field::ALL.map(|field| ("matter", field.name())));
+    // The forms of a stem's name differ from language to language.
+    let open: Vec<&str> = Stem::ALL.into_iter().map(Stem::name).chain(["words"]).collect();
+    file.check_keys(&known, &open)?;
     for stem in Stem::ALL {
-        known.extend([(stem.name(), "the"), (stem.name(), "name")]);
+        file.list(stem.name(), "the")?;
     }
-    file.check_keys(&known, &["words"])?;
     for (section, keys, needed) in ANSWERS {
         for key in *keys {
             if *section == "plan" {

@@ -189,7 +189,8 @@ impl Conversations {
             .map(|(number, (speaker, HeldOutQuestion { topic, question, .. }))| {
                 let mut rng = self.rng(number as u64);
                 let mut conversation = self.window(number as u64, speaker, &mut rng)?;
-                let answer = Answerer::new(&speaker.wordings).answer(*topic, &conversation.facts, &mut rng)?;
+                let answer =
+                    Answerer::new(&speaker.wordings).answer(*topic, &conversation.facts, &mut rng)?;
                 conversation.turns.push(Turn { question: question.clone(), topic: *topic, answer });
                 Ok(conversation)
             })
@@ -287,8 +288,10 @@ fn facts_of(example: &AdviceExample, norms: &NormsSummary, rng: &mut SmallRng) -
         None => posterior.none as f32,
         Some((stem, direction)) => posterior.of_error(stem, direction) as f32,
     };
-    let errors = Stem::TARGETS.into_iter().flat_map(|stem| Direction::ALL.map(|direction| Some((stem, direction))));
-    let others = [None].into_iter().chain(errors).filter(|other| *other != error && probability(*other) > 0.0);
+    let errors =
+        Stem::TARGETS.into_iter().flat_map(|stem| Direction::ALL.map(|direction| Some((stem, direction))));
+    let others =
+        [None].into_iter().chain(errors).filter(|other| *other != error && probability(*other) > 0.0);
     let runner_up = others.max_by(|a, b| probability(*a).total_cmp(&probability(*b)));
     Facts {
         reference_lu: reference.as_ref().map(|reference| reference_lu(reading, &levels, reference)),
