@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `words` | a question as words, misspelt or not, and the stems that it names |
 //! | [`topic`] | what a question is about, as a type |
+//! | `cues` | words by which a topic is told |
 //! | [`understand`] | from words to a topic, and to an anchor that the words state |
 //! | [`facts`] | all that a reply may state of a window: levels, reference, usual levels, decision |
 //! | `phrases` | levels, moves and outcomes in words |
@@ -15,6 +16,7 @@
 //!
 //! A larger language model writes its replies itself. It gets the same facts, and its words are checked against them.
 
+mod cues;
 pub mod facts;
 mod phrases;
 mod reply;

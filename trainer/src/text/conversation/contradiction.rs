@@ -162,10 +162,15 @@ fn check_numbers(
     let cues: Vec<(usize, Context)> =
         [("here", Context::Here), ("reference", Context::Reference), ("usual", Context::Usual)]
             .into_iter()
+            // "No reference is set" says nothing of what follows.
+            .filter(|(_, context)| *context != Context::Reference || facts.reference_lu.is_some())
             .flat_map(|(key, context)| {
                 lexicon.places("contexts", key, words).into_iter().map(move |at| (at, context))
             })
             .collect();
+    let is_move =
+        ["lower", "raise", "lower_by", "raise_by"].iter().any(|key| lexicon.occurs("claims", key, words));
+    let compares = cues.iter().any(|(_, context)| *context == Context::Reference);
     let numbers = figures(words);
     for at in &numbers {
         let Ok(value) = words[*at].parse::<f32>() else { continue };
@@ -175,6 +180,8 @@ fn check_numbers(
         let is_fact = match unit_at(words, *at, lexicon) {
             Unit::Ignored => true,
             Unit::Percent => is_probability(value, facts),
+            // The figure of a move is the gain; others in dB are levels, as people say them.
+            Unit::Gain if is_move && !compares => is_gain(value, clause.stem_at(*at), facts),
             Unit::Gain => {
                 is_gain(value, clause.stem_at(*at), facts)
                     || is_level(value, *at, clause, context, facts, lexicon)

@@ -14,6 +14,7 @@ pub(super) const FIXED: &[&str] = &[
     "n",
     "level",
     "expected",
+    "beside",
     "distance",
     "low",
     "high",
