@@ -26,7 +26,6 @@ pub mod report;
 pub mod settings;
 pub mod since;
 pub mod state;
-pub mod usual;
 pub mod view;
 pub mod worker;
 

@@ -54,6 +54,23 @@ fn advice(criterion: &mut Criterion) {
     });
     group.finish();
 
+    // A question costs no more than the general one, but where the language model must understand its words first. The last
+    // words that it understood are kept, so two questions take turns here.
+    let asked = |question: &str| Request { question: question.into(), ..Request::default() };
+    let (why, unclear) =
+        (asked("why do you say that?"), [asked("everything in its place?"), asked("would you sign it off?")]);
+    let mut group = criterion.benchmark_group("reply");
+    group.sample_size(20);
+    for (name, requests) in
+        [("general", vec![request.clone()]), ("why", vec![why]), ("words for the model", unclear.to_vec())]
+    {
+        let mut turns = requests.iter().cycle();
+        group.bench_function(name, |b| {
+            b.iter(|| engine.reply(black_box(&analysis), turns.next().unwrap(), &cancel).unwrap())
+        });
+    }
+    group.finish();
+
     let mut group = criterion.benchmark_group("bundle");
     group.sample_size(20);
     group.bench_function("load", |b| b.iter(load));

@@ -3,7 +3,7 @@
 use crate::advice::{Advice, AdviceKind, BestAnswer, Verdict};
 use crate::decoder::Generated;
 use crate::error::Result;
-use crate::language::{Intent, ParsedAnswer, check_sentence, fallback_sentence, render, says_not_understood};
+use crate::language::{ParsedAnswer, check_sentence, fallback_sentence, render};
 use crate::stem::PerStem;
 use std::borrow::Cow;
 
@@ -39,17 +39,10 @@ pub(crate) fn compose(
     let best = BestAnswer { verdict: decision.verdict(), stem: error.map(|error| error.stem), gain_db };
     let sentence = checked_sentence(&generated.answer);
     let rendered = render(&sentence, decision.slot_stem(), gain_db)?;
-    // The text holds the sentence unless an unsure answer finds nothing wrong.
-    let admits = (confident || error.is_some()) && says_not_understood(&sentence);
     let text = match (confident, error) {
         (true, _) => rendered,
         (false, None) => "I can't tell for sure. If anything, the balance seems right.".to_string(),
         (false, Some(_)) => format!("I can't tell for sure. My best guess: {}", lower_first(&rendered)),
-    };
-    let text = if decision.intent == Intent::Unclear && !admits {
-        format!("I did not understand the question, so here is general advice. {text}")
-    } else {
-        text
     };
     Ok(Advice {
         kind: AdviceKind::Balance,
@@ -91,7 +84,7 @@ fn lower_first(sentence: &str) -> String {
 mod tests {
     use super::*;
     use crate::decoder::Outcomes;
-    use crate::language::{Decision, StemError};
+    use crate::language::{Decision, Intent, StemError};
     use crate::stem::{Direction, Stem};
 
     fn advice(intent: Intent, error: Option<StemError>, sentence: &str, confident: bool) -> Advice {
@@ -110,19 +103,6 @@ mod tests {
         let plain = "The bass is too loud. Lower it by about 4 dB.";
         assert_eq!(text("Raise the <|stem|> by <|gain|>."), plain);
         assert_eq!(text("Trim the drums by <|gain|>."), plain);
-    }
-
-    #[test]
-    fn an_answer_to_an_unclear_question_says_so_once() {
-        let prefix = "I did not understand the question, so here is general advice. ";
-        let fine = "The levels sit well together.";
-        let text = |sentence: &str, confident| advice(Intent::Unclear, None, sentence, confident).text;
-        assert_eq!(text(fine, true), format!("{prefix}{fine}"));
-        let admits = "I did not understand that. The levels sit well together.";
-        assert_eq!(text(admits, true), admits);
-        // The sentence is not part of an unsure answer without an error.
-        let unsure = "I can't tell for sure. If anything, the balance seems right.";
-        assert_eq!(text(admits, false), format!("{prefix}{unsure}"));
     }
 
     #[test]

@@ -16,12 +16,15 @@
 //! # }
 //! ```
 
+mod reply;
+
+pub use reply::Reply;
+
 use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
 use crate::audition::StemMasks;
 use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
-use crate::compose::{compose, silent_advice};
 use crate::decoder::{
     Decoder, Generated, GenerationRequest, Generator, Outcomes, Projector, ReferenceBalance,
 };
@@ -32,13 +35,13 @@ use crate::encoder::{
 };
 use crate::error::{Error, Result};
 use crate::features::{BandPower, FeatureExtractor, FeatureSettings, FeatureStream, k_weight_power};
-use crate::language::AdviceTokenizer;
+use crate::language::{AdviceTokenizer, Intent};
 use crate::norms::NormsSummary;
 use crate::separator::Separator;
 use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A window below this level (RMS of both channels, dBFS) is silent. Chosen, not tuned: far below music,
 /// above dither.
@@ -96,6 +99,8 @@ pub struct Engine {
     separator: Option<Arc<Separator>>,
     /// K-weighting factor of each cell of a patch.
     k_weights: Vec<f32>,
+    /// The last words that the language model was asked to understand: one question is often asked of many windows.
+    understood: Mutex<Option<(String, Intent)>>,
     device: Device,
 }
 
@@ -148,7 +153,19 @@ impl Engine {
         let separator = separator.map(Arc::new);
         // A model whose settings and separator do not fit each other is refused here, not at the first window.
         FeatureStream::new(&info.features, separator.as_ref()).map_err(fail)?;
-        Ok(Engine { info, norms, tokenizer, encoder, decoder, projector, separator, k_weights, device })
+        let understood = Mutex::new(None);
+        Ok(Engine {
+            info,
+            norms,
+            tokenizer,
+            encoder,
+            decoder,
+            projector,
+            separator,
+            k_weights,
+            understood,
+            device,
+        })
     }
 
     /// Where the model runs.
@@ -352,18 +369,12 @@ impl Engine {
         reference.level_db.iter().any(|(_, level)| level.is_some()).then_some(reference)
     }
 
-    /// Answers a question about an analysis.
+    /// Answers a question about an analysis: the advice of [`Engine::reply`].
     ///
     /// # Errors
     /// When cancelled or the model fails.
     pub fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
-        if analysis.silent {
-            return Ok(silent_advice());
-        }
-        let generated = self.generate(analysis, request, cancel)?;
-        let confidence = self.confidence(&generated.outcomes, request.reference.is_some());
-        let threshold = request.min_confidence.unwrap_or(self.threshold());
-        compose(&generated, analysis.levels_lu, confidence, confidence >= threshold)
+        Ok(self.reply(analysis, request, cancel)?.advice)
     }
 
     /// The answer as the language model generated it, unchecked, with uncalibrated probabilities: calibration is fitted
@@ -396,11 +407,11 @@ impl Engine {
     }
 
     fn confidence(&self, outcomes: &Outcomes, with_reference: bool) -> f32 {
+        outcomes.confidence(self.temperature(with_reference))
+    }
+
+    fn temperature(&self, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        outcomes.confidence(if with_reference {
-            calibration.reference_temperature
-        } else {
-            calibration.temperature
-        })
+        if with_reference { calibration.reference_temperature } else { calibration.temperature }
     }
 }

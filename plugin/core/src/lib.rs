@@ -11,6 +11,7 @@
 //! | [`encoder`] | measures how much of each patch is vocals, drums, bass, other: masks, levels, summaries |
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
+//! | [`conversation`] | what a question is about, what is known of a window, and the reply |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
@@ -32,6 +33,7 @@ pub mod bundle;
 pub mod cancel;
 pub mod clock;
 mod compose;
+pub mod conversation;
 pub mod decoder;
 pub mod device;
 pub mod encoder;
@@ -54,7 +56,7 @@ pub mod stft;
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
 pub use device::DeviceKind;
-pub use engine::{Analysis, Engine, Request};
+pub use engine::{Analysis, Engine, Reply, Request};
 pub use error::{Error, Result};
 pub use gain_grid::GainStep;
 pub use stem::{Direction, PerDirection, PerStem, PerTarget, Stem};

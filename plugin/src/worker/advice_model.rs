@@ -1,9 +1,9 @@
 //! What the worker needs from a model. The engine is one; tests have their own.
 
-use crate::usual;
 use mixing_buddy_core::audition::StemMasks;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
+use mixing_buddy_core::norms::usual;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{Advice, Analysis, CancelFlag, DeviceKind, Engine, PerStem, Request, Result};
 use std::path::PathBuf;

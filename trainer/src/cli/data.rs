@@ -1,5 +1,6 @@
 //! `data`: from a collection of songs to an index, and from there to training samples.
 
+use super::conversations::ConversationsArgs;
 use crate::collections::{ImportOptions, Index, Layout, import};
 use crate::files;
 use crate::protocol::Split;
@@ -18,6 +19,8 @@ pub enum DataCommand {
     Import(ImportArgs),
     /// Draws training samples from an index: flawed mixes with instruction and answer, one JSON line each
     Synthesize(SynthesizeArgs),
+    /// Draws conversations about simulated windows for the large model, one JSON line each
+    Conversations(ConversationsArgs),
     /// Writes the wordings of instructions and answers into a folder, to be edited
     Templates(TemplatesArgs),
 }
@@ -161,6 +164,7 @@ pub(super) fn run(command: &DataCommand) -> Result<()> {
     match command {
         DataCommand::Import(args) => import_songs(args),
         DataCommand::Synthesize(args) => synthesize_samples(args),
+        DataCommand::Conversations(args) => super::conversations::make(args),
         DataCommand::Templates(args) => write_templates(args),
     }
 }

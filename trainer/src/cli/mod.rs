@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod audition;
+mod conversations;
 mod data;
 mod evaluate;
 mod export;
@@ -51,6 +52,8 @@ enum Command {
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Checks the answers of a large model: contradictions, own words, the stem that was asked for, noes
+    ScoreConversations(conversations::ScoreConversationsArgs),
     /// Computes the feature maps of a folder of songs, once
     Prepare(training::PrepareArgs),
     /// Trains one part of the model, or all of them by a plan
@@ -88,6 +91,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Study(command) => study::run(&command),
         Command::Audition(args) => audition::run(&args),
         Command::Data(command) => data::run(&command),
+        Command::ScoreConversations(args) => conversations::score(&args),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),
         Command::Bundle(args) => export::bundle(&args),

@@ -252,7 +252,7 @@ fn jumble(rng: &mut impl Rng) -> String {
 }
 
 /// Leaves out, doubles or swaps one letter.
-fn with_typo(question: &str, rng: &mut impl Rng) -> String {
+pub(super) fn with_typo(question: &str, rng: &mut impl Rng) -> String {
     let mut signs: Vec<char> = question.chars().collect();
     if signs.len() < 8 {
         return question.to_string();

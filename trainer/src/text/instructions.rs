@@ -49,7 +49,7 @@ impl Instructions {
         let known = KINDS.map(|(section, _)| (section, "wordings"));
         file.check_keys(&known, &["parts"])?;
         for (section, needed) in KINDS {
-            let rule = Rule { special: &["anchor"], needed, parts: &["parts"], plain: false };
+            let rule = Rule { special: &["anchor"], needed, filled: &[], parts: &["parts"], plain: false };
             file.check(section, "wordings", LEAST, &rule)?;
         }
         Ok(Instructions { file })

@@ -1,7 +1,9 @@
 //! Text for training: questions as people ask them, answers as an engineer gives them, and the tokenizer.
 //!
-//! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them.
+//! The wordings are in `trainer/templates/*.toml`; [`templates`] reads and checks them, [`corpus`] draws from them. Those of
+//! the large model's conversations, with checks of answers, are in [`conversation`].
 
+pub mod conversation;
 pub mod corpus;
 pub mod instructions;
 pub mod templates;

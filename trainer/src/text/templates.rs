@@ -152,7 +152,7 @@ fn check_questions(file: &WordingFile) -> Result<()> {
     for (section, key) in known {
         let is_name = key != "wordings";
         let needed: &[&str] = if section == "stem" { &["stem"] } else { &[] };
-        let rule = Rule { special: &["stem"], needed, parts: &open, plain: false };
+        let rule = Rule { special: &["stem"], needed, filled: &[], parts: &open, plain: false };
         if is_name {
             for name in file.list(section, key)? {
                 if name.contains('{') {
@@ -182,7 +182,7 @@ fn check_answers(file: &WordingFile) -> Result<()> {
     let known: Vec<(&str, &str)> = lists.iter().map(|(section, key, _)| (*section, *key)).collect();
     file.check_keys(&known, &["parts"])?;
     for (section, key, needed) in lists {
-        let rule = Rule { special: &["stem", "gain"], needed, parts: &["parts"], plain: true };
+        let rule = Rule { special: &["stem", "gain"], needed, filled: &[], parts: &["parts"], plain: true };
         file.check(section, key, LEAST_ANSWERS, &rule)?;
     }
     Ok(())

@@ -35,6 +35,17 @@ impl WordingFile {
         Ok(WordingFile { name: name.to_string(), sections })
     }
 
+    /// The name, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The texts of all wordings between their placeholders.
+    pub fn literals(&self) -> Vec<String> {
+        let wordings = self.sections.values().flat_map(BTreeMap::values).flatten();
+        wordings.flat_map(|wording| literals(wording)).collect()
+    }
+
     /// The wordings of a key; a missing one is an error that names file and key.
     pub fn list(&self, section: &str, key: &str) -> Result<&[String]> {
         match self.sections.get(section).and_then(|keys| keys.get(key)) {
@@ -74,6 +85,7 @@ impl WordingFile {
             for name in &names {
                 let known = name.contains('|')
                     || rule.special.contains(&name.as_str())
+                    || rule.filled.contains(&name.as_str())
                     || rule.parts.iter().any(|part| self.list(part, name).is_ok_and(|list| !list.is_empty()));
                 ensure!(known, "{} has the unknown placeholder {{{name}}}", at());
             }
@@ -137,6 +149,8 @@ pub(super) struct Rule<'a> {
     pub special: &'a [&'a str],
     /// Those of them that each wording must have; the others it may not.
     pub needed: &'a [&'a str],
+    /// Placeholders that are filled by the caller, and that a wording may have or not.
+    pub filled: &'a [&'a str],
     /// Sections whose keys are placeholders.
     pub parts: &'a [&'a str],
     /// Whether digits and characters outside ASCII are forbidden, as in answers.
@@ -169,6 +183,12 @@ pub(super) fn capitalised(sentence: &str) -> String {
         }
     }
     text
+}
+
+/// The texts of a wording between its placeholders.
+fn literals(wording: &str) -> Vec<String> {
+    let parts = wording.split('{').map(|part| part.split_once('}').map_or(part, |(_, text)| text).trim());
+    parts.filter(|text| !text.is_empty()).map(String::from).collect()
 }
 
 fn placeholders(wording: &str) -> Result<Vec<String>> {

@@ -37,14 +37,6 @@ const NOT_VERY: &[&str] = &["slightly", "little", "touch", "bit", "hair", "shade
 const NAMES: &[&str] =
     &["vocal", "vocals", "voice", "voices", "singer", "drum", "drums", "kick", "snare", "bass", "bassline"];
 
-/// Words by which a sentence admits that the question was not understood.
-const NOT_UNDERSTOOD: &[&str] = &["understand"];
-
-/// Whether a sentence itself admits that the question was not understood.
-pub fn says_not_understood(sentence: &str) -> bool {
-    words_of(&sentence.to_lowercase()).any(|word| NOT_UNDERSTOOD.contains(&word))
-}
-
 fn words_of(lower_case: &str) -> impl Iterator<Item = &str> {
     lower_case.split(|sign: char| !sign.is_alphabetic()).filter(|word| !word.is_empty())
 }

@@ -50,7 +50,7 @@ mod special;
 mod tokenizer;
 
 pub use answer::AnswerIds;
-pub use check::{check_sentence, says_not_understood};
+pub use check::check_sentence;
 pub use decision::{Decision, MAX_TEXT_TOKENS, StemError};
 pub use grammar::{Grammar, State};
 pub use intent::Intent;

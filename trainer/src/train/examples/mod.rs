@@ -8,9 +8,11 @@
 //! | [`mix_reading`] | flawed mixes of real songs as an encoder reads them |
 //! | [`tuning`] | examples of tuning runs |
 //! | [`held_out`] | mixes that calibration and ablations measure with |
+//! | [`conversations`] | simulated readings with questions and answers in the large model's words |
 //! | [`preferences`] | pairs of a right and a wrong answer |
 
 pub mod advice;
+pub mod conversations;
 pub mod held_out;
 pub mod mix_reading;
 pub mod preferences;
