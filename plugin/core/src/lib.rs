@@ -11,6 +11,7 @@
 //! | [`encoder`] | measures how much of each patch is vocals, drums, bass, other: masks, levels, summaries |
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
+//! | [`qwen2`] | a pretrained Qwen2 of hundreds of millions of parameters, over quantised weights |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
@@ -39,6 +40,7 @@ pub mod language;
 pub mod nn;
 pub mod norms;
 pub mod output;
+pub mod qwen2;
 pub mod separator;
 pub mod stem;
 pub mod stft;
