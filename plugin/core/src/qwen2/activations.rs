@@ -70,6 +70,7 @@ impl Activations {
     }
 
     /// One column.
+    #[inline]
     pub fn column(&self, column: usize) -> Column<'_> {
         let groups = self.length / GROUP;
         Column {

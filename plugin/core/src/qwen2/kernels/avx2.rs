@@ -6,7 +6,7 @@ use crate::qwen2::activations::Column;
 use crate::qwen2::format::{Format, GROUP};
 use std::arch::x86_64::*;
 
-rows_kernel!("avx2,fma,f16c", add_products);
+rows_kernel!("avx2,fma,f16c", codes, add_products);
 
 /// `start + Σ code · input` over fours. Unsigned codes times signed inputs, whose pairs are summed in 16 bits: that holds codes
 /// of up to 7 bits. Codes of 8 bits are made signed, and the sign moves to the inputs.
@@ -41,8 +41,11 @@ fn load_of<const F: usize>(tile: &mut Tile, rows: &[&[u8]; TILE_ROWS]) {
     for (n, to) in tile.codes.chunks_exact_mut(units * GROUP * TILE_ROWS).enumerate() {
         for side in 0..2 {
             for (unit, to) in to.chunks_exact_mut(GROUP * TILE_ROWS).enumerate() {
-                let of = |r: usize| codes::<F>(&rows[side * HALF + r][n * bytes..][..bytes], unit);
-                let fours = transpose([of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7)]);
+                let mut eight = [_mm256_setzero_si256(); HALF];
+                for (codes_of, row) in eight.iter_mut().zip(&rows[side * HALF..]) {
+                    *codes_of = codes::<F>(&row[n * bytes..][..bytes], unit);
+                }
+                let fours = transpose(eight);
                 for (four, to) in fours.into_iter().zip(to.chunks_exact_mut(4 * TILE_ROWS)) {
                     let to = &mut to[side * 32..][..32];
                     // SAFETY: there is room for 32 bytes.
@@ -144,7 +147,11 @@ fn pass<const F: usize, const C: usize>(tile: &Tile, input: &TileInput<'_>, firs
     debug_assert!(first + C <= TILE_COLUMNS);
     let format = unpack_x86::format::<F>();
     let group = format.group();
-    let columns: [Column<'_>; C] = std::array::from_fn(|c| input.activations.column(input.first + first + c));
+    // No closures: they are not inlined into functions with features of their own.
+    let mut columns = [input.activations.column(input.first + first); C];
+    for (c, column) in columns.iter_mut().enumerate().skip(1) {
+        *column = input.activations.column(input.first + first + c);
+    }
     for side in 0..2 {
         let mut sums = [_mm256_setzero_ps(); C];
         for (g, codes) in tile.codes.chunks_exact(group * TILE_ROWS).enumerate() {
@@ -175,10 +182,10 @@ fn pass<const F: usize, const C: usize>(tile: &Tile, input: &TileInput<'_>, firs
             }
             let at = g * TILE_ROWS + side * 8;
             let scales = load_8(&tile.scales[at..]);
-            for ((sum, total), column) in sums.iter_mut().zip(totals).zip(&columns) {
+            for ((sum, total), column) in sums.iter_mut().zip(&totals).zip(&columns) {
                 let factor = _mm256_mul_ps(scales, _mm256_set1_ps(column.scales[g * group / GROUP]));
-                *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), factor, *sum);
-                if format as usize == Format::Q4K as usize {
+                *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(*total), factor, *sum);
+                if matches!(format, Format::Q4K) {
                     let least = load_8(&tile.minima[at..]);
                     *sum = _mm256_fnmadd_ps(least, _mm256_set1_ps(column.weighted[g]), *sum);
                 }

@@ -7,8 +7,11 @@ use crate::qwen2::format::{Format, GROUP};
 use crate::qwen2::unpack::{q4k_packed, q4k_scales};
 use std::arch::x86_64::*;
 
-/// Units of the largest block.
-pub const MOST_UNITS: usize = 8;
+/// Units of a block of the K formats.
+pub const UNITS: usize = 8;
+
+/// Bytes by which rows are fetched in advance: a page.
+const AHEAD: usize = 4096;
 
 /// Numbers of the quantised formats, as constants of the kernels.
 pub const Q4_0: usize = 3;
@@ -54,10 +57,17 @@ fn load_32(bytes: &[u8]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
+/// Asks the memory for what lies [`AHEAD`] of these bytes. Nothing is read, so it may be behind the end of the file.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn fetch(bytes: &[u8]) {
+    _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(AHEAD).cast());
+}
+
 /// Low halves of 16 bytes, then their high halves.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn nibbles(bytes: &[u8]) -> __m256i {
+pub fn nibbles(bytes: &[u8]) -> __m256i {
     let bytes = load_16(bytes);
     let both = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(bytes), _mm_srli_epi16::<4>(bytes));
     _mm256_and_si256(both, _mm256_set1_epi8(15))
@@ -141,11 +151,11 @@ pub fn q4k_factors(block: &[u8]) -> (__m256, __m256) {
 pub fn q6k_factors(block: &[u8]) -> [f32; 16] {
     let scales = load_16(&block[192..208]);
     let factor = half(&block[208..]);
-    let number = |scales: __m128i| _mm256_mul_ps(factor, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales)));
     let mut factors = [0.0; 16];
-    let (low, high) = factors.split_at_mut(8);
-    store_8(number(scales), low);
-    store_8(number(_mm_srli_si128::<8>(scales)), high);
+    let halves = [scales, _mm_srli_si128::<8>(scales)];
+    for (scales, to) in halves.into_iter().zip(factors.chunks_exact_mut(8)) {
+        store_8(_mm256_mul_ps(factor, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales))), to);
+    }
     factors
 }
 
@@ -201,9 +211,16 @@ pub fn spread_starts<const F: usize>(starts: &[i32]) -> Vec<[i32; 8]> {
     }
 }
 
-/// Defines `multiply_rows` for a set of instructions. `$add::<F>(start, codes, inputs)` adds the products of a unit.
+/// Sums of a row that are made side by side, so that none waits for the one before.
+pub const SIDES: usize = 4;
+
+/// Defines `multiply_rows` for a set of instructions. `$add::<F>(start, codes, inputs)` adds the products of a unit, whose
+/// codes are `$codes::<F>(block, unit)`.
+///
+/// Rows are read one after another, as they are in memory: two at a time need half as many loads of the inputs, and take three
+/// times as long, because the memory sees two streams that begin anew with each row.
 macro_rules! rows_kernel {
-    ($features:literal, $add:ident) => {
+    ($features:literal, $codes:ident, $add:ident) => {
         /// See [`Isa::multiply_rows`](super::Isa::multiply_rows).
         pub fn multiply_rows(
             format: Format,
@@ -224,62 +241,91 @@ macro_rules! rows_kernel {
             sums: &mut [f32],
         ) {
             let starts = spread_starts::<F>(starts);
-            // Two rows at a time: their sums do not wait for each other.
-            for (rows, sums) in rows.chunks(2 * row_bytes).zip(sums.chunks_mut(2)) {
-                let (first, second) = rows.split_at(row_bytes);
-                let second = if second.is_empty() { first } else { second };
-                let pair = two_rows::<F>([first, second], column, &starts);
-                sums.copy_from_slice(&pair[..sums.len()]);
+            for (row, sum) in rows.chunks_exact(row_bytes).zip(sums) {
+                let sides = match unpack_x86::format::<F>().block_values() {
+                    GROUP => row_of_groups::<F>(row, column, &starts),
+                    _ => row_of_blocks::<F>(row, column, &starts),
+                };
+                let [a, b, c, d] = sides;
+                *sum = sum_8(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)));
             }
         }
 
+        /// Formats whose block is one unit.
         #[inline]
         #[target_feature(enable = $features)]
-        fn two_rows<const F: usize>(rows: [&[u8]; 2], column: Column<'_>, starts: &[[i32; 8]]) -> [f32; 2] {
-            let format = unpack_x86::format::<F>();
-            let (bytes, units) = (format.block_bytes(), format.block_values() / GROUP);
-            let mut sums = [_mm256_setzero_ps(); 2];
-            let blocks = rows[0].chunks_exact(bytes).zip(rows[1].chunks_exact(bytes));
-            let codes_in = column.codes.chunks_exact(units * GROUP);
-            let scales_in = column.scales.chunks_exact(units).zip(column.weighted.chunks_exact(units));
-            let starts = starts.chunks_exact(units);
-            for ((((first, second), input), (scales, weighted)), starts) in
-                blocks.zip(codes_in).zip(scales_in).zip(starts)
-            {
-                for (sum, block) in sums.iter_mut().zip([first, second]) {
-                    // Scales of the units' two halves, times those of the inputs.
-                    let mut factors = [0.0f32; 2 * MOST_UNITS];
-                    match format {
-                        Format::Q4K => {
-                            let (scale, least) = q4k_factors(block);
-                            store_8(_mm256_mul_ps(scale, load_8(scales)), &mut factors);
-                            *sum = _mm256_fnmadd_ps(least, load_8(weighted), *sum);
-                        }
-                        Format::Q6K => factors = q6k_factors(block),
-                        _ => {}
-                    }
-                    for unit in 0..units {
-                        let factor = match format {
-                            Format::Q4K => _mm256_set1_ps(factors[unit]),
-                            Format::Q6K => _mm256_mul_ps(
-                                _mm256_set_m128(
-                                    _mm_set1_ps(factors[2 * unit + 1]),
-                                    _mm_set1_ps(factors[2 * unit]),
-                                ),
-                                _mm256_set1_ps(scales[unit]),
-                            ),
-                            _ => _mm256_mul_ps(half(block), _mm256_set1_ps(scales[unit])),
-                        };
-                        let total = $add::<F>(
-                            integers(&starts[unit]),
-                            codes::<F>(block, unit),
-                            inputs(&input[unit * GROUP..]),
-                        );
-                        *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), factor, *sum);
-                    }
+        fn row_of_groups<const F: usize>(
+            row: &[u8],
+            column: Column<'_>,
+            starts: &[[i32; 8]],
+        ) -> [__m256; SIDES] {
+            let bytes = unpack_x86::format::<F>().block_bytes();
+            let mut sums = [_mm256_setzero_ps(); SIDES];
+            let whole = row.chunks_exact(SIDES * bytes);
+            let last = row.len() / bytes / SIDES * SIDES;
+            let parts = column.codes.chunks_exact(SIDES * GROUP).zip(column.scales.chunks_exact(SIDES));
+            let rest = whole.remainder().chunks_exact(bytes);
+            for ((blocks, (inputs_of, scales)), starts) in whole.zip(parts).zip(starts.chunks_exact(SIDES)) {
+                for side in 0..SIDES {
+                    let block = &blocks[side * bytes..(side + 1) * bytes];
+                    let factor = _mm256_mul_ps(half(block), _mm256_set1_ps(scales[side]));
+                    fetch(block);
+                    let input = inputs(&inputs_of[side * GROUP..]);
+                    let total = $add::<F>(integers(&starts[side]), $codes::<F>(block, 0), input);
+                    sums[side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), factor, sums[side]);
                 }
             }
-            [sum_8(sums[0]), sum_8(sums[1])]
+            for (n, block) in rest.enumerate() {
+                let unit = last + n;
+                let factor = _mm256_mul_ps(half(block), _mm256_set1_ps(column.scales[unit]));
+                let input = inputs(&column.codes[unit * GROUP..]);
+                let total = $add::<F>(integers(&starts[unit]), $codes::<F>(block, 0), input);
+                sums[0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), factor, sums[0]);
+            }
+            sums
+        }
+
+        /// Formats with [`UNITS`] units in a block.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn row_of_blocks<const F: usize>(
+            row: &[u8],
+            column: Column<'_>,
+            starts: &[[i32; 8]],
+        ) -> [__m256; SIDES] {
+            let format = unpack_x86::format::<F>();
+            let mut sums = [_mm256_setzero_ps(); SIDES];
+            let codes_in = column.codes.chunks_exact(UNITS * GROUP);
+            let scales_in = column.scales.chunks_exact(UNITS).zip(column.weighted.chunks_exact(UNITS));
+            let blocks = row.chunks_exact(format.block_bytes()).zip(starts.chunks_exact(UNITS));
+            for (((block, starts), input), (scales, weighted)) in blocks.zip(codes_in).zip(scales_in) {
+                for line in block.chunks(64) {
+                    fetch(line);
+                }
+                // Scales of the units' halves; of Q4_K, of whole units with the scales of the inputs.
+                let mut factors = [0.0f32; 2 * UNITS];
+                if matches!(format, Format::Q4K) {
+                    let (scale, least) = q4k_factors(block);
+                    store_8(_mm256_mul_ps(scale, load_8(scales)), &mut factors);
+                    sums[0] = _mm256_fnmadd_ps(least, load_8(weighted), sums[0]);
+                } else {
+                    factors = q6k_factors(block);
+                }
+                for unit in 0..UNITS {
+                    let factor = if matches!(format, Format::Q4K) {
+                        _mm256_set1_ps(factors[unit])
+                    } else {
+                        let low = _mm_set1_ps(factors[2 * unit]);
+                        let both = _mm256_set_m128(_mm_set1_ps(factors[2 * unit + 1]), low);
+                        _mm256_mul_ps(both, _mm256_set1_ps(scales[unit]))
+                    };
+                    let input = inputs(&input[unit * GROUP..]);
+                    let total = $add::<F>(integers(&starts[unit]), $codes::<F>(block, unit), input);
+                    let side = unit % SIDES;
+                    sums[side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), factor, sums[side]);
+                }
+            }
+            sums
         }
     };
 }
