@@ -59,7 +59,16 @@ const EXTRAS: [Extra; 9] = [
         name: "qwen2-model",
         purpose: "logits and text of a pretrained Qwen2 0.5B, against candle and llama.cpp",
         needs: Some(("MIXING_BUDDY_QWEN2_GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")),
-        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "qwen2", "--", "--nocapture", "real::"]),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "qwen2",
+            "--",
+            "--nocapture",
+            "real::",
+        ]),
     },
     Extra {
         name: "oracle",

@@ -7,12 +7,12 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | [`files`] | GGUF and safetensors, tokenizer, template of conversations |
-//! | [`format`], [`unpack`], [`matrix`] | stored weights and their values |
+//! | [`mod@format`], [`unpack`], [`matrix`] | stored weights and their values |
 //! | [`activations`], [`kernels`], [`product`] | products of stored weights with inputs in 8 bits |
 //! | [`math`], [`attention`], [`cache`], [`linear`] | the other parts of a layer |
 //! | [`team`] | threads that end with the call |
 //! | [`fingerprint`], [`adapter`] | a LoRA adapter, and whether it fits |
-//! | [`model`], [`generate`] | the model, and text from it |
+//! | [`model`], [`mod@generate`] | the model, and text from it |
 //!
 //! Nothing starts a thread that outlives its call, and no thread pool is used.
 //!

@@ -3,6 +3,7 @@
 use crate::candle::{apart, last_logits};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
+use mixing_buddy_core::decoder::sampling::most_probable;
 use mixing_buddy_core::qwen2::files::{Part, Place};
 use mixing_buddy_core::qwen2::matrix::Matrix;
 use mixing_buddy_core::qwen2::{
@@ -83,6 +84,52 @@ fn logits_of_a_real_prompt_are_those_of_candle() {
     println!("{} tokens: exact {exact:.1e}, fast {fast:.1e} of the largest logit", ids.len());
     assert!(exact < 1e-4, "{exact}");
     assert!(fast < 0.05, "{fast}");
+}
+
+/// What llama.cpp made of the question; see `benches/llama.mjs`.
+#[derive(serde::Deserialize)]
+struct Greedy {
+    prompt: Vec<u32>,
+    written: Vec<u32>,
+    text: String,
+}
+
+/// Size of the file whose text the fixture has: qwen2.5-coder-0.5b-instruct-q4_k_m.gguf, SHA-256 1d9614638d18024d….
+const FIXTURE_BYTES: u64 = 491_400_064;
+
+#[test]
+fn greedy_text_is_that_of_llama_cpp() {
+    let Some(path) = file() else { return };
+    if std::fs::metadata(&path).unwrap().len() != FIXTURE_BYTES {
+        println!("skipped: the fixture is of another quantisation");
+        return;
+    }
+    let expected: Greedy = serde_json::from_str(include_str!("../fixtures/qwen2_greedy.json")).unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let model = Model::load(&checkpoint).unwrap();
+    assert_eq!(prompt(&checkpoint), expected.prompt, "the template and the tokenizer agree");
+    assert_eq!(checkpoint.tokenizer.decode(&expected.written), expected.text);
+    // llama.cpp's tokens are read, and each is compared with what we would have written there: behind the first token that
+    // differs, two texts say nothing about each other.
+    let mut ids = expected.prompt.clone();
+    ids.extend(&expected.written[..expected.written.len() - 1]);
+    let options = RunOptions::default();
+    let mut cache = Cache::new(model.config());
+    let logits = model.extend_all(&mut cache, &model.embed(&ids).unwrap(), &options).unwrap();
+    let rows = logits.chunks_exact(model.config().vocab_size).skip(expected.prompt.len() - 1);
+    let (mut same, mut worst) = (0, 0.0f32);
+    for (row, token) in rows.zip(&expected.written) {
+        let lead = row[most_probable(row) as usize] - row[*token as usize];
+        same += usize::from(lead == 0.0);
+        worst = worst.max(lead);
+    }
+    println!(
+        "{same} of {} tokens are the same; elsewhere ours leads by {worst} at most",
+        expected.written.len()
+    );
+    // Both quantise the inputs of each product, in groups of other sizes for Q4_K and Q6_K, so that near ties may fall
+    // either way.
+    assert!(same * 100 >= expected.written.len() * 97 && worst < 0.5, "{same}, {worst}");
 }
 
 #[test]

@@ -66,11 +66,11 @@ impl<'a> List<'a> {
         (0..self.count).map_while(move |_| reader.value(kind).ok())
     }
 
-    /// The items, where all are text.
+    /// The items, where all are text. An empty list may be of any kind.
     pub fn texts(&self) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
         let texts =
             self.items().filter_map(|item| if let Value::Text(text) = item { Some(text) } else { None });
-        (self.kind == TEXT).then_some(texts)
+        (self.kind == TEXT || self.count == 0).then_some(texts)
     }
 }
 
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
             LIST => return Err("holds a list of lists, which is not supported".into()),
             _ => return Err(format!("is damaged: its head has a list of type {kind}")),
         };
-        self.take(count.checked_mul(size).unwrap_or(usize::MAX))?;
+        self.take(count.saturating_mul(size))?;
         Ok(List { kind, count, bytes: &self.bytes[start..self.at] })
     }
 

@@ -98,7 +98,7 @@ pub fn codes<const F: usize>(block: &[u8], unit: usize) -> __m256i {
         Format::Q8_0 => _mm256_xor_si256(load_32(&block[2..34]), _mm256_set1_epi8(i8::MIN)),
         Format::Q4K => {
             let bytes = load_32(&block[16 + unit / 2 * GROUP..]);
-            let shifted = if unit % 2 == 0 { bytes } else { _mm256_srli_epi16::<4>(bytes) };
+            let shifted = if unit.is_multiple_of(2) { bytes } else { _mm256_srli_epi16::<4>(bytes) };
             _mm256_and_si256(shifted, _mm256_set1_epi8(15))
         }
         Format::Q6K => {
