@@ -7,7 +7,7 @@ import {getLlama, LlamaLogLevel} from "node-llama-cpp";
 
 const [what, file, threads = "1"] = process.argv.slice(2);
 const QUESTION = "A mix has four stems. Measured levels against the rest of the mix: vocals -9.0 LU, drums -4.5 LU, bass -7.0 LU. "
-    + "In the reference song the vocals are at -5.0 LU. Which fader should I move first, and why?";
+    + "In the reference song the vocals are at -5.0 LU. Which fader should I move first, and why? Explain in detail what each stem needs.";
 const PROMPT = "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
     + `<|im_start|>user\n${QUESTION}<|im_end|>\n<|im_start|>assistant\n`;
 

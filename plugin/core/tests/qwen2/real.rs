@@ -17,7 +17,7 @@ mod prerequisite;
 
 /// A question as the advisor gets it, with measured levels.
 const QUESTION: &str = "A mix has four stems. Measured levels against the rest of the mix: vocals -9.0 LU, drums -4.5 LU, \
-    bass -7.0 LU. In the reference song the vocals are at -5.0 LU. Which fader should I move first, and why?";
+    bass -7.0 LU. In the reference song the vocals are at -5.0 LU. Which fader should I move first, and why? Explain in detail what each stem needs.";
 
 fn file() -> Option<PathBuf> {
     let path = std::env::var_os("MIXING_BUDDY_QWEN2_GGUF").map(PathBuf::from);
@@ -129,7 +129,7 @@ fn greedy_text_is_that_of_llama_cpp() {
     );
     // Both quantise the inputs of each product, in groups of other sizes for Q4_K and Q6_K, so that near ties may fall
     // either way.
-    assert!(same * 100 >= expected.written.len() * 97 && worst < 0.5, "{same}, {worst}");
+    assert!(same * 100 >= expected.written.len() * 97 && worst < 0.2, "{same}, {worst}");
 }
 
 #[test]
