@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 8] = [
+const EXTRAS: [Extra; 10] = [
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -48,6 +48,27 @@ const EXTRAS: [Extra; 8] = [
         purpose: "files with damaged heads, very many: no panic and no memory without bound",
         needs: Some(("MIXING_BUDDY_FUZZ_CASES", "a number of files, such as 1000000 (about ten minutes)")),
         run: Run::Cargo(&["test", "--release", "--workspace", "--test", "audio_fuzz", "--", "--ignored"]),
+    },
+    Extra {
+        name: "gguf",
+        purpose: "damaged heads of GGUF files, very many: no panic and no memory beyond the file's size",
+        needs: Some(("MIXING_BUDDY_FUZZ_CASES", "a number of heads, such as 1000000 (about a minute)")),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "qwen2_fuzz"]),
+    },
+    Extra {
+        name: "qwen2-model",
+        purpose: "logits and text of a pretrained Qwen2 0.5B, against candle and llama.cpp",
+        needs: Some(("MIXING_BUDDY_QWEN2_GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "qwen2",
+            "--",
+            "--nocapture",
+            "real::",
+        ]),
     },
     Extra {
         name: "oracle",

@@ -36,6 +36,14 @@ pub enum Error {
         /// The cause, without the path.
         reason: String,
     },
+    /// A language model's file is damaged, of another kind, or does not fit.
+    #[error("model {}: {reason}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// The cause, without the path.
+        reason: String,
+    },
     /// The work was cancelled by the caller.
     #[error("cancelled")]
     Cancelled,
@@ -64,5 +72,10 @@ impl Error {
     /// An audio file that cannot be judged, and the reason.
     pub fn audio(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
         Error::Audio { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// A language model's file that cannot be used, and the reason.
+    pub fn model(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
+        Error::Model { path: path.as_ref().to_path_buf(), reason: reason.into() }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`language`] | tokenizer, prompt, answer grammar, sentence templates |
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
 //! | [`conversation`] | what a question is about, what is known of a window, and the reply |
+//! | [`qwen2`] | a pretrained Qwen2 of hundreds of millions of parameters, over quantised weights |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
@@ -49,6 +50,7 @@ pub mod norms;
 pub mod output;
 pub mod passes;
 pub mod profile;
+pub mod qwen2;
 pub mod separator;
 pub mod stem;
 pub mod stft;

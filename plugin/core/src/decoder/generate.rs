@@ -6,6 +6,7 @@
 use super::model::Decoder;
 use super::projector::{Projector, audio_features};
 use super::reference::ReferenceBalance;
+use super::sampling::draw;
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -250,11 +251,6 @@ impl Answering<'_> {
         }
     }
 
-    fn most_probable(&self) -> u32 {
-        let best = (0..self.logits.len()).max_by(|a, b| self.logits[*a].total_cmp(&self.logits[*b]));
-        best.unwrap_or(0) as u32
-    }
-
     /// Probability of each of `ids`, given that it is one of them.
     fn shares(&self, ids: &[u32]) -> Vec<f32> {
         let of = |id: &u32| self.logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
@@ -325,18 +321,7 @@ impl Answering<'_> {
             if self.grammar.state() != State::Text {
                 return Err(Error::Format("the answer does not follow the grammar's order".into()));
             }
-            let top = self.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let weights: Vec<f32> =
-                self.logits.iter().map(|l| ((l - top) / SENTENCE_TEMPERATURE).exp()).collect();
-            seed = mix_bits(seed.wrapping_add(1));
-            let mut left = (seed >> 40) as f32 / (1u64 << 24) as f32 * weights.iter().sum::<f32>();
-            let drawn = weights.iter().position(|w| {
-                left -= w;
-                left < 0.0
-            });
-            let next = drawn
-                .filter(|i| weights[*i] > LEAST_WEIGHT)
-                .map_or_else(|| self.most_probable(), |i| i as u32);
+            let next = draw(&self.logits, SENTENCE_TEMPERATURE, LEAST_WEIGHT, &mut seed);
             self.push(next)?;
         }
         Ok(())

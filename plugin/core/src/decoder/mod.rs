@@ -8,6 +8,7 @@ mod generate;
 mod model;
 mod projector;
 mod reference;
+pub mod sampling;
 
 pub use config::DecoderConfig;
 pub use generate::{Generated, GenerationRequest, Generator, Outcomes};

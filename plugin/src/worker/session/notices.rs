@@ -54,7 +54,12 @@ pub(super) fn sentence(error: &Error) -> String {
     let text = error.to_string();
     match error {
         Error::Io { .. } | Error::Audio { .. } => format!("{text}."),
-        Error::Samples(_) | Error::Bundle { .. } | Error::Cancelled | Error::Format(_) | Error::Tensor(_) => {
+        Error::Samples(_)
+        | Error::Bundle { .. }
+        | Error::Model { .. }
+        | Error::Cancelled
+        | Error::Format(_)
+        | Error::Tensor(_) => {
             let mut letters = text.chars();
             let first = letters.next().into_iter().flat_map(char::to_uppercase);
             first.chain(letters).chain(['.']).collect()
