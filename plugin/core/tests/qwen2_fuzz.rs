@@ -91,6 +91,6 @@ fn damaged_heads_are_refused_without_panic_or_memory() {
             let _either = Checkpoint::of_gguf(&Storage::owned(Path::new("fuzz.gguf"), bytes)).is_ok();
         }
     }
-    println!("{cases} damaged heads: {loaded} still load, at most {largest} bytes of memory");
+    eprintln!("{cases} damaged heads: {loaded} still load, at most {largest} bytes of memory");
     assert!(loaded < cases);
 }

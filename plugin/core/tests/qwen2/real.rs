@@ -81,7 +81,7 @@ fn logits_of_a_real_prompt_are_those_of_candle() {
     let expected = last_logits(&checkpoint.config, dense(&checkpoint), &ids);
     let exact = apart(&logits(Precision::Exact), &expected);
     let fast = apart(&logits(Precision::Fast), &expected);
-    println!("{} tokens: exact {exact:.1e}, fast {fast:.1e} of the largest logit", ids.len());
+    eprintln!("{} tokens: exact {exact:.1e}, fast {fast:.1e} of the largest logit", ids.len());
     assert!(exact < 1e-4, "{exact}");
     assert!(fast < 0.05, "{fast}");
 }
@@ -101,7 +101,7 @@ const FIXTURE_BYTES: u64 = 491_400_064;
 fn greedy_text_is_that_of_llama_cpp() {
     let Some(path) = file() else { return };
     if std::fs::metadata(&path).unwrap().len() != FIXTURE_BYTES {
-        println!("skipped: the fixture is of another quantisation");
+        eprintln!("skipped: the fixture is of another quantisation");
         return;
     }
     let expected: Greedy = serde_json::from_str(include_str!("../fixtures/qwen2_greedy.json")).unwrap();
@@ -123,7 +123,7 @@ fn greedy_text_is_that_of_llama_cpp() {
         same += usize::from(lead == 0.0);
         worst = worst.max(lead);
     }
-    println!(
+    eprintln!(
         "{same} of {} tokens are the same; elsewhere ours leads by {worst} at most",
         expected.written.len()
     );
@@ -151,7 +151,7 @@ fn a_real_base_is_recognised_in_other_formats() {
         }
         let mean = apart.iter().sum::<f32>() / apart.len() as f32;
         let spread = (apart.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / apart.len() as f32).sqrt();
-        println!("{kind:?}: row lengths differ by {:.3} % (standard deviation)", 100.0 * spread);
+        eprintln!("{kind:?}: row lengths differ by {:.3} % (standard deviation)", 100.0 * spread);
         assert!(spread < 0.02);
     }
 }
