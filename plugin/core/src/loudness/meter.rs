@@ -30,7 +30,8 @@ pub struct Meters {
 }
 
 /// Measures stereo sound. The memory it takes does not grow with the length of the sound: loudness is kept as histograms
-/// with steps of 0.1 LU, which keeps within the tolerance of EBU Tech 3341, ±0.1 LU.
+/// with steps of 0.1 LU, which keeps within the tolerance of EBU Tech 3341, ±0.1 LU. It is 2.3 MB at 48 kHz, most of it the
+/// last three seconds of sound.
 pub struct Meter {
     meter: EbuR128,
     limiter: Limiter,
