@@ -49,7 +49,10 @@ pub fn contradictions(answer: &str, facts: &Facts, lexicon: &Lexicon) -> Vec<Con
         if clause.sentence != sentence {
             (sentence, context) = (clause.sentence, Context::Here);
         }
-        check_claims(clause, facts, lexicon, &mut found);
+        let is_second = all.iter().any(|other| {
+            other.sentence == clause.sentence && lexicon.occurs("claims", "second", &other.words)
+        });
+        check_claims(clause, is_second, facts, lexicon, &mut found);
         check_comparison(clause, facts, lexicon, &mut found);
         context = check_numbers(clause, facts, lexicon, context, &mut found);
     }
@@ -93,8 +96,15 @@ pub(super) fn claims_of(clause: &Clause, lexicon: &Lexicon) -> Vec<Claim> {
     claims
 }
 
-fn check_claims(clause: &Clause, facts: &Facts, lexicon: &Lexicon, found: &mut Vec<Contradiction>) {
-    let is_hedged = lexicon.occurs("claims", "hedge", &clause.words);
+/// `is_second`: the clause's sentence is about the second guess.
+fn check_claims(
+    clause: &Clause,
+    is_second: bool,
+    facts: &Facts,
+    lexicon: &Lexicon,
+    found: &mut Vec<Contradiction>,
+) {
+    let is_hedged = is_second || lexicon.occurs("claims", "hedge", &clause.words);
     let second = facts.runner_up.filter(|_| is_hedged).map(|guess| guess.error);
     for claim in claims_of(clause, lexicon) {
         match claim {
@@ -329,6 +339,7 @@ mod tests {
             "The bass can stay. It is 0.5 LU quieter than in your reference. Instead, take 4 dB off the drums.",
             "Usually drums sit from 8.5 LU under to 1 LU over the rest, here 2 LU under.",
             "About 74 % sure that the drums are too loud. The vocals might be too quiet, with a chance of 21 %.",
+            "About 74 % sure that the drums are too loud. My next guess, at 21 %: the vocals are too quiet.",
             "No need to raise the vocals. They are not too quiet.",
             "If you raise the vocals, you change the wrong thing.",
             "The drums cover the vocals. The 808 is fine.",

@@ -23,6 +23,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "right",
             "negation",
             "hedge",
+            "second",
             "condition",
         ],
     ),

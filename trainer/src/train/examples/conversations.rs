@@ -9,9 +9,9 @@ use super::simulate::{SimulationSettings, Simulator};
 use crate::text::TextSampler;
 use crate::text::conversation::{Answerer, ConversationWordings, HeldOut, HeldOutQuestion, Language};
 use anyhow::{Context, Result};
-use mixing_buddy_core::conversation::facts::{levels_lu, reference_lu, usual_lu};
-use mixing_buddy_core::conversation::{Facts, Field, Guess, Topic};
-use mixing_buddy_core::decoder::ReferenceBalance;
+use mixing_buddy_core::conversation::facts::{levels_lu, reference_lu, runner_up, usual_lu};
+use mixing_buddy_core::conversation::{Facts, Field, Topic};
+use mixing_buddy_core::decoder::{Outcomes, ReferenceBalance};
 use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::hash::mix_bits;
 use mixing_buddy_core::norms::NormsSummary;
@@ -34,6 +34,9 @@ const TURNS: [u32; 5] = [30, 25, 20, 15, 10];
 const GENERAL_FIRST_SHARE: f64 = 0.45;
 /// Confidence from which the advisor commits itself, drawn evenly: users choose it.
 const THRESHOLDS: std::ops::Range<f32> = 0.35..0.75;
+/// Temperatures by which the oracle's probabilities become those of an advisor with a meter that errs, drawn evenly. Chosen, not
+/// tuned: the answers are to name all kinds of figures.
+const TEMPERATURES: std::ops::Range<f32> = 1.0..5.0;
 /// Tries until a question that is always a held-out one is given up.
 const MAX_TRIES: usize = 100;
 
@@ -274,8 +277,7 @@ fn facts_of(example: &AdviceExample, norms: &NormsSummary, rng: &mut SmallRng) -
     });
     let levels = levels_lu(reading, &measured);
     let answer = posterior.answer();
-    let error = answer.error;
-    let best = match error {
+    let best = match answer.error {
         None => BestAnswer { verdict: Verdict::NoError, stem: None, gain_db: None },
         Some((stem, direction)) => {
             // On the grid, as tokens can state it.
@@ -284,23 +286,21 @@ fn facts_of(example: &AdviceExample, norms: &NormsSummary, rng: &mut SmallRng) -
             BestAnswer { verdict, stem: Some(stem), gain_db: Some(-direction.sign() * size_db) }
         }
     };
-    let probability = |error: Option<(Stem, Direction)>| match error {
-        None => posterior.none as f32,
-        Some((stem, direction)) => posterior.of_error(stem, direction) as f32,
+    let outcomes = Outcomes {
+        none: posterior.none as f32,
+        errors: PerTarget::from_fn(|stem| {
+            PerDirection::from_fn(|direction| posterior.of_error(stem, direction) as f32)
+        }),
     };
-    let errors =
-        Stem::TARGETS.into_iter().flat_map(|stem| Direction::ALL.map(|direction| Some((stem, direction))));
-    let others =
-        [None].into_iter().chain(errors).filter(|other| *other != error && probability(*other) > 0.0);
-    let runner_up = others.max_by(|a, b| probability(*a).total_cmp(&probability(*b)));
+    let temperature = rng.random_range(TEMPERATURES);
     Facts {
         reference_lu: reference.as_ref().map(|reference| reference_lu(reading, &levels, reference)),
         levels_lu: levels,
         usual_lu: usual_lu(norms),
         anchor: sample.anchor,
         best,
-        confidence: probability(error),
+        confidence: outcomes.confidence(temperature),
         threshold: rng.random_range(THRESHOLDS),
-        runner_up: runner_up.map(|error| Guess { error, probability: probability(error) }),
+        runner_up: runner_up(&outcomes, temperature),
     }
 }
