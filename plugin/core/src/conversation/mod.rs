@@ -8,7 +8,7 @@
 //! | `words` | a question as words, misspelt or not, and the stems that it names |
 //! | [`topic`] | what a question is about, as a type |
 //! | `cues` | words by which a topic is told |
-//! | [`understand`] | from words to a topic, and to an anchor that the words state |
+//! | [`mod@understand`] | from words to a topic, and to an anchor that the words state |
 //! | [`facts`] | all that a reply may state of a window: levels, reference, usual levels, decision |
 //! | `phrases` | levels, moves and outcomes in words |
 //! | `sheet` | the facts as lines of text, for a larger language model |
