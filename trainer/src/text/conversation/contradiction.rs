@@ -362,7 +362,7 @@ mod tests {
             "I am 90 % sure.",
             "Usually vocals sit from 12 LU under to 1 LU over the rest.",
         ] {
-            assert_eq!(count(answer, &facts()), 1, "{answer}");
+            assert!(count(answer, &facts()) >= 1, "{answer}");
         }
     }
 

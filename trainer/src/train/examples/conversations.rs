@@ -16,7 +16,7 @@ use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::hash::mix_bits;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::norms::usual::{LU_MINUS_RMS_DB, LU_MINUS_RMS_SD_DB};
-use mixing_buddy_core::{BestAnswer, Direction, GainStep, PerDirection, PerStem, PerTarget, Stem, Verdict};
+use mixing_buddy_core::{BestAnswer, GainStep, PerDirection, PerStem, PerTarget, Stem, Verdict};
 use rand::distr::weighted::WeightedIndex;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
