@@ -31,7 +31,13 @@ fn a_project_saved_with_0_5_0_is_restored_in_a_host() -> Result<()> {
     std::thread::sleep(Duration::from_millis(300));
     let later = State::read(&plugin.save()?)?;
     for after in [at_once, later] {
-        assert_eq!((after.hop_s, &after.history, &after.song), (10.0, &before.history, &before.song));
+        assert_eq!((after.hop_s, &after.history), (10.0, &before.history));
+        // The new model answers for the song from the levels that the old one has measured.
+        let song = |state: &State| {
+            let song = state.song.as_ref().expect("advice on the song");
+            (song.windows, song.advice.best.stem, song.advice.best.verdict, song.advice.levels_lu)
+        };
+        assert_eq!(song(&after), song(&before));
         for key in ["choices", "reference", "panel"] {
             assert_eq!(after.session[key], before.session[key], "{key}");
         }

@@ -66,6 +66,7 @@ const EXTRAS: [Extra; 10] = [
             "--test",
             "qwen2",
             "--",
+            "--ignored",
             "--nocapture",
             "real::",
         ]),

@@ -68,6 +68,7 @@ fn dense(checkpoint: &Checkpoint) -> HashMap<String, Tensor> {
 }
 
 #[test]
+#[ignore = "needs a model: cargo xtask test --full qwen2-model"]
 fn logits_of_a_real_prompt_are_those_of_candle() {
     let Some(path) = file() else { return };
     let checkpoint = Checkpoint::open(&path).unwrap();
@@ -98,6 +99,7 @@ struct Greedy {
 const FIXTURE_BYTES: u64 = 491_400_064;
 
 #[test]
+#[ignore = "needs a model: cargo xtask test --full qwen2-model"]
 fn greedy_text_is_that_of_llama_cpp() {
     let Some(path) = file() else { return };
     if std::fs::metadata(&path).unwrap().len() != FIXTURE_BYTES {
@@ -133,6 +135,7 @@ fn greedy_text_is_that_of_llama_cpp() {
 }
 
 #[test]
+#[ignore = "needs a model: cargo xtask test --full qwen2-model"]
 fn a_real_base_is_recognised_in_other_formats() {
     let Some(path) = file() else { return };
     let checkpoint = Checkpoint::open(&path).unwrap();
@@ -157,6 +160,7 @@ fn a_real_base_is_recognised_in_other_formats() {
 }
 
 #[test]
+#[ignore = "needs a model: cargo xtask test --full qwen2-model"]
 fn a_real_model_writes_sense() {
     let Some(path) = file() else { return };
     let checkpoint = Checkpoint::open(&path).unwrap();
