@@ -30,7 +30,7 @@ use crate::audio::StreamResampler;
 use crate::cancel::CancelFlag;
 use crate::error::Result;
 use crate::separator::spectrum::{FFT_SAMPLES, HOP_SAMPLES};
-use crate::separator::{BINS, CHANNELS, SEPARATOR_RATE_HZ, Separator, Workspace};
+use crate::separator::{BINS, CHANNELS, SEPARATOR_RATE_HZ, Separator};
 use crate::stft::Stft;
 use std::sync::Arc;
 
@@ -77,7 +77,6 @@ pub struct ShareStream {
     magnitudes: Vec<f32>,
     /// One network's shares of the magnitudes.
     shares: Vec<f32>,
-    work: Workspace,
 }
 
 impl ShareStream {
@@ -121,7 +120,6 @@ impl ShareStream {
             next_start: 0,
             magnitudes: vec![0.0; values],
             shares: vec![0.0; values],
-            work: Workspace::default(),
         };
         stream.rewind();
         Ok(stream)
@@ -212,7 +210,9 @@ impl ShareStream {
         let mut slab = Vec::with_capacity(self.separator.stems().count() * self.slab_frames * self.bands);
         for network in self.separator.networks() {
             cancel.check()?;
-            network.shares(&self.magnitudes, self.pass.frames, &mut self.work, &mut self.shares);
+            self.separator.with_workspace(|work| {
+                network.shares(&self.magnitudes, self.pass.frames, work, &mut self.shares);
+            });
             self.pool_into(&mut slab);
         }
         self.next_start += self.slab_samples() as isize;

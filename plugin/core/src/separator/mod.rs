@@ -25,10 +25,14 @@ pub use weights::{CHANNELS, NetworkWeights};
 use crate::cancel::CancelFlag;
 use crate::error::{Error, Result};
 use crate::stem::Stem;
+use std::sync::{Mutex, PoisonError};
 
 /// Networks by stem: one for each stem that can be separated from the rest.
 pub struct Separator {
     networks: Vec<(Stem, UNet)>,
+    /// Buffers that no pass uses now. They are tens of megabytes, and a stream needs them for a moment every 2.5 s, so that
+    /// all streams of a separator take turns with as many as there are passes at the same time.
+    idle: Mutex<Vec<Workspace>>,
 }
 
 /// A stem's share of each cell of [`Magnitudes`], 0 to 1, `[2, frames, 1024]`.
@@ -56,7 +60,7 @@ impl Separator {
                 .map_err(|error| Error::Format(format!("the separator's network for the {stem}: {error}")))?;
             networks.push((stem, UNet::new(weights)));
         }
-        Ok(Separator { networks })
+        Ok(Separator { networks, idle: Mutex::default() })
     }
 
     /// The stems that have a network.
@@ -67,6 +71,15 @@ impl Separator {
     /// The networks, in the order of [`Separator::stems`].
     pub fn networks(&self) -> impl Iterator<Item = &UNet> {
         self.networks.iter().map(|(_, network)| network)
+    }
+
+    /// Calls `pass` with buffers that no other pass uses, and keeps them for the next. Blocks for a moment at most.
+    pub fn with_workspace<R>(&self, pass: impl FnOnce(&mut Workspace) -> R) -> R {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = idle().pop().unwrap_or_default();
+        let result = pass(&mut work);
+        idle().push(work);
+        result
     }
 
     /// The shares of every stem that has a network. `work` keeps its buffers from one call to the next.
