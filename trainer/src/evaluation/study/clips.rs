@@ -1,10 +1,10 @@
 //! The flawed mix, and the mix with the advice applied, equally loud.
 
 use crate::protocol::{Flaw, GatedWindow};
-use anyhow::{Context, Result, ensure};
-use ebur128::{EbuR128, Mode};
+use anyhow::{Context, Result};
 use mixing_buddy_core::advice::BestAnswer;
 use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::loudness::integrated_lufs;
 use mixing_buddy_core::stem::Stem;
 
 /// Loudness of all clips in LUFS, unless a peak forbids it: that of quiet streaming, so that peaks rarely do. Chosen, not
@@ -20,11 +20,7 @@ pub const MATCHED_LU: f64 = 0.1;
 /// # Errors
 /// When the clip is silent.
 pub fn loudness_lufs(pcm: &StereoPcm) -> Result<f64> {
-    let mut meter = EbuR128::new(2, pcm.sample_rate_hz, Mode::I)?;
-    meter.add_frames_planar_f32(&[&pcm.left, &pcm.right])?;
-    let loudness = meter.loudness_global()?;
-    ensure!(loudness.is_finite(), "the clip is silent");
-    Ok(loudness)
+    integrated_lufs(pcm)?.context("the clip is silent")
 }
 
 /// Makes clips equally loud: at `TARGET_LUFS`, or as loud as the highest peak permits.
