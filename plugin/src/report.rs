@@ -1,9 +1,9 @@
 //! The report: all advice as Markdown for people and as JSON for programs. Worker thread.
 
 use crate::view::{Mark, View};
-use mixing_buddy_core::{Advice, DeviceKind, Error, Result, Stem, clock};
+use mixing_buddy_core::report::{Report, Row};
+use mixing_buddy_core::{Advice, DeviceKind, Error, Result};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -57,47 +57,30 @@ fn by_position(view: &View) -> Vec<&Mark> {
 
 /// The report for people.
 pub fn markdown(view: &View) -> String {
-    let mut text = String::from("# MixingBuddy: mix balance\n\n");
-    // Writing into a string cannot fail.
-    let _ = match &view.song {
-        Some(song) => {
-            writeln!(text, "**The song** ({} windows): {}\n", song.windows, one_line(&song.advice.text))
+    fn row(mark: &Mark) -> Row<'_> {
+        Row {
+            start_s: mark.start_s,
+            end_s: mark.end_s,
+            advice: &mark.advice,
+            remark: if mark.current { "" } else { " (before the last change)" },
         }
-        None => writeln!(text, "The song has not been analyzed yet.\n"),
+    }
+    let report = Report {
+        name: None,
+        song: view.song.as_ref().map(|song| (&song.advice, song.windows)),
+        reference: view.reference.as_ref().map(|reference| reference.name.as_str()),
+        model: &view.model.name,
+        device: device_name(view),
+        levels_lu: view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu),
+        usual_lu: view.usual_lu,
+        rows: by_position(view).into_iter().map(row).collect(),
     };
-    if let Some(reference) = &view.reference {
-        let _ = writeln!(text, "Reference: {}.\n", one_line(&reference.name));
-    }
-    let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, device_name(view));
-    let levels = view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu);
-    text.push_str("| stem | level against the rest (LU) | usual range (LU) |\n| --- | --- | --- |\n");
-    for stem in Stem::ALL {
-        let level = levels[stem].map_or("absent".to_string(), |level| format!("{level:+.1}"));
-        let (low, high) = view.usual_lu[stem];
-        let _ = writeln!(text, "| {stem} | {level} | {low:+.1} to {high:+.1} |");
-    }
-    text.push_str("\n## Timeline\n\n| from | to | confidence | advice |\n| --- | --- | --- | --- |\n");
-    for mark in by_position(view) {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {:.0} % | {}{} |",
-            clock::text(mark.start_s),
-            clock::text(mark.end_s),
-            100.0 * mark.advice.confidence,
-            one_line(&mark.advice.text).replace('|', "\\|"),
-            if mark.current { "" } else { " (before the last change)" },
-        );
-    }
-    text
+    report.markdown()
 }
 
 /// Where the model runs; empty while no model is loaded.
 fn device_name(view: &View) -> &'static str {
     view.model.device.map_or("", DeviceKind::name)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The report for programs.

@@ -1,13 +1,14 @@
 //! `advise`: advice on songs, window by window and as a whole.
 
 use crate::demo::flawed_mix;
-use crate::lines::{Kind, json_line, song_text, window_text};
 use crate::profile;
-use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::lines::{Kind, json_line, song_text, window_text};
 use mixing_buddy_core::output::{OutputError, note, print_line};
+use mixing_buddy_core::song::{DEFAULT_HOP_S, Window, analyze_file, analyze_windows, measure_reference};
 use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, Request, Stem};
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ pub struct AdviseArgs {
     #[arg(long)]
     prompt: Option<String>,
     /// Seconds from one window to the next
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = DEFAULT_HOP_S)]
     hop: f32,
     /// Print JSON lines
     #[arg(long)]
@@ -58,7 +59,7 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let engine = Engine::open(args.bundle.as_deref(), &cancel)?;
     let reference = if args.profile.is_empty() {
-        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?
+        args.reference.as_deref().map(|path| reference_of(&engine, path, &cancel)).transpose()?
     } else {
         Some(profile::target(&args.profile, None)?.balance)
     };
@@ -86,6 +87,13 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
         [only] => bail!("{only}"),
         several => bail!("{} files could not be judged:\n  {}", several.len(), several.join("\n  ")),
     }
+}
+
+/// The balance of a file; what of it was corrected or lost is told.
+fn reference_of(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
+    let (balance, warnings) = measure_reference(engine, path, cancel, |_| Ok(()))?;
+    warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
+    Ok(balance)
 }
 
 /// Gives advice on the demo's flawed mix and states the injected error.

@@ -5,16 +5,14 @@
 //! | [`advise`] | advice on songs, window by window and as a whole |
 //! | [`info`] | name, version, licence and sizes of a model file |
 //! | [`profile`] | the library of references |
-//! | [`song`] | analyzes a file window by window, in memory that does not grow |
-//! | [`lines`] | writes advice as lines of text or JSON |
+//! | [`serve`] | the web page, and the API behind it |
 //! | [`demo`] | mixes the shipped demo song with its error |
 
 pub mod advise;
 pub mod demo;
 pub mod info;
-pub mod lines;
 pub mod profile;
-pub mod song;
+pub mod serve;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -33,6 +31,8 @@ enum Command {
     Advise(advise::AdviseArgs),
     /// Keeps the balance of songs that you like, to aim at
     Profile(profile::ProfileArgs),
+    /// Gives the advice on a web page, on this computer or in a network
+    Serve(serve::ServeArgs),
     /// Shows name, version, licence and sizes of a model
     Info(info::InfoArgs),
 }
@@ -45,6 +45,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Info(args) => info::run(&args),
     }
 }

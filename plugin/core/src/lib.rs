@@ -21,6 +21,9 @@
 //! | [`loudness`] | loudness, range and peaks of a mix; whether it comes from a limiter |
 //! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
 //! | [`profile`] | the library of references: measured songs, groups, targets |
+//! | [`song`] | analyzes a file window by window, in memory that does not grow |
+//! | [`lines`] | writes advice as lines of text or JSON |
+//! | [`report`] | all advice on a song as Markdown |
 //! | [`passes`] | what changed between two passes over the same place |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
@@ -44,6 +47,7 @@ pub mod features;
 pub mod gain_grid;
 pub mod hash;
 pub mod language;
+pub mod lines;
 pub mod loudness;
 pub mod nn;
 pub mod norms;
@@ -51,7 +55,9 @@ pub mod output;
 pub mod passes;
 pub mod profile;
 pub mod qwen2;
+pub mod report;
 pub mod separator;
+pub mod song;
 pub mod stem;
 pub mod stft;
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use mixing_buddy_cli::lines::{Kind, json_line, song_text, window_text};
 use mixing_buddy_core::audio::hide_caught_panics;
+use mixing_buddy_core::lines::{Kind, json_line, song_text, window_text};
 use mixing_buddy_core::output::{exit_code, note, print_line};
 use mixing_buddy_tests::host::Library;
 use mixing_buddy_tests::{playback, song};

@@ -1,12 +1,12 @@
 //! `profile make`: measures songs and puts them into the library.
 
-use crate::song::analyze_file;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::output::{note, print_line};
 use mixing_buddy_core::profile::files::{Fingerprint, songs_in};
 use mixing_buddy_core::profile::{Library, SongProfile};
+use mixing_buddy_core::song::analyze_file;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine};
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@
 //! | [`FileStream`] | decodes a file packet by packet, trimmed to the sound itself, as stereo |
 //! | [`ModelRateStream`] | the same at another rate, ready for models: every sample is a finite number |
 //! | [`decode_file`], [`decode_at_rate`], [`decode_track_at_rate`] | a whole file at its own or another rate |
+//! | [`decode_part`] | a part of a file at its own rate |
 //! | [`StreamResampler`], [`resample()`] | change the rate without moving the sound |
 //! | [`StereoPcm`] | the samples |
 //! | [`hide_caught_panics`] | for programs: damaged files print no panic |
@@ -39,7 +40,7 @@ pub use input::PIPE_LIMIT_BYTES;
 pub use model_rate::ModelRateStream;
 pub use pcm::{NonFinite, StereoPcm};
 pub use resample::{StreamResampler, resample};
-pub use whole::{decode_at_rate, decode_file, decode_track_at_rate};
+pub use whole::{decode_at_rate, decode_file, decode_part, decode_track_at_rate};
 
 /// Sample rate in Hz of all sound that the model analyzes.
 pub const MODEL_RATE_HZ: u32 = 32_000;

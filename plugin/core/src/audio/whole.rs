@@ -51,3 +51,51 @@ pub fn decode_track_at_rate(
         }
     }
 }
+
+/// A part of a file as stereo at its own rate: from `start_s` to `end_s` seconds, or to its end. The file is decoded up to
+/// there: seeking in damaged files is not exact.
+///
+/// # Errors
+/// As [`decode_file`].
+pub fn decode_part(path: &Path, start_s: f64, end_s: f64, cancel: &CancelFlag) -> Result<StereoPcm> {
+    cancel.check()?;
+    let mut stream = FileStream::open(path)?;
+    let sample_rate_hz = stream.sample_rate_hz();
+    let at = |seconds: f64| (seconds.max(0.0) * f64::from(sample_rate_hz)).round() as usize;
+    let (first, last) = (at(start_s), at(end_s));
+    let mut part = StereoPcm { sample_rate_hz, ..StereoPcm::default() };
+    // Frames that were decoded before those in `part`.
+    let mut before = 0;
+    loop {
+        cancel.check()?;
+        let goes_on = stream.next_chunk(&mut part.left, &mut part.right)?;
+        let dropped = part.len().min(first - before);
+        part.left.drain(..dropped);
+        part.right.drain(..dropped);
+        before += dropped;
+        if !goes_on || before + part.len() >= last {
+            let wanted = last.saturating_sub(before);
+            part.left.truncate(wanted);
+            part.right.truncate(wanted);
+            return Ok(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_cut_from_the_whole_to_the_frame() {
+        let song = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/drums.ogg");
+        let cancel = CancelFlag::new();
+        let whole = decode_file(&song, &cancel).unwrap();
+        let rate = f64::from(whole.sample_rate_hz);
+        for (first, last) in [(0, 4410), (1000, 70_001), (whole.len() - 500, whole.len() + 10_000)] {
+            let part = decode_part(&song, first as f64 / rate, last as f64 / rate, &cancel).unwrap();
+            let last = last.min(whole.len());
+            assert_eq!((&part.left, &part.right), (&whole.left[first..last].to_vec(), &whole.right[first..last].to_vec()));
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Advice as lines: JSON for programs, text for a terminal.
 
-use mixing_buddy_core::{Advice, Stem, Verdict, clock};
+use crate::advice::{Advice, Verdict};
+use crate::clock;
+use crate::stem::Stem;
 use serde_json::{Value, json};
 
 /// What a line is about.

@@ -1,14 +1,18 @@
-//! Analyzes a song window by window.
+//! Analyzes a song window by window, in memory that does not grow with its length.
 
-use anyhow::{Context, Result, bail, ensure};
-use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
-use mixing_buddy_core::decoder::ReferenceBalance;
-use mixing_buddy_core::features::{BandPower, FeatureSettings, FeatureStream};
-use mixing_buddy_core::output::note;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine};
+use crate::audio::{ModelRateStream, StereoPcm};
+use crate::cancel::CancelFlag;
+use crate::decoder::ReferenceBalance;
+use crate::engine::{Analysis, Engine};
+use crate::error::{Error, Result};
+use crate::features::{BandPower, FeatureSettings, FeatureStream};
 use std::path::Path;
 
+/// Seconds from one window to the next, unless a caller says otherwise.
+pub const DEFAULT_HOP_S: f32 = 5.0;
+
 /// A window of a song.
+#[derive(Clone, Debug)]
 pub struct Window {
     /// Start in the song, in seconds.
     pub start_s: f64,
@@ -26,15 +30,41 @@ pub struct Song {
     pub warnings: Vec<String>,
 }
 
-/// The balance of a whole file, as a reference.
+/// How far the analysis of a file has come.
+pub enum Step {
+    /// More of it was decoded.
+    Heard {
+        /// Seconds decoded so far.
+        until_s: f64,
+        /// Length of the file in seconds, if it states one.
+        length_s: Option<f64>,
+    },
+    /// A window was analyzed.
+    Window(Window),
+}
+
+/// The balance of a whole file, as a reference, and the warnings of [`Song`].
 ///
 /// # Errors
-/// As [`analyze_file`], and when no stem is present.
-pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
-    let song = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?;
-    song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
-    let analyses: Vec<Analysis> = song.windows.into_iter().map(|w| w.analysis).collect();
-    engine.reference_of(&analyses).with_context(|| format!("{}: no stem was found in it", path.display()))
+/// As [`follow_file`], and when no stem is present.
+pub fn measure_reference(
+    engine: &Engine,
+    path: &Path,
+    cancel: &CancelFlag,
+    mut visit: impl FnMut(&Step) -> Result<()>,
+) -> Result<(ReferenceBalance, Vec<String>)> {
+    let mut analyses = Vec::new();
+    let warnings = follow_file(engine, path, FeatureSettings::WINDOW_S, cancel, |step| {
+        visit(&step)?;
+        if let Step::Window(window) = step {
+            analyses.push(window.analysis);
+        }
+        Ok(())
+    })?;
+    let balance = engine.reference_of(&analyses);
+    balance
+        .map(|balance| (balance, warnings))
+        .ok_or_else(|| Error::audio(path, "has no stem that was found in it"))
 }
 
 /// Analyzes all windows of full length of a sound at the model's rate, `hop_s` seconds apart.
@@ -47,42 +77,72 @@ pub fn analyze_windows(
     hop_s: f32,
     cancel: &CancelFlag,
 ) -> Result<Vec<Window>> {
+    let mut windows = Vec::new();
     let mut song = SongAnalysis::new(engine, hop_s, cancel)?;
     song.push(&mix.left, &mix.right)?;
     song.finish_features()?;
-    song.analyze_full_windows()?;
-    Ok(song.windows)
+    song.analyze_full_windows(&mut |window| {
+        windows.push(window);
+        Ok(())
+    })?;
+    Ok(windows)
 }
 
-/// Analyzes a file window by window; little more than the features of the last ten seconds are in memory. The last window
-/// ends with the song.
+/// Analyzes a file window by window: all windows of [`follow_file`].
 ///
 /// # Errors
-/// When the file cannot be decoded, is shorter than 3 s, or holds samples that are not numbers.
+/// As [`follow_file`].
 pub fn analyze_file(engine: &Engine, path: &Path, hop_s: f32, cancel: &CancelFlag) -> Result<Song> {
-    let named = || path.display().to_string();
-    let mut stream = ModelRateStream::open(path, engine.info().features.sample_rate_hz)?;
+    let mut windows = Vec::new();
+    let warnings = follow_file(engine, path, hop_s, cancel, |step| {
+        if let Step::Window(window) = step {
+            windows.push(window);
+        }
+        Ok(())
+    })?;
+    Ok(Song { windows, warnings })
+}
+
+/// Analyzes a file and gives each step to `visit` as soon as it is done; little more than the features of the last ten
+/// seconds are in memory. The last window ends with the song. Returns the warnings of [`Song`].
+///
+/// # Errors
+/// When the file cannot be decoded, is shorter than 3 s, or holds samples that are not numbers; when cancelled; and what
+/// `visit` returns.
+pub fn follow_file(
+    engine: &Engine,
+    path: &Path,
+    hop_s: f32,
+    cancel: &CancelFlag,
+    mut visit: impl FnMut(Step) -> Result<()>,
+) -> Result<Vec<String>> {
+    let named = |error: Error| match error {
+        Error::Samples(reason) => Error::audio(path, reason),
+        other => other,
+    };
+    let rate_hz = engine.info().features.sample_rate_hz;
+    let mut stream = ModelRateStream::open(path, rate_hz)?;
+    let length_s = stream.duration_s();
     let mut song = SongAnalysis::new(engine, hop_s, cancel)?;
     let (mut left, mut right) = (Vec::new(), Vec::new());
     while stream.next_chunk(&mut left, &mut right)? {
-        song.push(&left, &right).with_context(named)?;
-        song.analyze_full_windows().with_context(named)?;
+        song.push(&left, &right).map_err(named)?;
+        song.analyze_full_windows(&mut |window| visit(Step::Window(window))).map_err(named)?;
         left.clear();
         right.clear();
+        visit(Step::Heard { until_s: song.seconds(song.samples), length_s })?;
     }
-    let end_s = song.samples as f64 / f64::from(engine.info().features.sample_rate_hz);
-    ensure!(
-        end_s >= f64::from(FeatureSettings::SHORTEST_S),
-        "{}: it is {end_s:.1} s long; at least 3 s are needed",
-        path.display()
-    );
-    song.finish_features().with_context(named)?;
-    song.analyze_full_windows().with_context(named)?;
-    let judged_until = song.windows.last().map_or(0.0, |window| window.end_s);
-    if song.windows.is_empty() || end_s - judged_until >= 1.0 {
-        song.analyze_end().with_context(named)?;
+    let end_s = song.seconds(song.samples);
+    if end_s < f64::from(FeatureSettings::SHORTEST_S) {
+        return Err(Error::audio(path, format!("is {end_s:.1} s long; at least 3 s are needed")));
     }
-    Ok(Song { windows: song.windows, warnings: stream.warnings() })
+    song.finish_features().map_err(named)?;
+    song.analyze_full_windows(&mut |window| visit(Step::Window(window))).map_err(named)?;
+    if song.judged_until_s == 0.0 || end_s - song.judged_until_s >= 1.0 {
+        let last = song.analyze_end().map_err(named)?;
+        visit(Step::Window(last))?;
+    }
+    Ok(stream.warnings())
 }
 
 /// A song on its way from samples to analyses: features as a stream, as in the plugin, and windows cut from them.
@@ -99,7 +159,8 @@ struct SongAnalysis<'a> {
     window_frames: usize,
     /// Samples taken so far.
     samples: usize,
-    windows: Vec<Window>,
+    /// End of the last window in seconds; 0 before the first.
+    judged_until_s: f64,
 }
 
 impl<'a> SongAnalysis<'a> {
@@ -116,13 +177,14 @@ impl<'a> SongAnalysis<'a> {
             hop_frames: ((hop_s * frames_per_s).round() as usize).max(1),
             window_frames: settings.frames(settings.window_samples()),
             samples: 0,
-            windows: Vec::new(),
+            judged_until_s: 0.0,
         })
     }
 
     fn push(&mut self, left: &[f32], right: &[f32]) -> Result<()> {
         if let Some(at) = left.iter().zip(right).position(|(l, r)| !l.is_finite() || !r.is_finite()) {
-            bail!("a sample at {:.2} s is not a number", self.seconds(self.samples + at));
+            let at_s = self.seconds(self.samples + at);
+            return Err(Error::Samples(format!("has a sample at {at_s:.2} s that is not a number")));
         }
         self.samples += left.len();
         let rows = &mut self.rows;
@@ -139,9 +201,9 @@ impl<'a> SongAnalysis<'a> {
         Ok(())
     }
 
-    fn analyze_full_windows(&mut self) -> Result<()> {
+    fn analyze_full_windows(&mut self, visit: &mut dyn FnMut(Window) -> Result<()>) -> Result<()> {
         while self.frames() >= self.next + self.window_frames {
-            self.analyze(self.next, self.window_frames)?;
+            visit(self.analyze(self.next, self.window_frames)?)?;
             self.next += self.hop_frames;
         }
         // The last ten seconds stay for the window at the song's end.
@@ -154,13 +216,13 @@ impl<'a> SongAnalysis<'a> {
     }
 
     /// Analyzes the last window of the song, which may be shorter than others.
-    fn analyze_end(&mut self) -> Result<()> {
+    fn analyze_end(&mut self) -> Result<Window> {
         let patch = self.engine.info().features.patch_frames;
         let frames = self.window_frames.min(self.frames() - self.dropped) / patch * patch;
         self.analyze(self.frames() - frames, frames)
     }
 
-    fn analyze(&mut self, first: usize, frames: usize) -> Result<()> {
+    fn analyze(&mut self, first: usize, frames: usize) -> Result<Window> {
         let settings = &self.engine.info().features;
         let values = settings.row_values();
         let rows = &self.rows[(first - self.dropped) * values..(first - self.dropped + frames) * values];
@@ -168,8 +230,8 @@ impl<'a> SongAnalysis<'a> {
         let analysis = self.engine.analyze_power(&power, self.cancel)?;
         let seconds = |frame: usize| self.seconds(frame * settings.hop_samples);
         let window = Window { start_s: seconds(first), end_s: seconds(first + frames), analysis };
-        self.windows.push(window);
-        Ok(())
+        self.judged_until_s = window.end_s;
+        Ok(window)
     }
 
     /// Frames whose features are made.
