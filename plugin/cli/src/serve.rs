@@ -12,13 +12,11 @@ use std::time::Duration;
 
 /// Options of `serve`.
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  mixing-buddy serve\n  mixing-buddy serve --bind 127.0.0.1:9000\n  \
+#[command(after_help = "Examples:\n  mixing-buddy serve\n  mixing-buddy serve --bind 127.0.0.1:9000\n  \
     mixing-buddy serve --bind 0.0.0.0:8765 --most-minutes 8\n  \
     mixing-buddy serve --behind-proxy --uploads-per-minute 20\n\n\
     The page and the API have the same address; /openapi.json describes the API. Songs are kept in temporary files \
-    until they are removed, and never longer than --keep-minutes after the last request. The server ends with Ctrl-C."
-)]
+    until they are removed, and never longer than --keep-minutes after the last request. The server ends with Ctrl-C.")]
 pub struct ServeArgs {
     /// Address and port to serve; 0.0.0.0 serves the network
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))]
@@ -67,7 +65,9 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     server.stop_on_signals();
     print_line(&format!("http://{}", server.address()))?;
     if is_open {
-        note("Everybody in the network can use it. What is sent is not encrypted: for that, put a proxy before it.");
+        note(
+            "Everybody in the network can use it. What is sent is not encrypted: for that, put a proxy before it.",
+        );
     }
     server.wait();
     note("Stopped.");
@@ -75,7 +75,10 @@ pub fn run(args: &ServeArgs) -> Result<()> {
 }
 
 fn settings(args: &ServeArgs) -> Result<Settings> {
-    ensure!(args.workers.is_none_or(|count| (1..=256).contains(&count)), "--workers must be between 1 and 256");
+    ensure!(
+        args.workers.is_none_or(|count| (1..=256).contains(&count)),
+        "--workers must be between 1 and 256"
+    );
     ensure!((1..=4000).contains(&args.most_mb), "--most-mb must be between 1 and 4000");
     ensure!((0.1..=240.0).contains(&args.most_minutes), "--most-minutes must be between 0.1 and 240");
     ensure!((1..=10_000).contains(&args.queue), "--queue must be between 1 and 10000");

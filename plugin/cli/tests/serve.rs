@@ -51,7 +51,8 @@ impl Serving {
             writer.write_sample(((n as f32 * 0.3).sin() * 8_000.0) as i16).unwrap();
         }
         writer.finalize().unwrap();
-        let mut body = b"--b\r\nContent-Disposition: form-data; name=\"song\"; filename=\"a.wav\"\r\n\r\n".to_vec();
+        let mut body =
+            b"--b\r\nContent-Disposition: form-data; name=\"song\"; filename=\"a.wav\"\r\n\r\n".to_vec();
         body.extend(song.into_inner());
         body.extend(b"\r\n--b--\r\n");
         let mut request = format!(
@@ -66,7 +67,8 @@ impl Serving {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        let sent =
+            Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 }
@@ -102,7 +104,11 @@ fn uploads_of_a_killed_server_are_removed_by_the_next_and_a_signal_ends_it_in_or
     let begun = Instant::now();
     next.signal("TERM");
     let status = next.child.wait().unwrap();
-    assert!(status.success() && begun.elapsed() < Duration::from_secs(5), "{status} after {:?}", begun.elapsed());
+    assert!(
+        status.success() && begun.elapsed() < Duration::from_secs(5),
+        "{status} after {:?}",
+        begun.elapsed()
+    );
     assert_eq!(files(temporary.path()), 0);
     let mut said = String::new();
     next.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -118,7 +124,8 @@ fn options_that_make_no_sense_are_refused() {
         (["--embed-in", "https://a; script-src *"], "--embed-in"),
         (["--bundle", "/missing/model"], "/missing/model"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_mixing-buddy")).arg("serve").args(args).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_mixing-buddy")).arg("serve").args(args).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && message.contains(word), "{args:?}: {message}");
     }

@@ -69,7 +69,6 @@ fn protect(headers: &mut HeaderMap, embed_in: Option<&str>) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

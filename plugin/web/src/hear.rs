@@ -145,8 +145,11 @@ mod tests {
 
     #[test]
     fn advice_becomes_a_gain_of_its_stem_within_the_range_of_a_fader() {
-        let best =
-            |gain_db| BestAnswer { verdict: Verdict::VeryLoud, stem: Some(Stem::Drums), gain_db: Some(gain_db) };
+        let best = |gain_db| BestAnswer {
+            verdict: Verdict::VeryLoud,
+            stem: Some(Stem::Drums),
+            gain_db: Some(gain_db),
+        };
         let gains = gains_db(&best(-6.0)).unwrap();
         assert_eq!((gains.drums, gains.vocals), (-6.0, 0.0));
         assert_eq!(gains_db(&best(-40.0)).unwrap().drums, -MOST_GAIN_DB);

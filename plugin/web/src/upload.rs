@@ -53,7 +53,8 @@ pub async fn upload(
     let folder = app.store.folder().map_err(|cause| Problem::fault(&cause))?;
     let received = timeout(settings.most_upload_time, receive(&app, folder, multipart));
     let Form { folder, song, reference, anchor } = received.await.map_err(|_| slow())??;
-    let song = song.ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "There is no song in it."))?;
+    let song =
+        song.ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "There is no song in it."))?;
     let most_song_s = settings.most_song_s;
     let files: Vec<Upload> = [Some(&song), reference.as_ref()].into_iter().flatten().cloned().collect();
     tokio::task::spawn_blocking(move || files.iter().try_for_each(|file| check(file, most_song_s)))
@@ -95,7 +96,8 @@ async fn receive(app: &App, folder: Folder, mut multipart: Multipart) -> Answer<
             Some("reference") if form.reference.is_none() => {
                 let upload = store(app, &form.folder, "reference", field).await?;
                 // A browser sends an empty file where none was chosen.
-                form.reference = Some(upload).filter(|upload| upload.path.metadata().is_ok_and(|m| m.len() > 0));
+                form.reference =
+                    Some(upload).filter(|upload| upload.path.metadata().is_ok_and(|m| m.len() > 0));
             }
             Some("anchor") if form.anchor.is_none() => {
                 let text = short_text(app, field).await?;
@@ -193,7 +195,8 @@ fn broken(error: &MultipartError, app: &App) -> Problem {
 /// A client's name for a file, to be shown: the last part, without control and formatting characters.
 fn shown_name(sent: &str, otherwise: &str) -> String {
     let is_shown = |c: &char| {
-        let turns_text = matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+        let turns_text =
+            matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
         !c.is_control() && !turns_text && *c != '\u{feff}'
     };
     let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();

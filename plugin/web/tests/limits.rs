@@ -22,7 +22,9 @@ fn the_queue_is_bounded_and_tells_places_and_addresses_take_turns() {
     let from = |address: &str, song: &[u8]| {
         running.upload_from(&[("song", Some("a"), song)], &[("x-forwarded-for", address)])
     };
-    let id = |reply: common::Reply| reply.json()["id"].as_str().unwrap_or_else(|| panic!("{}", reply.text())).to_string();
+    let id = |reply: common::Reply| {
+        reply.json()["id"].as_str().unwrap_or_else(|| panic!("{}", reply.text())).to_string()
+    };
     let first = id(from("1.1.1.1", &long));
     wait_until("the first is not listened to", || running.state(&first)["state"] == "listening");
     let greedy: Vec<String> = (0..3).map(|_| id(from("1.1.1.1", &short))).collect();
@@ -96,7 +98,10 @@ fn slow_clients_are_cut_off_and_leave_nothing() {
         settings.most_upload_time = Duration::from_secs(2);
     });
     let body = form(&[("song", Some("a.wav"), &tones(4))]);
-    let head = format!("POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     // One that sends half a head, one that sends half a song, one that sends a byte now and then.
     let mut silent = running.connect();
     write!(silent, "GET / HTTP/1.1\r\nHo").unwrap();
@@ -148,8 +153,12 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     let running = start(|_| {});
     let body = form(&[("song", Some("a.wav"), &tones(60))]);
     let mut stream = running.connect();
-    write!(stream, "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n", body.len())
-        .unwrap();
+    write!(
+        stream,
+        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
     stream.write_all(&body[..body.len() / 2]).unwrap();
     wait_until("the upload has not begun", || running.files() == 1);
     drop(stream);
@@ -229,7 +238,8 @@ fn a_server_that_stops_tells_its_clients_ends_in_time_and_leaves_nothing() {
 #[test]
 fn two_servers_share_a_folder_and_an_address_in_use_is_named() {
     let one = start(|_| {});
-    let settings = |bind| Settings { bind, temporary: one.temporary.path().to_path_buf(), ..Settings::default() };
+    let settings =
+        |bind| Settings { bind, temporary: one.temporary.path().to_path_buf(), ..Settings::default() };
     let other = Server::start(common::engine(), settings("127.0.0.1:0".parse().unwrap())).unwrap();
     let id = one.send(&tones(4));
     drop(other);

@@ -28,7 +28,10 @@ fn open(running: &Running, folder: &Path) -> Option<Browser> {
 fn choose(browser: &mut Browser, input: &str, file: &Path) {
     let root = browser.call("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
     let found = browser.call("DOM.querySelector", json!({"nodeId": root, "selector": input}));
-    browser.call("DOM.setFileInputFiles", json!({"nodeId": found["nodeId"], "files": [file.display().to_string()]}));
+    browser.call(
+        "DOM.setFileInputFiles",
+        json!({"nodeId": found["nodeId"], "files": [file.display().to_string()]}),
+    );
 }
 
 /// Clicks with the mouse in the middle of an element.
@@ -107,7 +110,8 @@ fn a_song_goes_from_upload_to_verdict_and_is_heard_and_asked_about() {
     browser.call("Page.reload", json!({}));
     browser.wait_for("document.readyState === 'complete' && !document.getElementById('verdict').hidden");
     // Nothing was asked of another server, and nothing was refused by the page's own policy.
-    let foreign = "performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length";
+    let foreign =
+        "performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length";
     assert_eq!(browser.value(foreign), 0);
     click(&mut browser, "#again");
     browser.wait_for("!document.getElementById('start').hidden");
@@ -131,7 +135,9 @@ fn the_keyboard_is_enough_and_errors_are_said() {
     std::fs::write(&song, tones(20)).unwrap();
     std::fs::write(&words, "no song").unwrap();
     let Some(mut browser) = open(&running, folder.path()) else { return };
-    let focused = |browser: &mut Browser| -> Value { browser.value("document.activeElement.id || document.activeElement.value") };
+    let focused = |browser: &mut Browser| -> Value {
+        browser.value("document.activeElement.id || document.activeElement.value")
+    };
 
     choose(&mut browser, "#song", &words);
     browser.value("document.querySelector('#start button[type=submit]').focus()");
@@ -157,7 +163,11 @@ fn the_keyboard_is_enough_and_errors_are_said() {
     }
     browser.press("ArrowRight");
     browser.press("Enter");
-    assert!(text(&mut browser, "window-text").starts_with("0:05–0:15"), "{}", text(&mut browser, "window-text"));
+    assert!(
+        text(&mut browser, "window-text").starts_with("0:05–0:15"),
+        "{}",
+        text(&mut browser, "window-text")
+    );
     browser.press("Tab");
     assert_eq!(focused(&mut browser), "play");
     let names = "[...document.querySelectorAll('#windows button')].every(b => b.getAttribute('aria-label').includes(' to '))";

@@ -23,7 +23,8 @@ fn what_is_no_song_is_refused_at_once_by_its_content_not_by_its_name() {
     // A head without sound behind it.
     refuse(&running, "song.wav", &tones(4)[..40], 415);
     // The name says nothing.
-    let id = running.upload(&[("song", Some("song.zip"), &tones(4))]).json()["id"].as_str().unwrap().to_string();
+    let id =
+        running.upload(&[("song", Some("song.zip"), &tones(4))]).json()["id"].as_str().unwrap().to_string();
     assert_eq!(running.wait_for_end(&id)["state"], "done");
     // What shows itself only later is a sentence, with the client's name and not with ours.
     let short = running.send(&tones(2));
@@ -58,7 +59,8 @@ fn forms_that_are_no_forms_of_ours_are_refused() {
     running.post("/api/jobs", FORM, &body[..body.len() / 2], &[]).problem(400);
     wait_until("files are left", || running.files() == 0);
     // An empty reference and an empty anchor are what a browser sends when nothing was chosen.
-    let reply = running.upload(&[("song", Some("a"), &song), ("reference", Some(""), b""), ("anchor", None, b"")]);
+    let reply =
+        running.upload(&[("song", Some("a"), &song), ("reference", Some(""), b""), ("anchor", None, b"")]);
     assert_eq!(reply.status, 202);
 }
 
@@ -114,8 +116,11 @@ fn files_and_songs_have_a_largest_size() {
     assert!(refuse(&running, "large.wav", &large, 413).contains("1 MB at most"));
     let mut stream = running.connect();
     let length = 1u64 << 40;
-    write!(stream, "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n")
-        .unwrap();
+    write!(
+        stream,
+        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 413");
@@ -130,7 +135,10 @@ fn files_and_songs_have_a_largest_size() {
     let reply = bomb.upload(&[("song", Some("bomb.wav"), &song)]);
     if reply.status == 202 {
         let state = bomb.wait_for_end(reply.json()["id"].as_str().unwrap());
-        assert!(state["error"].as_str().is_none_or(|error| error.contains("longer than 0.2 minutes")), "{state}");
+        assert!(
+            state["error"].as_str().is_none_or(|error| error.contains("longer than 0.2 minutes")),
+            "{state}"
+        );
     } else {
         reply.problem(413);
     }
@@ -173,7 +181,9 @@ fn pages_of_other_sites_cannot_use_it_and_answers_are_protected() {
     running.get("/api/jobs").problem(405);
     running.post("/api/info", "text/plain", b"", &[]).problem(405);
     let framed = start(|settings| settings.embed_in = Some("https://huggingface.co".into()));
-    assert!(framed.get("/").header("content-security-policy").contains("frame-ancestors https://huggingface.co"));
+    assert!(
+        framed.get("/").header("content-security-policy").contains("frame-ancestors https://huggingface.co")
+    );
 }
 
 #[test]
@@ -183,8 +193,11 @@ fn the_description_names_what_is_answered() {
     let paths = description["paths"].as_object().unwrap();
     assert_eq!(paths.len(), 8);
     for (path, methods) in paths {
-        let path = path.replace("{id}", &"0".repeat(32)).replace("{window}", "0").replace("{version}", "advice");
-        for (method, operation) in methods.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+        let path =
+            path.replace("{id}", &"0".repeat(32)).replace("{window}", "0").replace("{version}", "advice");
+        for (method, operation) in
+            methods.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
             let reply = match method.as_str() {
                 "get" => running.get(&path),
                 "delete" => running.delete(&path),

@@ -50,7 +50,10 @@ fn a_song_goes_the_whole_way_and_leaves_nothing() {
     let last = &states.last().unwrap().2;
     assert_eq!(events.last().unwrap().0, "state");
     assert_eq!((last["state"].as_str(), last["windows"].as_u64()), (Some("done"), Some(4)));
-    assert_eq!((&last["file"], &last["reference"], &last["anchor"]), (&json!("my mix.wav"), &json!("hit.wav"), &json!("bass")));
+    assert_eq!(
+        (&last["file"], &last["reference"], &last["anchor"]),
+        (&json!("my mix.wav"), &json!("hit.wav"), &json!("bass"))
+    );
     assert!(last["reference_lu"]["bass"].is_number() || last["reference_lu"]["bass"].is_null());
     // A client that was cut off gets what it has missed.
     let rest: Vec<usize> = running.events(&id, Some(3)).iter().filter_map(|event| event.1).collect();

@@ -95,7 +95,10 @@ mod tests {
         for (first, last) in [(0, 4410), (1000, 70_001), (whole.len() - 500, whole.len() + 10_000)] {
             let part = decode_part(&song, first as f64 / rate, last as f64 / rate, &cancel).unwrap();
             let last = last.min(whole.len());
-            assert_eq!((&part.left, &part.right), (&whole.left[first..last].to_vec(), &whole.right[first..last].to_vec()));
+            assert_eq!(
+                (&part.left, &part.right),
+                (&whole.left[first..last].to_vec(), &whole.right[first..last].to_vec())
+            );
         }
     }
 }

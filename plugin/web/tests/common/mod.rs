@@ -180,7 +180,9 @@ impl Running {
 pub fn files_below(folder: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.map(|path| if path.is_dir() { files_below(&path) } else { usize::from(!path.ends_with("lock")) }).sum()
+    paths
+        .map(|path| if path.is_dir() { files_below(&path) } else { usize::from(!path.ends_with("lock")) })
+        .sum()
 }
 
 /// The events in a text.
