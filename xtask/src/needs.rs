@@ -24,7 +24,7 @@ const PACKAGES: [Package; 14] = [
     package("xvfb", "a screen for the plugin's window", "command -v Xvfb"),
     package("openbox", "a window manager on it", "command -v openbox"),
     package("xsettingsd", "desktop settings that the VST3 host asks for", "command -v xsettingsd"),
-    package("chromium", "a browser for the page of a study", "command -v chromium"),
+    package("chromium", "a browser for the page of a study and for the web page", "command -v chromium"),
     package("libx11-xcb1", "windows", "ldconfig -p | grep -q libX11-xcb.so.1"),
     package("libxcursor1", "windows", "ldconfig -p | grep -q libXcursor.so.1"),
     package("libxinerama1", "windows", "ldconfig -p | grep -q libXinerama.so.1"),
