@@ -13,6 +13,7 @@
 //! | [`decoder`] | Qwen2 with LoRA and a KV cache, the projector, constrained decoding |
 //! | [`conversation`] | what a question is about, what is known of a window, and the reply |
 //! | [`qwen2`] | a pretrained Qwen2 of hundreds of millions of parameters, over quantised weights |
+//! | [`large`] | the large model: a pretrained Qwen2 with our adapter, which decides and explains |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
 //! | [`clock`] | positions in a song as text: "1:20" |
@@ -44,6 +45,7 @@ pub mod features;
 pub mod gain_grid;
 pub mod hash;
 pub mod language;
+pub mod large;
 pub mod loudness;
 pub mod nn;
 pub mod norms;
@@ -58,7 +60,7 @@ pub mod stft;
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
 pub use device::DeviceKind;
-pub use engine::{Analysis, Engine, Reply, Request};
+pub use engine::{Analysis, Conversation, Engine, Reply, Request};
 pub use error::{Error, Result};
 pub use gain_grid::GainStep;
 pub use stem::{Direction, PerDirection, PerStem, PerTarget, Stem};

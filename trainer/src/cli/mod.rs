@@ -6,6 +6,7 @@ mod data;
 mod evaluate;
 mod export;
 mod judge;
+mod large;
 mod logging;
 mod report;
 mod study;
@@ -52,6 +53,8 @@ enum Command {
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Lets a large model answer conversations
+    AnswerConversations(large::AnswerArgs),
     /// Checks the answers of a large model: contradictions, own words, the stem that was asked for, noes
     ScoreConversations(conversations::ScoreConversationsArgs),
     /// Computes the feature maps of a folder of songs, once
@@ -91,6 +94,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Study(command) => study::run(&command),
         Command::Audition(args) => audition::run(&args),
         Command::Data(command) => data::run(&command),
+        Command::AnswerConversations(args) => large::answer(&args),
         Command::ScoreConversations(args) => conversations::score(&args),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),

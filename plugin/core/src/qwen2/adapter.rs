@@ -89,6 +89,9 @@ impl Adapter {
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut factors: BTreeMap<(usize, Part), [Option<Factor>; 2]> = BTreeMap::new();
         for (name, view) in file.iter() {
+            if name.starts_with(crate::large::package::PROJECTOR_PREFIX) {
+                continue;
+            }
             let (key, which) =
                 place(name).ok_or_else(|| format!("has the tensor '{name}', which no layer has"))?;
             factors.entry(key).or_default()[which] = Some(Factor::read(name, &view)?);
