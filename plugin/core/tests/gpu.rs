@@ -78,6 +78,11 @@ fn a_gpu_gives_the_numbers_of_the_cpu() {
         }
         let mut timed = seconds[WARM_UP..].to_vec();
         timed.sort_by(f64::total_cmp);
-        println!("{}: {:.3} s per window (median; first one {:.3} s)", engine.device_kind(), timed[timed.len() / 2], seconds[0]);
+        println!(
+            "{}: {:.3} s per window (median; first one {:.3} s)",
+            engine.device_kind(),
+            timed[timed.len() / 2],
+            seconds[0]
+        );
     }
 }

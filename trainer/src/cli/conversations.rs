@@ -101,7 +101,9 @@ pub(super) fn score(args: &ScoreConversationsArgs) -> Result<()> {
         runs.add(&literal);
     }
     for path in &args.training {
-        each_conversation(path, |conversation| conversation.turns.iter().for_each(|turn| runs.add(&turn.answer)))?;
+        each_conversation(path, |conversation| {
+            conversation.turns.iter().for_each(|turn| runs.add(&turn.answer))
+        })?;
     }
     let mut scorer = Scorer::new(runs)?;
     each_conversation(&args.answers, |conversation| {

@@ -1,14 +1,25 @@
 //! The large model in commands that measure, and `answer-conversations`.
 
 use super::conversations::each_conversation;
+use crate::collections::{SongFolder, find_songs, load_song};
+use crate::evaluation::engine::EngineAdvisor;
+use crate::evaluation::sizes::{SizesCount, SizesSettings};
 use crate::files;
 use crate::progress::progress;
+use crate::protocol::{Protocol, SongAudio};
+use crate::train::calibrate::fit_temperatures;
 use crate::train::examples::conversations::Conversation;
-use anyhow::Result;
+use crate::train::runs::large::LargeRun;
+use crate::train::runs::setup::LanguageTools;
+use crate::weights::{load_tensors, save_tensors};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use mixing_buddy_core::large::package::ABOUT_KEY;
 use mixing_buddy_core::large::{LargeModel, Package};
 use mixing_buddy_core::output::print_line;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine, Request};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +78,129 @@ pub struct AnswerArgs {
     /// Threads of the large model
     #[arg(long, default_value_t = 1)]
     threads: usize,
+}
+
+/// Options of `compare-sizes`.
+#[derive(Args)]
+#[command(after_help = "Example:
+  mixing-buddy-trainer compare-sizes --songs SONGS --protocol reference --large base.gguf --adapter RUN4/adapter.safetensors
+
+Each mix is analyzed once, and both language models decide on it. Of the samples of a window, a seeded part is asked.")]
+pub struct SizesArgs {
+    /// Folders with one folder per song, each with one file per stem
+    #[arg(long, required = true)]
+    songs: Vec<PathBuf>,
+    #[command(flatten)]
+    large: LargeArgs,
+    /// Model bundle; by default the shipped one
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+    /// `published`, `reference` or `no-anchor`
+    #[arg(long, default_value = "published")]
+    protocol: Protocol,
+    /// Samples of each window
+    #[arg(long, default_value_t = 12)]
+    samples: usize,
+    /// Seed of gains, samples and bootstrap
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads of the large model
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Prints JSON in place of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 1000;
+
+/// Compares the bundle's language model with the large one.
+pub(super) fn compare_sizes(args: &SizesArgs) -> Result<()> {
+    ensure!(args.large.files().is_some(), "name the large model: --large and --adapter");
+    ensure!(args.protocol != Protocol::Song, "whole songs are not asked about here");
+    let cancel = CancelFlag::new();
+    let open = || Engine::open(args.bundle.as_deref(), &cancel);
+    let compact = EngineAdvisor::new(open()?, cancel.clone());
+    let large = EngineAdvisor::new(args.large.attach(open()?, args.threads)?, cancel.clone());
+    let SizesArgs { protocol, samples, seed, .. } = *args;
+    let settings = SizesSettings { protocol, samples, seed, resamples: RESAMPLES };
+    let mut count = SizesCount::new([&compact, &large], settings);
+    let mut folders: Vec<SongFolder> = Vec::new();
+    for songs in &args.songs {
+        folders.extend(find_songs(songs)?);
+    }
+    let bar = progress("songs", folders.len(), 0);
+    let mut windows = 0;
+    for folder in &folders {
+        let song = load_song(folder, &cancel)?;
+        let song = SongAudio { name: song.name, stems: song.stems };
+        let counted = count.add(&song, &mut || {
+            windows += 1;
+            bar.set_message(format!("{windows} windows"));
+        })?;
+        if !counted {
+            tracing::info!("{} is left out: it has too few windows in which all four stems play", song.name);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let sizes = count.finish()?;
+    print_line(&if args.json { serde_json::to_string(&sizes)? } else { sizes.to_string() })?;
+    Ok(())
+}
+
+/// Options of `calibrate-adapter`.
+#[derive(Args)]
+#[command(after_help = "Example:
+  mixing-buddy-trainer calibrate-adapter RUN4/adapter.safetensors --large base.gguf --config RUN4/config.toml --out adapter.safetensors
+
+Temperatures are fitted on simulated readings that training has not seen. The weights stay as they are.")]
+pub struct CalibrateArgs {
+    /// The adapter
+    adapter: PathBuf,
+    /// Its base (a GGUF file, or a folder with safetensors)
+    #[arg(long)]
+    large: PathBuf,
+    /// Configuration of the adapter's run: its simulated meter
+    #[arg(long)]
+    config: PathBuf,
+    /// Readings to fit on
+    #[arg(long, default_value_t = 600)]
+    count: usize,
+    /// Threads of the large model
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// The adapter with its temperatures
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Seed of the readings that temperatures are fitted on: no run has it.
+const CALIBRATION_SEED: u64 = 0xca11_b7a7;
+
+/// Fits the temperatures of an adapter.
+pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
+    let config = std::fs::read_to_string(&args.config)
+        .with_context(|| format!("{} cannot be read", args.config.display()))?;
+    let run = LargeRun::from_toml(&config)?;
+    let (mut tensors, mut metadata) = load_tensors(&args.adapter)?;
+    let package = Package::open(&args.adapter)?;
+    let mut about = package.about.clone();
+    let large = LargeModel::open(&args.large, (&args.adapter, package))?.with_threads(args.threads);
+    let tools = LanguageTools::shipped()?;
+    let simulator = tools.simulator(&run.simulation, &run.questions);
+    let mut rng = SmallRng::seed_from_u64(CALIBRATION_SEED);
+    let bar = progress("readings", args.count, 0);
+    let examples = (0..args.count).map(|_| simulator.example(&mut rng));
+    let (temperatures, right, count) = fit_temperatures(&large, examples, || bar.inc(1))?;
+    bar.finish_and_clear();
+    about.temperatures = Some(temperatures);
+    metadata.insert(ABOUT_KEY.to_string(), serde_json::to_string(&about)?);
+    let metadata: Vec<(&str, String)> = metadata.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+    save_tensors(&args.out, &std::mem::take(&mut tensors), &metadata)?;
+    print_line(&json!({ "temperatures": temperatures, "right": right, "of": count }).to_string())?;
+    Ok(())
 }
 
 /// Answers conversations.

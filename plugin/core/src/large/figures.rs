@@ -55,7 +55,10 @@ impl Figures {
 
     /// Where the last figure of a text begins, if the text ends in it: what comes next may belong to it.
     pub fn open_at(text: &str) -> usize {
-        figures(text).last().filter(|figure| figure.is_last).map_or(text.len(), |figure| text.len() - figure.text.len())
+        figures(text)
+            .last()
+            .filter(|figure| figure.is_last)
+            .map_or(text.len(), |figure| text.len() - figure.text.len())
     }
 }
 
@@ -65,8 +68,11 @@ mod tests {
 
     #[test]
     fn only_given_figures_are_let_through() {
-        let figures = Figures::of(["vocals: 9 LU under, usual 8.5 LU under", "lower by 12 dB, 74 %, limit 60 %"]);
-        for text in ["", "They are 9 LU under.", "8,5 LU", "8.", "7", "1", "by 12 dB. 74", "it is 9.", "no figure"] {
+        let figures =
+            Figures::of(["vocals: 9 LU under, usual 8.5 LU under", "lower by 12 dB, 74 %, limit 60 %"]);
+        for text in
+            ["", "They are 9 LU under.", "8,5 LU", "8.", "7", "1", "by 12 dB. 74", "it is 9.", "no figure"]
+        {
             assert!(figures.allow(text), "{text}");
         }
         for text in ["3", "9 LU and 2", "1 dB", "8 LU", "8.6", "91", "12.5 dB", "74.5"] {

@@ -4,9 +4,7 @@ use super::choices::Choices;
 use super::layout::{Layout, WindowPrompt, WindowSpec};
 use super::package::{About, Package, Temperatures};
 use crate::cancel::CancelFlag;
-use crate::decoder::{
-    Generated, GenerationRequest, Outcomes, Projector, ReferenceBalance, audio_features,
-};
+use crate::decoder::{Generated, GenerationRequest, Outcomes, Projector, ReferenceBalance, audio_features};
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
 use crate::gain_grid::GainStep;
@@ -149,11 +147,8 @@ impl LargeModel {
         let detected = reading.map(|stem| stem.is_present());
         let stems_present =
             request.stems.map_or(detected, |stated| PerStem::from_fn(|s| stated[s] && detected[s]));
-        let spec = WindowSpec {
-            stems_present,
-            anchor: request.anchor,
-            has_reference: request.reference.is_some(),
-        };
+        let spec =
+            WindowSpec { stems_present, anchor: request.anchor, has_reference: request.reference.is_some() };
         let prompt = self.layout().window(&spec)?;
         let mut cache = self.opening(&options)?;
         let embeddings = self.embeddings(&prompt, reading, request.reference.as_ref())?;
@@ -172,7 +167,9 @@ impl LargeModel {
         for (stem, share) in targets.iter().zip(&of_stems[1..]) {
             cache.truncate(before);
             let logits = self.read(&mut cache, self.choices.stems[*stem], &options)?;
-            for (error, of) in outcomes.errors[*stem].values_mut().iter_mut().zip(shares(&logits, &directions)) {
+            for (error, of) in
+                outcomes.errors[*stem].values_mut().iter_mut().zip(shares(&logits, &directions))
+            {
                 *error = share * of;
             }
         }
@@ -223,7 +220,10 @@ impl LargeModel {
         };
         // With one token per stem, the summaries are not used.
         let no_summaries = Tensor::zeros((1, Stem::COUNT, 1), candle_core::DType::F32, &device)?;
-        fill(&prompt.audio_slots, self.projector.audio_tokens(&audio_features(reading, &device)?, &no_summaries)?)?;
+        fill(
+            &prompt.audio_slots,
+            self.projector.audio_tokens(&audio_features(reading, &device)?, &no_summaries)?,
+        )?;
         if let (Some(slots), Some(reference)) = (&prompt.reference_slots, reference) {
             let features = self.projector.reference_features(reading, reference, &device)?;
             fill(slots, self.projector.reference_tokens(&features)?)?;

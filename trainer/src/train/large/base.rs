@@ -18,7 +18,8 @@ pub fn is_checkpoint(path: &Path) -> bool {
         return path.join("config.json").is_file() && path.join("tokenizer.json").is_file();
     }
     let mut start = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+    let read =
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
     read.is_ok() && Checkpoint::is_gguf(&start)
 }
 

@@ -98,13 +98,7 @@ impl Writer {
             choices.push(Choice { place: ids.len() - 1, options: options.collect() });
         }
         choices.iter_mut().for_each(Choice::normalize);
-        let row = Row {
-            ids,
-            audio_slots,
-            reference_slots,
-            reading: reading.clone(),
-            reference: *reference,
-        };
+        let row = Row { ids, audio_slots, reference_slots, reading: reading.clone(), reference: *reference };
         Ok(DecisionRow { row, choices })
     }
 

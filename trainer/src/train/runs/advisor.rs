@@ -77,11 +77,7 @@ const DROPOUT_SHIFT: u32 = 33;
 ///
 /// # Errors
 /// As [`super::encoder::train_encoder`].
-pub fn train_advisor(
-    start: &RunStart<'_>,
-    source: Option<MixSource<'_>>,
-    decoder_file: &Path,
-) -> Result<()> {
+pub fn train_advisor(start: &RunStart<'_>, source: Option<MixSource<'_>>, decoder_file: &Path) -> Result<()> {
     if is_checkpoint(decoder_file) {
         return train_large(start, source, decoder_file);
     }

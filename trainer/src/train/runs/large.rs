@@ -225,9 +225,8 @@ pub fn train_large(start: &RunStart<'_>, source: Option<MixSource<'_>>, base: &P
                 Ok(f64::from(loss.detach().to_scalar::<f32>()?))
             };
             let decisions = held_out.decisions.chunks(run.batch);
-            let decision = mean(
-                decisions.map(|rows| value(decision_loss(parts(), rows)?)).collect::<Result<_>>()?,
-            );
+            let decision =
+                mean(decisions.map(|rows| value(decision_loss(parts(), rows)?)).collect::<Result<_>>()?);
             let talks = held_out.talks.chunks(run.conversations.max(1));
             let talk = mean(talks.map(|rows| value(talk_loss(parts(), rows)?)).collect::<Result<_>>()?);
             tracing::info!("held out: decision {decision:.4}, talk {talk:.4} nats");
