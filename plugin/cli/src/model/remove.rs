@@ -17,7 +17,7 @@ pub struct RemoveArgs {
     name: String,
 }
 
-/// Removes a fetched file, also one that is not whole. If it was the chosen model, the compact one is chosen.
+/// Removes a fetched file; of a known model also what is not whole. If it was the chosen model, the compact one is chosen.
 ///
 /// # Errors
 /// When the name is not known, the file was not fetched, another program fetches it, or it cannot be removed.
