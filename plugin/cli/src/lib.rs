@@ -5,6 +5,7 @@
 //! | [`advise`] | advice on songs, window by window and as a whole |
 //! | [`info`] | name, version, licence and sizes of a model file |
 //! | [`profile`] | the library of references |
+//! | [`model`] | larger models: fetched from the hub or the user's own |
 //! | [`song`] | analyzes a file window by window, in memory that does not grow |
 //! | [`lines`] | writes advice as lines of text or JSON |
 //! | [`demo`] | mixes the shipped demo song with its error |
@@ -13,6 +14,7 @@ pub mod advise;
 pub mod demo;
 pub mod info;
 pub mod lines;
+pub mod model;
 pub mod profile;
 pub mod song;
 
@@ -33,7 +35,9 @@ enum Command {
     Advise(advise::AdviseArgs),
     /// Keeps the balance of songs that you like, to aim at
     Profile(profile::ProfileArgs),
-    /// Shows name, version, licence and sizes of a model
+    /// Fetches, describes and chooses larger models
+    Model(model::ModelArgs),
+    /// Shows name, version, licence and sizes of a model file
     Info(info::InfoArgs),
 }
 
@@ -45,6 +49,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Info(args) => info::run(&args),
     }
 }

@@ -22,6 +22,7 @@
 //! | [`loudness`] | loudness, range and peaks of a mix; whether it comes from a limiter |
 //! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
 //! | [`profile`] | the library of references: measured songs, groups, targets |
+//! | [`model_choice`] | which language model the user chose, for all projects |
 //! | [`passes`] | what changed between two passes over the same place |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
@@ -47,12 +48,14 @@ pub mod hash;
 pub mod language;
 pub mod large;
 pub mod loudness;
+pub mod model_choice;
 pub mod nn;
 pub mod norms;
 pub mod output;
 pub mod passes;
 pub mod profile;
 pub mod qwen2;
+mod replace;
 pub mod separator;
 pub mod stem;
 pub mod stft;
@@ -63,4 +66,5 @@ pub use device::DeviceKind;
 pub use engine::{Analysis, Conversation, Engine, Reply, Request};
 pub use error::{Error, Result};
 pub use gain_grid::GainStep;
+pub use model_choice::ModelChoice;
 pub use stem::{Direction, PerDirection, PerStem, PerTarget, Stem};
