@@ -1,6 +1,7 @@
 //! `advise`: advice on songs, window by window and as a whole.
 
 use crate::demo::flawed_mix;
+use crate::engine::EngineArgs;
 use crate::lines::{Kind, json_line, song_text, window_text};
 use crate::profile;
 use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::output::{OutputError, note, print_line};
-use mixing_buddy_core::{Advice, Analysis, CancelFlag, Engine, Request, Stem};
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, Conversation, Engine, Request, Stem};
 use std::path::{Path, PathBuf};
 
 /// Options of `advise`.
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
     mixing-buddy advise song.flac --anchor drums --prompt \"how is my vocal?\"\n  \
     mixing-buddy advise mix.wav --reference reference.mp3 --json\n  \
     mixing-buddy advise mix.wav --profile \"my pop records\"\n  \
+    mixing-buddy advise mix.wav --model qwen2-0.5b\n  \
     ffmpeg -i video.mkv -f wav - | mixing-buddy advise -")]
 pub struct AdviseArgs {
     /// Songs to judge, `-` for one from standard input; the demo song if none is given
@@ -39,9 +41,8 @@ pub struct AdviseArgs {
     /// Print JSON lines
     #[arg(long)]
     json: bool,
-    /// A model file; the built-in model if none is given
-    #[arg(long)]
-    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Judges the files, or the demo song.
@@ -56,7 +57,7 @@ pub fn run(args: &AdviseArgs) -> Result<()> {
         "--anchor must be vocals, drums or bass: 'other' is not judged"
     );
     let cancel = CancelFlag::new();
-    let engine = Engine::open(args.bundle.as_deref(), &cancel)?;
+    let engine = args.engine.open(&cancel)?;
     let reference = if args.profile.is_empty() {
         args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?
     } else {
@@ -129,7 +130,9 @@ fn report(
     }
     let analyses: Vec<Analysis> = windows.iter().map(|window| window.analysis.clone()).collect();
     let pooled = engine.pool(&analyses).context("the song has no window")?;
-    let advice = engine.answer(&pooled, request, cancel)?;
+    // On the whole song the large model explains itself.
+    let mut conversation = Conversation::new(pooled, request.clone());
+    let advice = engine.ask(&mut conversation, &request.question, cancel, &mut |_| {})?.advice;
     let end_s = windows.last().map_or(0.0, |window| window.end_s);
     if args.json {
         print_line(&json_line(name, Kind::Song, 0.0, end_s, &advice).to_string())?;

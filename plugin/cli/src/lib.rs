@@ -3,6 +3,8 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`advise`] | advice on songs, window by window and as a whole |
+//! | [`chat`] | questions about a song, one after another |
+//! | [`mod@engine`] | the engine that commands ask |
 //! | [`info`] | name, version, licence and sizes of a model file |
 //! | [`profile`] | the library of references |
 //! | [`model`] | larger models: fetched from the hub or the user's own |
@@ -11,7 +13,9 @@
 //! | [`demo`] | mixes the shipped demo song with its error |
 
 pub mod advise;
+pub mod chat;
 pub mod demo;
+pub mod engine;
 pub mod info;
 pub mod lines;
 pub mod model;
@@ -33,6 +37,8 @@ pub struct Cli {
 enum Command {
     /// Judges the balance of each window and of the whole song
     Advise(advise::AdviseArgs),
+    /// Measures a song once, then answers questions about it
+    Chat(chat::ChatArgs),
     /// Keeps the balance of songs that you like, to aim at
     Profile(profile::ProfileArgs),
     /// Fetches, describes and chooses larger models
@@ -48,6 +54,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Advise(args) => advise::run(&args),
+        Command::Chat(args) => chat::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Info(args) => info::run(&args),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use mixing_buddy_core::ModelChoice;
 use mixing_buddy_core::model_choice::{COMPACT, LargeChoice};
-use mixing_buddy_core::output::{note, print_line};
+use mixing_buddy_core::output::print_line;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -40,14 +40,10 @@ pub(super) fn run(args: &UseArgs, json: bool) -> Result<()> {
             let purpose = known.map(|known| known.purpose);
             match Opened::open(&path)?.fit(adapter.as_deref())? {
                 Fit::Fits => {}
-                Fit::Other(reason) => bail!("{name} cannot be used: {reason}"),
-                Fit::NoAdapter if purpose == Some(Purpose::Training) => bail!(
+                Fit::Other(_) if adapter.is_none() && purpose == Some(Purpose::Training) => bail!(
                     "{name} cannot be used without an adapter that was trained on it: give one with --adapter FILE"
                 ),
-                Fit::NoAdapter => note(
-                    "Warning: this version ships no adapter, so it can't be said whether the model gives advice. Until one \
-                     fits, advice comes from the compact model.",
-                ),
+                Fit::Other(reason) => bail!("{name} cannot be used: {reason}"),
             }
             ModelChoice::Large(LargeChoice { name, file: path, adapter })
         }

@@ -3,13 +3,12 @@
 use super::catalogue::{Address, KNOWN, Known, Named, named};
 use super::store::Store;
 use anyhow::{Context, Result, bail};
+use mixing_buddy_core::large::shipped::SHIPPED_ADAPTER_NAME;
+use mixing_buddy_core::large::{LargeModel, Package};
 use mixing_buddy_core::qwen2::files::Storage;
 use mixing_buddy_core::qwen2::files::gguf::Head;
-use mixing_buddy_core::qwen2::{Adapter, Checkpoint, Model};
+use mixing_buddy_core::qwen2::{Checkpoint, Model};
 use std::path::{Path, PathBuf};
-
-/// The adapter that this version ships, as the bytes of its file: none yet. Whoever ships one changes this line.
-const SHIPPED_ADAPTER: Option<&[u8]> = None;
 
 /// Where a model lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +41,6 @@ pub enum Fit {
     Fits,
     /// It does not, and why.
     Other(String),
-    /// No adapter is given, and this version ships none.
-    NoAdapter,
 }
 
 /// Where the model lies that `text` names: a file that exists, `compact`, or one that was fetched.
@@ -104,15 +101,11 @@ impl Opened {
     /// # Errors
     /// When the adapter's file cannot be read or is damaged.
     pub fn fit(&mut self, adapter: Option<&Path>) -> Result<Fit> {
-        let (name, adapter) = match (adapter, SHIPPED_ADAPTER) {
-            (Some(path), _) => (path, Adapter::open(path)?),
-            (None, Some(bytes)) => {
-                let adapter = Adapter::from_bytes(bytes).map_err(anyhow::Error::msg);
-                (Path::new("the shipped adapter"), adapter.context("the shipped adapter")?)
-            }
-            (None, None) => return Ok(Fit::NoAdapter),
+        let (name, package) = match adapter {
+            Some(path) => (path, Package::open(path)?),
+            None => (Path::new(SHIPPED_ADAPTER_NAME), LargeModel::shipped_package()?),
         };
-        Ok(match self.model.adapt(name, adapter) {
+        Ok(match self.model.adapt(name, package.adapter) {
             Ok(()) => Fit::Fits,
             Err(error) => Fit::Other(error.to_string()),
         })

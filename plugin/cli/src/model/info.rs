@@ -71,7 +71,7 @@ pub(super) fn run(args: &InfoArgs, json: bool) -> Result<()> {
             "licence": licence,
             "path": path.display().to_string(),
             "adapter": adapter.as_deref().map(|path| path.display().to_string()),
-            "adapter_fits": match &fit { Fit::Fits => Some(true), Fit::Other(_) => Some(false), Fit::NoAdapter => None },
+            "adapter_fits": match &fit { Fit::Fits => true, Fit::Other(_) => false },
             "adapter_reason": match &fit { Fit::Other(reason) => Some(reason), _ => None },
         });
         return Ok(print_line(&value.to_string())?);
@@ -107,6 +107,5 @@ fn fit_text(fit: &Fit, adapter: Option<&Path>) -> String {
     match fit {
         Fit::Fits => format!("{name} fits"),
         Fit::Other(reason) => format!("does not fit: {reason}"),
-        Fit::NoAdapter => "this version ships none, and none is given".into(),
     }
 }

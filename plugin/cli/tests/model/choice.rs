@@ -3,7 +3,11 @@
 use super::computer::Computer;
 use super::hub::{COMMIT, FakeHub, NAME};
 use super::tiny::{Tiny, config};
+use candle_core::Device;
 use candle_core::quantized::GgmlDType;
+use mixing_buddy_core::decoder::{Projector, ProjectorConfig, ReferenceCode};
+use mixing_buddy_core::large::{About, Package};
+use mixing_buddy_core::nn::Params;
 use mixing_buddy_core::qwen2::adapter::LowRank;
 use mixing_buddy_core::qwen2::files::Part;
 use mixing_buddy_core::qwen2::{Adapter, Model};
@@ -20,7 +24,24 @@ fn write_adapter(path: &Path, seed: u64) {
     let (inputs, outputs) = Part::Query.sizes(model.config());
     let layer = LowRank { a: vec![0.01; inputs], b: vec![0.01; outputs], rank: 1 };
     let adapter = Adapter { base: model.fingerprint().clone(), layers: [((0, Part::Query), layer)].into() };
-    std::fs::write(path, adapter.to_bytes().unwrap()).unwrap();
+    let sizes = ProjectorConfig {
+        tokens_per_stem: 1,
+        reference: ReferenceCode::Spread,
+        ..ProjectorConfig::new(1, 8, model.config().hidden_size)
+    };
+    let params = Params::train(1, &Device::Cpu);
+    Projector::new(&params.pp("projector"), &sizes).unwrap();
+    let projector = params.vars().iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    let about = About {
+        version: "1.0.0".into(),
+        base_name: "Tiny".into(),
+        licence: "CC0-1.0".into(),
+        projector: sizes,
+        temperatures: None,
+        steps: 1,
+        conversations: 1,
+    };
+    std::fs::write(path, Package { adapter, projector, about }.to_bytes().unwrap()).unwrap();
 }
 
 fn json(text: &str) -> Value {
@@ -38,10 +59,12 @@ fn a_fetched_model_is_chosen_described_and_removed() {
     assert_eq!(chosen(&computer), "compact");
     computer.run(&["use", NAME]).refused(&["is not here yet", "model fetch me/my-model"]);
     computer.fetch().worked();
-    let said = computer.run(&["use", NAME, "--json"]).worked();
+    computer.run(&["use", NAME]).refused(&["the shipped adapter", "another base"]);
+    let adapter = computer.folder.path().join("mine.safetensors");
+    write_adapter(&adapter, 1);
+    let said = computer.run(&["use", NAME, "--adapter", adapter.to_str().unwrap(), "--json"]).worked();
     assert_eq!(json(&said.out)["chosen"], NAME);
     assert_eq!(json(&said.out)["chosen_file"], computer.pointer(COMMIT).to_str().unwrap());
-    assert!(said.error.contains("no adapter"), "{}", said.error);
     assert_eq!(chosen(&computer), NAME);
     // Without a name, the chosen one is described.
     let about = json(&computer.run(&["info", "--json"]).worked().out);
@@ -51,7 +74,7 @@ fn a_fetched_model_is_chosen_described_and_removed() {
         (&3.into(), &256.into(), &512.into())
     );
     assert!(about["weights"]["Q8_0"]["bytes"].as_u64().unwrap() > 100_000, "{about}");
-    assert_eq!(about["adapter_fits"], Value::Null);
+    assert_eq!(about["adapter_fits"], true);
     let text = computer.run(&["info", NAME]).worked().out;
     assert!(text.contains("qwen2, 3 layers of 256") && text.contains("Q8_0"), "{text}");
     let removed = computer.run(&["remove", NAME, "--json"]).worked();
@@ -69,7 +92,9 @@ fn a_file_of_the_users_own_is_checked_before_it_is_chosen() {
     let folder = computer.folder.path();
     let good = folder.join("my base.gguf");
     std::fs::write(&good, tiny()).unwrap();
-    computer.run(&["use", good.to_str().unwrap()]).worked();
+    let adapter = folder.join("mine.safetensors");
+    write_adapter(&adapter, 1);
+    computer.run(&["use", good.to_str().unwrap(), "--adapter", adapter.to_str().unwrap()]).worked();
     assert_eq!(chosen(&computer), "my base.gguf");
     assert!(computer.run(&["list"]).worked().out.contains("* my base.gguf: your own"));
     // A choice that fails changes nothing.

@@ -11,6 +11,7 @@
 //! | [`package`] | the file of adapter and projector |
 //! | [`figures`] | which figures may be written |
 //! | [`model`] | the model: decisions |
+//! | [`shipped`] | the adapter that ships, and the model that the user chose |
 //! | [`talk`] | the model: explanations |
 
 pub mod choices;
@@ -18,6 +19,7 @@ pub mod figures;
 pub mod layout;
 pub mod model;
 pub mod package;
+pub mod shipped;
 pub mod talk;
 
 pub use choices::Choices;

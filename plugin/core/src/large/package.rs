@@ -88,4 +88,18 @@ impl Package {
         }
         Ok(Package { adapter, projector, about })
     }
+
+    /// The bytes of a file, with single precision.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn to_bytes(&self) -> std::result::Result<Vec<u8>, String> {
+        let about = serde_json::to_string(&self.about).map_err(|cause| cause.to_string())?;
+        let tensors = self.projector.iter().map(|(name, tensor)| {
+            let values = tensor.flatten_all().and_then(|values| values.to_vec1::<f32>());
+            Ok((name.clone(), tensor.dims().to_vec(), values.map_err(|cause| cause.to_string())?))
+        });
+        let tensors = tensors.collect::<std::result::Result<Vec<_>, String>>()?;
+        self.adapter.to_bytes_with(vec![(ABOUT_KEY.to_string(), about)], tensors)
+    }
 }
