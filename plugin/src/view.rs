@@ -178,6 +178,8 @@ pub struct Choices {
 pub struct Answered {
     /// The question.
     pub question: String,
+    /// What is written of the answer so far.
+    pub written: String,
     /// The answer; none while the model works on it.
     pub advice: Option<Advice>,
 }

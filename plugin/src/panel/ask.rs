@@ -40,7 +40,11 @@ pub(super) fn show(
         widgets::remark(ui, format!("“{}”", answered.question), colours.dim);
         match &answered.advice {
             None => {
-                ui.label(RichText::new("Thinking…").color(colours.dim));
+                let written = match answered.written.trim() {
+                    "" => "Thinking…".to_string(),
+                    written => format!("{written} …"),
+                };
+                ui.add(Label::new(RichText::new(written).color(colours.dim)).wrap());
             }
             Some(advice) => {
                 ui.add(Label::new(RichText::new(words::sentence(advice)).color(colours.strong)).wrap());

@@ -12,6 +12,8 @@ use crate::large::Talk;
 pub struct Conversation {
     analysis: Analysis,
     request: Request,
+    /// The request that it began with.
+    wished: Request,
     /// The decision with what may be said of it; made at the first question, and again when the anchor changes.
     judged: Option<Judged>,
 }
@@ -25,7 +27,20 @@ struct Judged {
 impl Conversation {
     /// A conversation that has not begun. The words of the request's question are not used.
     pub fn new(analysis: Analysis, request: Request) -> Self {
-        Conversation { analysis, request: Request { question: String::new(), ..request }, judged: None }
+        let request = Request { question: String::new(), ..request };
+        Conversation { analysis, wished: request.clone(), request, judged: None }
+    }
+
+    /// What it is about.
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
+    }
+
+    /// Whether it is about this analysis, with these wishes. An anchor that was stated in words counts as a part of the
+    /// conversation, not of the wishes.
+    pub fn is_about(&self, analysis: &Analysis, request: &Request) -> bool {
+        let wished = Request { question: String::new(), ..request.clone() };
+        self.analysis == *analysis && self.wished == wished
     }
 
     /// What is asked with every question. The anchor is the one that was stated last.
@@ -61,7 +76,7 @@ impl Engine {
             conversation.request.anchor = anchor;
             conversation.judged = None;
         }
-        let Conversation { analysis, request, judged } = conversation;
+        let Conversation { analysis, request, judged, .. } = conversation;
         let judged = match judged {
             Some(judged) => judged,
             None => judged.insert(self.judge_for_talk(analysis, request, cancel)?),

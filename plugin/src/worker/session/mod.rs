@@ -27,7 +27,7 @@ use crate::state::{Loaded, Saved, SavedSong};
 use crate::view::{Answered, Choices, Command, ModelStatus, Reference, SongSummary, View};
 use arc_swap::ArcSwap;
 use mixing_buddy_core::profile::Library;
-use mixing_buddy_core::{CancelFlag, Error, Stem};
+use mixing_buddy_core::{CancelFlag, Conversation, Error, Stem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +94,8 @@ pub struct Session {
     shelf: Option<Shelf>,
     passes: Passes,
     question: Option<String>,
+    /// The conversation that the next question goes on with.
+    talk: Option<Conversation>,
     hearing: hearing::Hearing,
     metering: metering::Metering,
     dropped_frames_before: u64,
@@ -145,6 +147,7 @@ impl Session {
             shelf: None,
             passes: Passes::default(),
             question: None,
+            talk: None,
             hearing: hearing::Hearing::default(),
             metering: metering::Metering::default(),
             dropped_frames_before: 0,
@@ -194,7 +197,8 @@ impl Session {
                 self.request_changed();
             }
             Command::Ask(question) => {
-                self.view.answer = Some(Answered { question: question.clone(), advice: None });
+                self.view.answer =
+                    Some(Answered { question: question.clone(), written: String::new(), advice: None });
                 self.question = Some(question);
             }
             Command::StartOver => {
@@ -258,6 +262,7 @@ impl Session {
         self.view.reference_progress = None;
         self.view.answer = None;
         self.question = None;
+        self.talk = None;
         self.queue.clear();
         self.bounce = None;
         self.history = History::restore(saved.history.clone());

@@ -311,6 +311,7 @@ pub fn focused_timeline() -> Scene {
 pub fn answered() -> Scene {
     let answer = Answered {
         question: "how is my bass?".to_string(),
+        written: String::new(),
         advice: Some(off(Stem::Bass, 3.0, 0.58, "The bass could come up a little. Raise it by about 3 dB.")),
     };
     let mut scene = Scene::new("answered", View { answer: Some(answer), ..playing() });
@@ -319,7 +320,7 @@ pub fn answered() -> Scene {
 }
 
 pub fn asked() -> Scene {
-    let answer = Answered { question: "how is my bass?".to_string(), advice: None };
+    let answer = Answered { question: "how is my bass?".to_string(), written: String::new(), advice: None };
     Scene::new("asked", View { answer: Some(answer), ..playing() })
 }
 
