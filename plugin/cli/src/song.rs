@@ -5,7 +5,7 @@ use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings, FeatureStream};
 use mixing_buddy_core::output::note;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine};
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem};
 use std::path::Path;
 
 /// A window of a song.
@@ -26,15 +26,30 @@ pub struct Song {
     pub warnings: Vec<String>,
 }
 
+/// A reference.
+pub struct Measured {
+    /// Its name for a person.
+    pub name: String,
+    /// Its balance, as the model compares with it.
+    pub balance: ReferenceBalance,
+    /// The same levels in LU against the rest; none where a stem is absent.
+    pub levels_lu: PerStem<Option<f32>>,
+}
+
 /// The balance of a whole file, as a reference.
 ///
 /// # Errors
 /// As [`analyze_file`], and when no stem is present.
-pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
+pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<Measured> {
     let song = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?;
     song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
     let analyses: Vec<Analysis> = song.windows.into_iter().map(|w| w.analysis).collect();
-    engine.reference_of(&analyses).with_context(|| format!("{}: no stem was found in it", path.display()))
+    let balance = engine
+        .reference_of(&analyses)
+        .with_context(|| format!("{}: no stem was found in it", path.display()))?;
+    let levels_lu = engine.pool(&analyses).map_or(PerStem::default(), |pooled| pooled.levels_lu);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Measured { name, balance, levels_lu })
 }
 
 /// Analyzes all windows of full length of a sound at the model's rate, `hop_s` seconds apart.

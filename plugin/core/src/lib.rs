@@ -15,13 +15,14 @@
 //! | [`qwen2`] | a pretrained Qwen2 of hundreds of millions of parameters, over quantised weights |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
-//! | [`clock`] | positions in a song as text: "1:20" |
+//! | [`clock`], [`words`] | positions in a song, and advice, as text: "1:20", "Vocals too loud" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`audition`] | a window with other gains of its stems, to be heard |
 //! | [`loudness`] | loudness, range and peaks of a mix; whether it comes from a limiter |
 //! | [`engine`] | `load`, `warmup`, `advise`, `stem_masks` |
 //! | [`profile`] | the library of references: measured songs, groups, targets |
 //! | [`passes`] | what changed between two passes over the same place |
+//! | [`report`] | advice on a song as a page for browsers |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -51,9 +52,11 @@ pub mod output;
 pub mod passes;
 pub mod profile;
 pub mod qwen2;
+pub mod report;
 pub mod separator;
 pub mod stem;
 pub mod stft;
+pub mod words;
 
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;
