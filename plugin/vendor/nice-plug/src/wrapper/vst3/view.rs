@@ -391,7 +391,8 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
             event_handler_ptr: EventHandlerSelfRefPtr(Cell::new(std::ptr::null_mut())),
             notified: AtomicBool::new(false),
         });
-        let event_handler_ptr = handler.to_com_ptr::<IEventHandler>().unwrap().into_raw();
+        // Not an owned reference: with one to itself the handler would never be dropped
+        let event_handler_ptr = handler.as_com_ref::<IEventHandler>().unwrap().as_ptr();
 
         // Safety: `event_handler_ptr` is a self-referential pointer to the outer
         // `ComWrapper<RunLoopEventHandler>`, so it is valid for the lifetime of
@@ -408,6 +409,17 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
         );
 
         handler
+    }
+
+    /// Take the handler back from the host, which may hold a reference to it until then. Does
+    /// nothing the second time.
+    pub fn unregister(&self) {
+        let event_handler_ptr = self.event_handler_ptr.0.replace(std::ptr::null_mut());
+        if !event_handler_ptr.is_null() {
+            unsafe {
+                self.run_loop.unregisterEventHandler(event_handler_ptr);
+            }
+        }
     }
 
     /// Post a task to the tasks queue so it will be run on the host's GUI thread later. Returns the
@@ -754,6 +766,15 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         #[cfg(not(all(target_family = "unix", not(target_os = "macos"))))]
         let _ = inner;
 
+        // Before the handler is dropped: the host may hold a reference to it
+        #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+        {
+            let run_loop_event_handler = self.run_loop_event_handler.write().take();
+            if let Some(run_loop_event_handler) = run_loop_event_handler {
+                run_loop_event_handler.unregister();
+            }
+        }
+
         match unsafe { ComRef::from_raw(frame) } {
             Some(frame) => {
                 // On Linux the host will expose another interface that lets us run code on the
@@ -767,10 +788,6 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
                 *self.plug_frame.write() = Some(frame.to_com_ptr());
             }
             None => {
-                #[cfg(all(target_family = "unix", not(target_os = "macos")))]
-                {
-                    *self.run_loop_event_handler.write() = None;
-                }
                 *self.plug_frame.write() = None;
             }
         }
@@ -916,8 +933,9 @@ impl<P: Vst3Plugin> IEventHandlerTrait for RunLoopEventHandler<P> {
 
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
-    // PLEASE FIXME: This drop method never actually gets called for some reason.
     fn drop(&mut self) {
+        self.unregister();
+
         // When this object gets dropped and there are still unprocessed tasks left, then we'll
         // handle those in the regular event loop so no work gets lost
         let mut posting_failed = false;
@@ -942,11 +960,6 @@ impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
         unsafe {
             libc::close(self.socket_read_fd);
             libc::close(self.socket_write_fd);
-        }
-
-        unsafe {
-            self.run_loop
-                .unregisterEventHandler(self.event_handler_ptr.0.get());
         }
     }
 }
