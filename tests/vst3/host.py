@@ -190,6 +190,9 @@ def resets(path):
 class Screen:
     """A virtual screen with a window manager and desktop settings."""
 
+    def __init__(self, size="1400x1000"):
+        self.size = size
+
     def __enter__(self):
         for program in ("Xvfb", "openbox", "xsettingsd"):
             if not shutil.which(program):
@@ -197,7 +200,7 @@ class Screen:
                 sys.exit(0)
         self.programs = []
         read, write = os.pipe()
-        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]
+        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp"]
         self.programs.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
         os.close(write)
         with os.fdopen(read) as pipe:

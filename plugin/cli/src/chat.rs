@@ -2,8 +2,7 @@
 
 use crate::demo::flawed_mix;
 use crate::engine::EngineArgs;
-use crate::profile;
-use crate::song::{Window, analyze_file, analyze_windows, measure_reference};
+use crate::song::{Window, analyze_file, analyze_windows, reference_of};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use mixing_buddy_core::output::{note, print_line, print_part};
@@ -59,11 +58,8 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     }
     let cancel = CancelFlag::new();
     let engine = args.engine.open(&cancel)?;
-    let reference = if args.profile.is_empty() {
-        args.reference.as_deref().map(|path| measure_reference(&engine, path, &cancel)).transpose()?
-    } else {
-        Some(profile::target(&args.profile, None)?.balance)
-    };
+    let reference = reference_of(&engine, args.reference.as_deref(), &args.profile, &cancel)?;
+    let reference = reference.map(|reference| reference.balance);
     let windows = match &args.file {
         Some(file) => {
             let song = analyze_file(&engine, file, HOP_S, &cancel)?;

@@ -1,11 +1,12 @@
 //! Analyzes a song window by window.
 
+use crate::profile;
 use anyhow::{Context, Result, bail, ensure};
 use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings, FeatureStream};
 use mixing_buddy_core::output::note;
-use mixing_buddy_core::{Analysis, CancelFlag, Engine};
+use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem};
 use std::path::Path;
 
 /// A window of a song.
@@ -26,15 +27,51 @@ pub struct Song {
     pub warnings: Vec<String>,
 }
 
+/// A reference.
+pub struct Measured {
+    /// Its name for a person.
+    pub name: String,
+    /// Its balance, as the model compares with it.
+    pub balance: ReferenceBalance,
+    /// The same levels in LU against the rest; none where a stem is absent.
+    pub levels_lu: PerStem<Option<f32>>,
+}
+
+/// What a mix is held against: a file, or songs and groups of the library; none if neither is named.
+///
+/// # Errors
+/// When the file cannot be read or no stem is found in it, and when the library has no such name.
+pub fn reference_of(
+    engine: &Engine,
+    file: Option<&Path>,
+    profile: &[String],
+    cancel: &CancelFlag,
+) -> Result<Option<Measured>> {
+    match (file, profile) {
+        (Some(path), _) => measure_reference(engine, path, cancel).map(Some),
+        (None, []) => Ok(None),
+        (None, names) => {
+            let target = profile::target(names, None)?;
+            let name = names.join(", ");
+            Ok(Some(Measured { name, balance: target.balance, levels_lu: target.levels_lu }))
+        }
+    }
+}
+
 /// The balance of a whole file, as a reference.
 ///
 /// # Errors
 /// As [`analyze_file`], and when no stem is present.
-pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<ReferenceBalance> {
+fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<Measured> {
     let song = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?;
     song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
     let analyses: Vec<Analysis> = song.windows.into_iter().map(|w| w.analysis).collect();
-    engine.reference_of(&analyses).with_context(|| format!("{}: no stem was found in it", path.display()))
+    let balance = engine
+        .reference_of(&analyses)
+        .with_context(|| format!("{}: no stem was found in it", path.display()))?;
+    let levels_lu = engine.pool(&analyses).map_or(PerStem::default(), |pooled| pooled.levels_lu);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Measured { name, balance, levels_lu })
 }
 
 /// Analyzes all windows of full length of a sound at the model's rate, `hop_s` seconds apart.

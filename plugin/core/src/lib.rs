@@ -16,7 +16,7 @@
 //! | [`large`] | the large model: a pretrained Qwen2 with our adapter, which decides and explains |
 //! | [`norms`] | the usual balances of released songs |
 //! | [`advice`] | the plain answer that callers get |
-//! | [`clock`] | positions in a song as text: "1:20" |
+//! | [`clock`], [`words`] | positions in a song, and advice, as text: "1:20", "Vocals too loud" |
 //! | [`bundle`] | weights, tokenizer, settings, calibration and checksums in one file |
 //! | [`audition`] | a window with other gains of its stems, to be heard |
 //! | [`loudness`] | loudness, range and peaks of a mix; whether it comes from a limiter |
@@ -24,6 +24,7 @@
 //! | [`profile`] | the library of references: measured songs, groups, targets |
 //! | [`model_choice`] | which language model the user chose, for all projects |
 //! | [`passes`] | what changed between two passes over the same place |
+//! | [`report`] | advice on a song as a page for browsers |
 //!
 //! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
@@ -56,9 +57,11 @@ pub mod passes;
 pub mod profile;
 pub mod qwen2;
 mod replace;
+pub mod report;
 pub mod separator;
 pub mod stem;
 pub mod stft;
+pub mod words;
 
 pub use advice::{Advice, AdviceKind, BestAnswer, Verdict};
 pub use cancel::CancelFlag;

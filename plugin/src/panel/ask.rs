@@ -1,8 +1,9 @@
 //! A question in the user's own words, and the answer.
 
 use super::controls::Controls;
+use super::state::{Focus, PanelState};
 use super::theme::{self, Palette};
-use super::{state::PanelState, widgets, words};
+use super::{widgets, words};
 use crate::view::{Activity, Command, View};
 use egui::{Button, Key, Label, RichText, TextEdit, Ui};
 
@@ -26,6 +27,9 @@ pub(super) fn show(
             .desired_width(room)
             .margin(theme::margin(6, 4));
         let field = ui.add(field);
+        if state.focus.take_if(|focus| *focus == Focus::Question).is_some() {
+            field.request_focus();
+        }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let can_ask = !state.question.trim().is_empty() && view.activity != Activity::NoModel;
         let go = ui.add_enabled(can_ask, Button::new("Ask"));
