@@ -1,4 +1,4 @@
-//! What the user can do in the panel, each with a key. Buttons and keys do the same: [`perform`].
+//! What the user can do in the panel, each with a key. Buttons and keys do the same: `perform`.
 //!
 //! The keys work while the panel has the keyboard and no text field has the focus; otherwise they belong to the host.
 

@@ -116,7 +116,7 @@ fn note(since: &Since) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mixing_buddy_core::passes::Move;
+    use mixing_buddy_core::passes::{Followed, Move};
 
     #[test]
     fn a_move_is_told_in_a_sentence() {

@@ -209,11 +209,12 @@ fn a_key_does_what_its_button_does() {
         (scenes::advice, "In the mix: bass", Action::Stem(Stem::Bass)),
         (scenes::reference, "Detect", Action::DetectStems),
     ];
-    let made: Vec<(Box<dyn Fn() -> scenes::Scene>, &str, Action)> = cases
+    type MakeScene = Box<dyn Fn() -> scenes::Scene>;
+    let made: Vec<(MakeScene, &str, Action)> = cases
         .into_iter()
-        .map(|(scene, label, action)| (Box::new(scene) as Box<dyn Fn() -> scenes::Scene>, label, action))
+        .map(|(scene, label, action)| (Box::new(scene) as MakeScene, label, action))
         .chain([
-            (Box::new(hearable) as Box<dyn Fn() -> scenes::Scene>, "Hear it", Action::Hear),
+            (Box::new(hearable) as MakeScene, "Hear it", Action::Hear),
             (Box::new(tried), "All 0 dB", Action::FlatFaders),
             (Box::new(tried), "As advised", Action::AdvisedFaders),
         ])

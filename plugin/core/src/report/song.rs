@@ -202,7 +202,7 @@ mod tests {
             target: Target::Usual(PerStem::all((-9.0, -3.0))),
             meters: Some(Meters { seconds: 61.0, integrated_lufs: Some(-14.2), ..Meters::default() }),
         };
-        let html = page(&[song.clone()], "MixingBuddy 0.6.0");
+        let html = page(std::slice::from_ref(&song), "MixingBuddy 0.6.0");
         for said in [
             "<title>Mix balance: my &amp; song.wav</title>",
             "The vocals are &lt;too&gt; loud. Lower them.",
