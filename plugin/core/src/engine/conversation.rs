@@ -85,7 +85,7 @@ impl Engine {
         advice.text = match (&self.large, &mut judged.talk) {
             (Some(large), Some(talk)) => {
                 let question = if question.trim().is_empty() { GENERAL_QUESTION } else { question };
-                large.ask(talk, question, cancel, written)?
+                large.ask(talk, (question, topic), cancel, written)?
             }
             _ => {
                 let text = reply_text(topic, &facts, &advice.text);

@@ -9,6 +9,7 @@
 //! | [`choices`] | the words that stand for a decision |
 //! | [`layout`] | the text around a window, in training and inference |
 //! | [`package`] | the file of adapter and projector |
+//! | [`mod@openings`] | how an answer begins |
 //! | [`figures`] | which figures may be written |
 //! | [`model`] | the model: decisions |
 //! | [`shipped`] | the adapter that ships, and the model that the user chose |
@@ -18,6 +19,7 @@ pub mod choices;
 pub mod figures;
 pub mod layout;
 pub mod model;
+pub mod openings;
 pub mod package;
 pub mod shipped;
 pub mod talk;

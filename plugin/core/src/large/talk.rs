@@ -2,12 +2,13 @@
 
 use super::figures::Figures;
 use super::model::{Decided, LargeModel};
+use super::openings::openings;
 use crate::cancel::CancelFlag;
-use crate::conversation::Facts;
+use crate::conversation::{Facts, Topic};
 use crate::decoder::sampling::{draw, most_probable};
 use crate::error::Result;
 use crate::hash::mix_bits;
-use crate::qwen2::Cache;
+use crate::qwen2::{Cache, RunOptions};
 
 /// Most tokens of an answer: more than the longest that the model was trained on.
 const MOST_TOKENS: usize = 200;
@@ -48,7 +49,7 @@ impl LargeModel {
         Ok(Talk { figures, facts_end: cache.tokens(), cache, unread: Vec::new(), seed })
     }
 
-    /// Answers a question. `written` gets the text in pieces, as it comes; the whole of it is returned.
+    /// Answers a question on a topic. `written` gets the text in pieces, as it comes; the whole of it is returned.
     ///
     /// When it is cancelled, the conversation stands where it was before the question.
     ///
@@ -57,7 +58,7 @@ impl LargeModel {
     pub fn ask(
         &self,
         talk: &mut Talk,
-        question: &str,
+        (question, topic): (&str, Topic),
         cancel: &CancelFlag,
         written: &mut dyn FnMut(&str),
     ) -> Result<String> {
@@ -66,7 +67,7 @@ impl LargeModel {
             talk.unread.clear();
         }
         let before = talk.cache.tokens();
-        let answer = self.answer(talk, question, cancel, written);
+        let answer = self.answer(talk, (question, topic), cancel, written);
         if answer.is_err() {
             talk.cache.truncate(before);
         }
@@ -76,7 +77,7 @@ impl LargeModel {
     fn answer(
         &self,
         talk: &mut Talk,
-        question: &str,
+        (question, topic): (&str, Topic),
         cancel: &CancelFlag,
         written: &mut dyn FnMut(&str),
     ) -> Result<String> {
@@ -87,6 +88,11 @@ impl LargeModel {
         let (mut text, mut stream) = (String::new(), self.tokenizer.stream());
         let mut seed = ids.iter().fold(talk.seed, |seed, id| mix_bits(seed ^ u64::from(*id)));
         let mut unread = Vec::new();
+        for id in self.begin(talk, &mut logits, &openings(topic), &options)? {
+            let piece = stream.push(id);
+            written(&piece);
+            text.push_str(&piece);
+        }
         for said in 1..=MOST_TOKENS {
             let Some(next) = self.next(&talk.figures, &mut logits, &text, &mut seed) else { break };
             let piece = stream.push(next);
@@ -101,6 +107,28 @@ impl LargeModel {
         unread.extend(layout.closing()?);
         talk.unread = unread;
         Ok(text.trim().to_string())
+    }
+
+    /// Reads the most probable of these openings, token by token; returns its tokens. `logits` are those of the next token, before
+    /// and after.
+    fn begin(
+        &self,
+        talk: &mut Talk,
+        logits: &mut Vec<f32>,
+        openings: &[&str],
+        options: &RunOptions,
+    ) -> Result<Vec<u32>> {
+        let mut left: Vec<Vec<u32>> =
+            openings.iter().map(|opening| self.tokenizer.encode(opening)).collect::<Result<_>>()?;
+        let mut read = Vec::new();
+        loop {
+            let next: Vec<u32> = left.iter().filter_map(|ids| ids.get(read.len()).copied()).collect();
+            let of = |id: &u32| logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+            let Some(best) = next.into_iter().max_by(|a, b| of(a).total_cmp(&of(b))) else { return Ok(read) };
+            left.retain(|ids| ids.get(read.len()) == Some(&best));
+            read.push(best);
+            *logits = self.read(&mut talk.cache, best, options)?;
+        }
     }
 
     /// The next token whose figures may be stated; none at the end of the answer.
