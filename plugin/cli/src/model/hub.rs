@@ -291,6 +291,13 @@ fn parse_range(range: &str) -> Option<(u64, Option<u64>)> {
     Some((first.parse().ok()?, total))
 }
 
+/// Whether a name was not found. The standard library has no kind for it: on Unix only its words tell it (`std::sys`, lookup of
+/// hosts), on Windows the system's number WSAHOST_NOT_FOUND or WSANO_DATA.
+fn is_lookup_failure(io: &std::io::Error) -> bool {
+    matches!(io.raw_os_error(), Some(11_001 | 11_004))
+        || io.to_string().starts_with("failed to lookup address information")
+}
+
 fn failure(url: &Url, cause: &ureq::Error) -> HubError {
     use std::io::ErrorKind;
     use ureq::{Error, Timeout};
@@ -302,6 +309,7 @@ fn failure(url: &Url, cause: &ureq::Error) -> HubError {
         Error::HostNotFound => unreachable("no such host is found"),
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => unreachable("it does not answer"),
         Error::ConnectionFailed => unreachable("no connection is made"),
+        Error::Io(io) if is_lookup_failure(io) => unreachable("no such host is found"),
         Error::Io(io) => match io.kind() {
             ErrorKind::ConnectionRefused => unreachable("it refuses the connection"),
             ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
