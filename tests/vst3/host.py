@@ -5,11 +5,13 @@
 CHECK is audio, state, lives, advice, resets or window; FOLDER is where pictures go. Fails with what was expected.
 """
 
+import ctypes
 import gc
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -187,6 +189,11 @@ def resets(path):
     check(np.allclose(starts, [0, 5, 10], atol=0.05), f"windows at 0, 5 and 10 s, not {starts}")
 
 
+def end_with_parent():
+    """The process gets a signal when the one that started it ends (`prctl(PR_SET_PDEATHSIG)`)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class Screen:
     """A virtual screen with a window manager and desktop settings."""
 
@@ -201,7 +208,9 @@ class Screen:
         self.programs = []
         read, write = os.pipe()
         command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp"]
-        self.programs.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
+        self.programs.append(
+            subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
+        )
         os.close(write)
         with os.fdopen(read) as pipe:
             number = pipe.readline().strip()
@@ -209,7 +218,7 @@ class Screen:
         os.environ["DISPLAY"] = f":{number}"
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         for program in (["openbox"], ["xsettingsd", "-c", "/dev/null"]):
-            self.programs.append(subprocess.Popen(program, **quiet))
+            self.programs.append(subprocess.Popen(program, preexec_fn=end_with_parent, **quiet))
         time.sleep(1)
         return f":{number}"
 
@@ -261,6 +270,10 @@ def window(path, folder):
         sound = noise(2, 4096)
         check(same_bits(sound, plugin.process(sound, 48000)), "sound passing after the window was closed")
         del plugin
+        # JUCE keeps its connection to the screen (each opening leaves as many sockets as the one before), and Xlib ends a program
+        # whose screen is gone with an error. So the program ends first, and the screen with it.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def colours(picture):
