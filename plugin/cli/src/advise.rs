@@ -1,16 +1,17 @@
 //! `advise`: advice on songs, window by window and as a whole.
 
+use crate::aim::AimArgs;
 use crate::demo::flawed_mix;
 use crate::engine::EngineArgs;
 use crate::lines::{Kind, json_line, song_text, window_text};
-use crate::song::{Measured, Window, analyze_file, analyze_windows, reference_of};
+use crate::song::{Measured, Window, analyze_file, analyze_windows};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
 use mixing_buddy_core::norms::usual;
 use mixing_buddy_core::output::{OutputError, note, print_line};
 use mixing_buddy_core::report;
-use mixing_buddy_core::{Advice, Analysis, CancelFlag, Conversation, Engine, Request, Stem};
+use mixing_buddy_core::{Advice, Analysis, CancelFlag, Conversation, Engine, Request};
 use std::path::{Path, PathBuf};
 
 /// Options of `advise`.
@@ -25,15 +26,8 @@ use std::path::{Path, PathBuf};
 pub struct AdviseArgs {
     /// Songs to judge, `-` for one from standard input; the demo song if none is given
     files: Vec<PathBuf>,
-    /// A track whose balance the mix should have
-    #[arg(long)]
-    reference: Option<PathBuf>,
-    /// A song or a group of the library whose balance the mix should have, with `=WEIGHT` if there are several
-    #[arg(long, value_name = "NAME", conflicts_with = "reference")]
-    profile: Vec<String>,
-    /// A stem whose level is right: vocals, drums or bass
-    #[arg(long)]
-    anchor: Option<Stem>,
+    #[command(flatten)]
+    aim: AimArgs,
     /// A question in your own words
     #[arg(long)]
     prompt: Option<String>,
@@ -57,16 +51,13 @@ pub struct AdviseArgs {
 /// other files are still judged.
 pub fn run(args: &AdviseArgs) -> Result<()> {
     ensure!((0.5..=60.0).contains(&args.hop), "--hop must be between 0.5 and 60 seconds");
-    ensure!(
-        args.anchor.is_none_or(Stem::is_target),
-        "--anchor must be vocals, drums or bass: 'other' is not judged"
-    );
+    let anchor = args.aim.anchor()?;
     let cancel = CancelFlag::new();
     let engine = args.engine.open(&cancel)?;
-    let reference = reference_of(&engine, args.reference.as_deref(), &args.profile, &cancel)?;
+    let reference = args.aim.reference(&engine, &cancel)?;
     let request = Request {
         question: args.prompt.clone().unwrap_or_else(|| DEFAULT_QUESTION.into()),
-        anchor: args.anchor,
+        anchor,
         reference: reference.as_ref().map(|reference| reference.balance),
         ..Request::default()
     };

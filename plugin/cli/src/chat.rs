@@ -1,8 +1,9 @@
 //! `chat`: a song is measured once, then questions about it are answered, one after another.
 
+use crate::aim::AimArgs;
 use crate::demo::flawed_mix;
 use crate::engine::EngineArgs;
-use crate::song::{Window, analyze_file, analyze_windows, reference_of};
+use crate::song::{Window, analyze_file, analyze_windows};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use mixing_buddy_core::output::{note, print_line, print_part};
@@ -23,15 +24,8 @@ use std::path::PathBuf;
 pub struct ChatArgs {
     /// Song to talk about, `-` is not possible here; the demo song if none is given
     file: Option<PathBuf>,
-    /// A track whose balance the mix should have
-    #[arg(long)]
-    reference: Option<PathBuf>,
-    /// A song or a group of the library whose balance the mix should have, with `=WEIGHT` if there are several
-    #[arg(long, value_name = "NAME", conflicts_with = "reference")]
-    profile: Vec<String>,
-    /// A stem whose level is right: vocals, drums or bass
-    #[arg(long)]
-    anchor: Option<Stem>,
+    #[command(flatten)]
+    aim: AimArgs,
     /// Talks about the ten seconds from here (1:20, or seconds); the whole song if not given
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -50,15 +44,13 @@ const HOP_S: f32 = 5.0;
 /// # Errors
 /// When an option is invalid, the model cannot be loaded, the song cannot be judged, or the output cannot be written.
 pub fn run(args: &ChatArgs) -> Result<()> {
-    if args.anchor.is_some_and(|stem| !stem.is_target()) {
-        bail!("--anchor must be vocals, drums or bass: 'other' is not judged");
-    }
+    let anchor = args.aim.anchor()?;
     if args.file.as_ref().is_some_and(|file| file.as_os_str() == "-") {
         bail!("chat reads questions from standard input: give the song as a file");
     }
     let cancel = CancelFlag::new();
     let engine = args.engine.open(&cancel)?;
-    let reference = reference_of(&engine, args.reference.as_deref(), &args.profile, &cancel)?;
+    let reference = args.aim.reference(&engine, &cancel)?;
     let reference = reference.map(|reference| reference.balance);
     let windows = match &args.file {
         Some(file) => {
@@ -73,7 +65,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         }
     };
     let analysis = chosen(&engine, &windows, args.at.as_deref())?;
-    let request = Request { anchor: args.anchor, reference, ..Request::default() };
+    let request = Request { anchor, reference, ..Request::default() };
     let mut conversation = Conversation::new(analysis, request);
     let is_terminal = std::io::stdin().is_terminal();
     let mut answer = |question: &str| -> Result<()> {

@@ -71,8 +71,5 @@ impl EngineArgs {
 /// The model of `model use`.
 fn chosen() -> Result<Option<LargeModel>> {
     let Ok(path) = ModelChoice::path_of_user() else { return Ok(None) };
-    Ok(match ModelChoice::read(&path)? {
-        ModelChoice::Compact => None,
-        ModelChoice::Large(choice) => Some(LargeModel::of_choice(&choice)?),
-    })
+    Ok(LargeModel::of_choice_file(&path)?)
 }

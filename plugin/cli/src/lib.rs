@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`advise`] | advice on songs, window by window and as a whole |
+//! | [`aim`] | what a mix is held against |
 //! | [`chat`] | questions about a song, one after another |
 //! | [`mod@engine`] | the engine that commands ask |
 //! | [`info`] | name, version, licence and sizes of a model file |
@@ -13,6 +14,7 @@
 //! | [`demo`] | mixes the shipped demo song with its error |
 
 pub mod advise;
+pub mod aim;
 pub mod chat;
 pub mod demo;
 pub mod engine;

@@ -1,6 +1,5 @@
 //! Analyzes a song window by window.
 
-use crate::profile;
 use anyhow::{Context, Result, bail, ensure};
 use mixing_buddy_core::audio::{ModelRateStream, StereoPcm};
 use mixing_buddy_core::decoder::ReferenceBalance;
@@ -37,32 +36,11 @@ pub struct Measured {
     pub levels_lu: PerStem<Option<f32>>,
 }
 
-/// What a mix is held against: a file, or songs and groups of the library; none if neither is named.
-///
-/// # Errors
-/// When the file cannot be read or no stem is found in it, and when the library has no such name.
-pub fn reference_of(
-    engine: &Engine,
-    file: Option<&Path>,
-    profile: &[String],
-    cancel: &CancelFlag,
-) -> Result<Option<Measured>> {
-    match (file, profile) {
-        (Some(path), _) => measure_reference(engine, path, cancel).map(Some),
-        (None, []) => Ok(None),
-        (None, names) => {
-            let target = profile::target(names, None)?;
-            let name = names.join(", ");
-            Ok(Some(Measured { name, balance: target.balance, levels_lu: target.levels_lu }))
-        }
-    }
-}
-
 /// The balance of a whole file, as a reference.
 ///
 /// # Errors
 /// As [`analyze_file`], and when no stem is present.
-fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<Measured> {
+pub fn measure_reference(engine: &Engine, path: &Path, cancel: &CancelFlag) -> Result<Measured> {
     let song = analyze_file(engine, path, FeatureSettings::WINDOW_S, cancel)?;
     song.warnings.iter().for_each(|warning| note(&format!("Warning: {warning}")));
     let analyses: Vec<Analysis> = song.windows.into_iter().map(|w| w.analysis).collect();

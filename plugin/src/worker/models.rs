@@ -78,12 +78,7 @@ fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
 /// The engine with the large model of `mixing-buddy model use`, if there is one. Where it cannot be loaded, the compact one goes
 /// on alone, and the log says why.
 fn with_chosen(engine: Engine) -> Engine {
-    let chosen = ModelChoice::path_of_user().and_then(|path| ModelChoice::read(&path));
-    let large = chosen.and_then(|choice| match choice {
-        ModelChoice::Compact => Ok(None),
-        ModelChoice::Large(choice) => LargeModel::of_choice(&choice).map(Some),
-    });
-    match large {
+    match ModelChoice::path_of_user().and_then(|path| LargeModel::of_choice_file(&path)) {
         Ok(None) => engine,
         Ok(Some(large)) => engine.with_large(Arc::new(large)),
         Err(error) => {

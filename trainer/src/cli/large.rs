@@ -184,7 +184,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let config = std::fs::read_to_string(&args.config)
         .with_context(|| format!("{} cannot be read", args.config.display()))?;
     let run = LargeRun::from_toml(&config)?;
-    let (mut tensors, mut metadata) = load_tensors(&args.adapter)?;
+    let (tensors, mut metadata) = load_tensors(&args.adapter)?;
     let package = Package::open(&args.adapter)?;
     let mut about = package.about.clone();
     let large = LargeModel::open(&args.large, (&args.adapter, package))?.with_threads(args.threads);
@@ -198,7 +198,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
     about.temperatures = Some(temperatures);
     metadata.insert(ABOUT_KEY.to_string(), serde_json::to_string(&about)?);
     let metadata: Vec<(&str, String)> = metadata.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
-    save_tensors(&args.out, &std::mem::take(&mut tensors), &metadata)?;
+    save_tensors(&args.out, &tensors, &metadata)?;
     print_line(&json!({ "temperatures": temperatures, "right": right, "of": count }).to_string())?;
     Ok(())
 }

@@ -2,15 +2,9 @@
 
 use super::computer::Computer;
 use super::hub::{COMMIT, FakeHub, NAME};
+use super::talking::package_of;
 use super::tiny::{Tiny, config};
-use candle_core::Device;
 use candle_core::quantized::GgmlDType;
-use mixing_buddy_core::decoder::{Projector, ProjectorConfig, ReferenceCode};
-use mixing_buddy_core::large::{About, Package};
-use mixing_buddy_core::nn::Params;
-use mixing_buddy_core::qwen2::adapter::LowRank;
-use mixing_buddy_core::qwen2::files::Part;
-use mixing_buddy_core::qwen2::{Adapter, Model};
 use serde_json::Value;
 use std::path::Path;
 
@@ -20,28 +14,8 @@ fn tiny() -> Vec<u8> {
 
 /// An adapter of rank 1 for the tiny model of this seed.
 fn write_adapter(path: &Path, seed: u64) {
-    let model: Model = Tiny::new(seed, config()).model(&[GgmlDType::Q8_0]);
-    let (inputs, outputs) = Part::Query.sizes(model.config());
-    let layer = LowRank { a: vec![0.01; inputs], b: vec![0.01; outputs], rank: 1 };
-    let adapter = Adapter { base: model.fingerprint().clone(), layers: [((0, Part::Query), layer)].into() };
-    let sizes = ProjectorConfig {
-        tokens_per_stem: 1,
-        reference: ReferenceCode::Spread,
-        ..ProjectorConfig::new(1, 8, model.config().hidden_size)
-    };
-    let params = Params::train(1, &Device::Cpu);
-    Projector::new(&params.pp("projector"), &sizes).unwrap();
-    let projector = params.vars().iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
-    let about = About {
-        version: "1.0.0".into(),
-        base_name: "Tiny".into(),
-        licence: "CC0-1.0".into(),
-        projector: sizes,
-        temperatures: None,
-        steps: 1,
-        conversations: 1,
-    };
-    std::fs::write(path, Package { adapter, projector, about }.to_bytes().unwrap()).unwrap();
+    let model = Tiny::new(seed, config()).model(&[GgmlDType::Q8_0]);
+    std::fs::write(path, package_of(&model, 1).to_bytes().unwrap()).unwrap();
 }
 
 fn json(text: &str) -> Value {

@@ -9,5 +9,8 @@ mod hub;
 mod refusals;
 mod stops;
 #[allow(dead_code, reason = "the core's tests use more of it")]
+#[path = "../../../core/tests/qwen2/talking.rs"]
+mod talking;
+#[allow(dead_code, reason = "the core's tests use more of it")]
 #[path = "../../../core/tests/qwen2/tiny.rs"]
 mod tiny;

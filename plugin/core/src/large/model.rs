@@ -4,6 +4,7 @@ use super::choices::Choices;
 use super::layout::{Layout, WindowPrompt, WindowSpec};
 use super::package::{About, Package, Temperatures};
 use crate::cancel::CancelFlag;
+use crate::decoder::sampling::{mean_and_sd, shares};
 use crate::decoder::{Generated, GenerationRequest, Outcomes, Projector, ReferenceBalance, audio_features};
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::gain_grid::GainStep;
 use crate::language::{Decision, Intent, ParsedAnswer, StemError, fallback_sentence};
 use crate::nn::Params;
 use crate::qwen2::{Cache, Checkpoint, Model, Precision, QwenTokenizer, RunOptions};
-use crate::stem::{Direction, PerStem, Stem};
+use crate::stem::{Direction, Stem};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,9 +145,7 @@ impl LargeModel {
         cancel: &CancelFlag,
     ) -> Result<Decided> {
         let options = self.options(cancel);
-        let detected = reading.map(|stem| stem.is_present());
-        let stems_present =
-            request.stems.map_or(detected, |stated| PerStem::from_fn(|s| stated[s] && detected[s]));
+        let stems_present = request.stems_present(reading);
         let spec =
             WindowSpec { stems_present, anchor: request.anchor, has_reference: request.reference.is_some() };
         let prompt = self.layout().window(&spec)?;
@@ -178,7 +177,8 @@ impl LargeModel {
         if let Some((stem, direction)) = outcomes.best().0 {
             self.read(&mut cache, self.choices.stems[stem], &options)?;
             let logits = self.read(&mut cache, self.choices.directions[direction], &options)?;
-            let (size_db, sd_db) = size_moments(&shares(&logits, &self.choices.gains));
+            let (size_db, sd_db) =
+                mean_and_sd(GainStep::all().map(GainStep::size_db), &shares(&logits, &self.choices.gains));
             gain_sd_db = sd_db;
             error = Some(StemError { stem, direction, size_db: GainStep::nearest(size_db).size_db() });
         }
@@ -230,21 +230,4 @@ impl LargeModel {
         }
         Ok(embeddings)
     }
-}
-
-/// Probability of each of `ids`, given that it is one of them.
-fn shares(logits: &[f32], ids: &[u32]) -> Vec<f32> {
-    let of = |id: &u32| logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-    let top = ids.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f32> = ids.iter().map(|id| (of(id) - top).exp()).collect();
-    let total = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-    weights.into_iter().map(|weight| weight / total).collect()
-}
-
-/// Mean and standard deviation in dB of probabilities over the sizes.
-fn size_moments(shares: &[f32]) -> (f32, f32) {
-    let sizes = || GainStep::all().map(GainStep::size_db).zip(shares);
-    let mean: f32 = sizes().map(|(size_db, share)| size_db * share).sum();
-    let variance: f32 = sizes().map(|(size_db, share)| share * (size_db - mean).powi(2)).sum();
-    (mean, variance.max(0.0).sqrt())
 }

@@ -19,7 +19,7 @@ pub const SCALE_KEY: &str = "rank_scale";
 /// Key of the base's fingerprint.
 pub const BASE_KEY: &str = "base";
 /// What PEFT writes before the names of the base.
-const PREFIX: &str = "base_model.model.";
+pub const PREFIX: &str = "base_model.model.";
 /// Largest file: the whole of it is held in memory, in single precision.
 const LARGEST_BYTES: usize = 256 << 20;
 

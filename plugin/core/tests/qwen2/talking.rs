@@ -68,7 +68,11 @@ pub fn base(seed: u64) -> Vec<u8> {
 /// An adapter with a projector for the base of a seed.
 pub fn package(seed: u64) -> Package {
     let checkpoint = Checkpoint::of_gguf(&Storage::owned(Path::new("tiny.gguf"), base(seed))).unwrap();
-    let model = Model::load(&checkpoint).unwrap();
+    package_of(&Model::load(&checkpoint).unwrap(), seed)
+}
+
+/// An adapter of rank 1 with a projector for a model; `seed` is that of the projector.
+pub fn package_of(model: &Model, seed: u64) -> Package {
     let (inputs, outputs) = Part::Query.sizes(model.config());
     let layer = LowRank { a: vec![0.01; inputs], b: vec![0.01; outputs], rank: 1 };
     let adapter = Adapter { base: model.fingerprint().clone(), layers: [((0, Part::Query), layer)].into() };

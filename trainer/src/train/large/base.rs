@@ -5,8 +5,7 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use mixing_buddy_core::decoder::DecoderConfig;
 use mixing_buddy_core::qwen2::Checkpoint;
-use mixing_buddy_core::qwen2::files::{Part, Place};
-use mixing_buddy_core::qwen2::matrix::Matrix;
+use mixing_buddy_core::qwen2::files::{Naming, Part, Place};
 use std::path::Path;
 
 /// Longest sequence of a run in tokens: the table of rotary angles has this length.
@@ -34,33 +33,33 @@ pub fn dense_base(checkpoint: &Checkpoint) -> Result<(DecoderConfig, Tensors)> {
     };
     let (hidden, weights) = (config.hidden_size, &checkpoint.weights);
     let mut tensors = Tensors::new();
-    let mut add = |name: String, values: Vec<f32>, shape: &[usize]| -> Result<()> {
+    let mut add = |place: Place, kind: &str, values: Vec<f32>, shape: &[usize]| -> Result<()> {
+        let name = format!("decoder.{}", Naming::HuggingFace.name(place, kind));
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).with_context(|| name.clone())?;
-        tensors.insert(format!("decoder.{name}"), tensor);
+        tensors.insert(name, tensor);
         Ok(())
     };
-    let dense = |matrix: Matrix| (matrix.dense(), [matrix.rows(), matrix.columns()]);
-    let (values, shape) = dense(weights.matrix(Place::Embedding, config.vocab_size, hidden)?);
-    add("model.embed_tokens.weight".into(), values, &shape)?;
+    let mut matrices = vec![(Place::Embedding, config.vocab_size, hidden)];
     if !config.tie_word_embeddings {
-        let (values, shape) = dense(weights.matrix(Place::Head, config.vocab_size, hidden)?);
-        add("lm_head.weight".into(), values, &shape)?;
+        matrices.push((Place::Head, config.vocab_size, hidden));
     }
-    add("model.norm.weight".into(), weights.norm(Place::FinalNorm, hidden)?, &[hidden])?;
+    let mut norms = vec![Place::FinalNorm];
     for block in 0..config.num_hidden_layers {
-        let name = |part: Part, kind: &str| format!("model.layers.{block}.{}.{kind}", part.name());
-        for part in [Part::AttentionNorm, Part::FeedForwardNorm] {
-            add(name(part, "weight"), weights.norm(Place::Block(block, part), hidden)?, &[hidden])?;
-        }
+        norms.extend([Part::AttentionNorm, Part::FeedForwardNorm].map(|part| Place::Block(block, part)));
         for part in Part::LINEAR {
             let (inputs, outputs) = part.sizes(&config);
-            let (values, shape) = dense(weights.matrix(Place::Block(block, part), outputs, inputs)?);
-            add(name(part, "weight"), values, &shape)?;
+            let place = Place::Block(block, part);
+            matrices.push((place, outputs, inputs));
             if matches!(part, Part::Query | Part::Key | Part::Value) {
-                let bias = weights.bias(Place::Block(block, part), outputs)?;
-                add(name(part, "bias"), bias, &[outputs])?;
+                add(place, "bias", weights.bias(place, outputs)?, &[outputs])?;
             }
         }
+    }
+    for place in norms {
+        add(place, "weight", weights.norm(place, hidden)?, &[hidden])?;
+    }
+    for (place, rows, columns) in matrices {
+        add(place, "weight", weights.matrix(place, rows, columns)?.dense(), &[rows, columns])?;
     }
     Ok((config, tensors))
 }

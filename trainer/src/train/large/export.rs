@@ -8,11 +8,8 @@ use candle_core::DType;
 use mixing_buddy_core::large::About;
 use mixing_buddy_core::large::package::{ABOUT_KEY, PROJECTOR_PREFIX};
 use mixing_buddy_core::qwen2::Fingerprint;
-use mixing_buddy_core::qwen2::adapter::{BASE_KEY, SCALE_KEY};
+use mixing_buddy_core::qwen2::adapter::{BASE_KEY, PREFIX, SCALE_KEY};
 use std::path::Path;
-
-/// What PEFT writes before the names of the base.
-const PEFT_PREFIX: &str = "base_model.model.";
 
 /// Writes adapter and projector with their averaged weights.
 ///
@@ -29,10 +26,10 @@ pub fn save_package(
     for (name, tensor) in optimizer.averaged()? {
         let tensor = tensor.to_dtype(DType::F16)?;
         let name = match name.strip_prefix("decoder.") {
-            Some(name) => format!("{PEFT_PREFIX}{name}"),
+            Some(name) => format!("{PREFIX}{name}"),
             None => name,
         };
-        debug_assert!(name.starts_with(PEFT_PREFIX) || name.starts_with(PROJECTOR_PREFIX));
+        debug_assert!(name.starts_with(PREFIX) || name.starts_with(PROJECTOR_PREFIX));
         tensors.insert(name, tensor);
     }
     let base = base.to_json().map_err(anyhow::Error::msg).context("the base's fingerprint")?;
