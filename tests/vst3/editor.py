@@ -15,7 +15,7 @@ import clap
 import com
 import numpy as np
 from com import CAN_AUTOMATE, HIDDEN, OFFLINE, READ_ONLY, REALTIME, Plugin
-from host import Screen, demo, noise, same_bits
+from host import demo, noise, same_bits, start_screen
 from x11 import Display
 
 QUESTION = "how is my vocal"
@@ -27,7 +27,7 @@ BLOCK = 512
 
 
 def check(condition, message):
-    """An assertion. It prints at once: Xlib ends the program when the screen goes."""
+    """An assertion. It prints at once: Xlib ends the program if the screen goes."""
     if not condition:
         print(f"expected: {message}", file=sys.stderr, flush=True)
         sys.exit(1)
@@ -122,47 +122,47 @@ def type_both_ways(plugin):
 
 def keys(path):
     """Keys as REAPER sends them reach a text field, once, and belong to the host before and after."""
-    with Screen() as screen:
-        pictures = []
-        for typing in (type_by_host, type_by_window, type_both_ways):
-            plugin, size = opened(path, screen)
-            for character, code in (("h", 0), (" ", SPACE)):
-                taken = plugin.key(character, code)
-                check(taken == [False, False], f"{character!r} belongs to the host while no field has the focus")
-            focus_field(plugin, size)
-            plugin.pump(0.5)
-            empty = picture(screen)
-            typing(plugin)
-            plugin.pump(0.5)
-            plugin.key(code=ESCAPE)
-            plugin.pump(1)
-            for character, code in (("h", 0), (" ", SPACE)):
-                taken = plugin.key(character, code)
-                check(taken == [False, False], f"{character!r} belongs to the host again")
-            plugin.pump(0.5)
-            typed = picture(screen)
-            check((typed != empty).sum() > 500, f"text on the screen after {typing.__name__}")
-            pictures.append(typed)
-            plugin.close()
-            plugin.end()
-        for other in pictures[1:]:
-            check(np.array_equal(pictures[0], other), "the same text on the screen, whoever delivers the keys")
+    screen = start_screen()
+    pictures = []
+    for typing in (type_by_host, type_by_window, type_both_ways):
+        plugin, size = opened(path, screen)
+        for character, code in (("h", 0), (" ", SPACE)):
+            taken = plugin.key(character, code)
+            check(taken == [False, False], f"{character!r} belongs to the host while no field has the focus")
+        focus_field(plugin, size)
+        plugin.pump(0.5)
+        empty = picture(screen)
+        typing(plugin)
+        plugin.pump(0.5)
+        plugin.key(code=ESCAPE)
+        plugin.pump(1)
+        for character, code in (("h", 0), (" ", SPACE)):
+            taken = plugin.key(character, code)
+            check(taken == [False, False], f"{character!r} belongs to the host again")
+        plugin.pump(0.5)
+        typed = picture(screen)
+        check((typed != empty).sum() > 500, f"text on the screen after {typing.__name__}")
+        pictures.append(typed)
+        plugin.close()
+        plugin.end()
+    for other in pictures[1:]:
+        check(np.array_equal(pictures[0], other), "the same text on the screen, whoever delivers the keys")
 
 
 def modified(path):
     """A changed choice marks the project as modified; opening the editor does not."""
-    with Screen() as screen:
-        plugin, (width, height) = opened(path, screen)
-        check(plugin.dirty == 0, "a project that is not modified")
-        # Downwards through the choices of the right column, below the buttons that open dialogs.
-        for y in range(height * 57 // 100, height * 3 // 4, 8):
-            plugin.display.click(width * 78 // 100, y)
-            plugin.pump(0.5)
-            if plugin.dirty:
-                break
-        check(plugin.dirty >= 1, "a project that is modified after a choice")
-        plugin.close()
-        plugin.end()
+    screen = start_screen()
+    plugin, (width, height) = opened(path, screen)
+    check(plugin.dirty == 0, "a project that is not modified")
+    # Downwards through the choices of the right column, below the buttons that open dialogs.
+    for y in range(height * 57 // 100, height * 3 // 4, 8):
+        plugin.display.click(width * 78 // 100, y)
+        plugin.pump(0.5)
+        if plugin.dirty:
+            break
+    check(plugin.dirty >= 1, "a project that is modified after a choice")
+    plugin.close()
+    plugin.end()
 
 
 def play(plugin, sound, is_playing=True):
@@ -190,25 +190,25 @@ def audition(path):
     mix, rate = demo()
     music = mix[:, : 5 * rate]
     silence = np.zeros((2, 2 * rate), np.float32)
-    with Screen() as screen:
-        for mode in (REALTIME, OFFLINE):
-            plugin, size = opened(path, screen)
-            plugin.activate(rate, mode, BLOCK)
-            check(same_bits(play(plugin, music), music[:, : music.shape[1] // BLOCK * BLOCK]), "the mix, bit for bit")
-            play(plugin, silence[:, :BLOCK], is_playing=False)
-            press_button(plugin, 6, *size)
-            is_heard = listen(plugin, seconds=3 if mode == OFFLINE else 30)
-            if mode == OFFLINE:
-                check(not is_heard, "silence in a render, whatever is pressed")
-            else:
-                check(is_heard, "the last seconds again, while the song stands")
-            plugin.close()
-            after = play(plugin, silence, is_playing=False)
-            check(not after[:, rate // 10:].any(), "silence once the editor is closed")
-            sound = noise(2, BLOCK)
-            check(same_bits(plugin.play(sound), sound), "the mix again, bit for bit")
-            plugin.deactivate()
-            plugin.end()
+    screen = start_screen()
+    for mode in (REALTIME, OFFLINE):
+        plugin, size = opened(path, screen)
+        plugin.activate(rate, mode, BLOCK)
+        check(same_bits(play(plugin, music), music[:, : music.shape[1] // BLOCK * BLOCK]), "the mix, bit for bit")
+        play(plugin, silence[:, :BLOCK], is_playing=False)
+        press_button(plugin, 6, *size)
+        is_heard = listen(plugin, seconds=3 if mode == OFFLINE else 30)
+        if mode == OFFLINE:
+            check(not is_heard, "silence in a render, whatever is pressed")
+        else:
+            check(is_heard, "the last seconds again, while the song stands")
+        plugin.close()
+        after = play(plugin, silence, is_playing=False)
+        check(not after[:, rate // 10:].any(), "silence once the editor is closed")
+        sound = noise(2, BLOCK)
+        check(same_bits(plugin.play(sound), sound), "the mix again, bit for bit")
+        plugin.deactivate()
+        plugin.end()
 
 
 def readouts(path):
@@ -266,62 +266,62 @@ def readouts(path):
 def track(path):
     """The track's name and colour are shown, whether the host tells them before or after the editor opens."""
     colour = np.array([0xE0, 0x10, 0xC0])
-    with Screen() as screen:
-        for is_early in (True, False):
-            plugin = instance(path, screen)
-            if is_early:
-                plugin.name_track("Mix Bus", 0xFFE010C0)
-            plugin.open()
-            await_drawing(plugin, screen)
-            if not is_early:
-                before = shown(plugin, screen)
-                check(not (before == colour).all(axis=2).any(), "no colour of a track")
-                plugin.name_track("Mix Bus", 0xFFE010C0)
-                plugin.pump(1)
-            with_track = shown(plugin, screen)
-            found = np.argwhere((with_track == colour).all(axis=2))
-            check(len(found) >= 25, f"the track's colour on the screen, not {len(found)} pixels")
-            check(found[:, 0].max() < 60, "the colour in the bar at the top")
-            plugin.name_track("", 0xFFE010C0)
+    screen = start_screen()
+    for is_early in (True, False):
+        plugin = instance(path, screen)
+        if is_early:
+            plugin.name_track("Mix Bus", 0xFFE010C0)
+        plugin.open()
+        await_drawing(plugin, screen)
+        if not is_early:
+            before = shown(plugin, screen)
+            check(not (before == colour).all(axis=2).any(), "no colour of a track")
+            plugin.name_track("Mix Bus", 0xFFE010C0)
             plugin.pump(1)
-            check(not (shown(plugin, screen) == colour).all(axis=2).any(), "nothing where the track has no name")
-            plugin.close()
-            plugin.end()
+        with_track = shown(plugin, screen)
+        found = np.argwhere((with_track == colour).all(axis=2))
+        check(len(found) >= 25, f"the track's colour on the screen, not {len(found)} pixels")
+        check(found[:, 0].max() < 60, "the colour in the bar at the top")
+        plugin.name_track("", 0xFFE010C0)
+        plugin.pump(1)
+        check(not (shown(plugin, screen) == colour).all(axis=2).any(), "nothing where the track has no name")
+        plugin.close()
+        plugin.end()
 
 
 def scale(path):
     """The editor has the scale of the host or of the desktop: its window grows with it, and draws the same, larger."""
     from PIL import Image
 
-    with Screen("2000x1400") as screen:
-        plain = None
-        for by_desktop in (False, True):
-            for scale in (1.0, 1.5, 2.0):
-                plugin = instance(path, screen)
-                if by_desktop:
-                    plugin.display.set_dpi(round(96 * scale))
-                plugin.open(None if by_desktop else scale)
-                await_drawing(plugin, screen)
-                wanted = (round(820 * scale), round(600 * scale))
-                who = "the desktop" if by_desktop else "the host"
-                await_size(plugin, wanted, f"at {scale} from {who}")
-                drawn = Image.fromarray(shown(plugin, screen))
-                check(drawn.size == wanted, f"a window of {wanted} on the screen, not {drawn.size}")
-                small = np.asarray(drawn.resize((820, 600), Image.Resampling.BOX), np.float32)
-                plain = small if plain is None else plain
-                apart = np.abs(small - plain).mean()
-                # Text is hinted and rounded differently: 1.7 levels at 2. A panel that is not scaled is 14.5 apart.
-                check(apart < 5, f"the same panel at {scale} from {who}: {apart:.1f} levels apart")
-                if not by_desktop:
-                    # Opened again it has the same size, and another scale while it is open counts too.
-                    plugin.close()
-                    plugin.open(scale)
-                    await_size(plugin, wanted, "again")
-                    plugin.suggest(1.25)
-                    await_size(plugin, (1025, 750), "at 1.25")
+    screen = start_screen("2000x1400")
+    plain = None
+    for by_desktop in (False, True):
+        for scale in (1.0, 1.5, 2.0):
+            plugin = instance(path, screen)
+            if by_desktop:
+                plugin.display.set_dpi(round(96 * scale))
+            plugin.open(None if by_desktop else scale)
+            await_drawing(plugin, screen)
+            wanted = (round(820 * scale), round(600 * scale))
+            who = "the desktop" if by_desktop else "the host"
+            await_size(plugin, wanted, f"at {scale} from {who}")
+            drawn = Image.fromarray(shown(plugin, screen))
+            check(drawn.size == wanted, f"a window of {wanted} on the screen, not {drawn.size}")
+            small = np.asarray(drawn.resize((820, 600), Image.Resampling.BOX), np.float32)
+            plain = small if plain is None else plain
+            apart = np.abs(small - plain).mean()
+            # Text is hinted and rounded differently: 1.7 levels at 2. A panel that is not scaled is 14.5 apart.
+            check(apart < 5, f"the same panel at {scale} from {who}: {apart:.1f} levels apart")
+            if not by_desktop:
+                # Opened again it has the same size, and another scale while it is open counts too.
                 plugin.close()
-                plugin.display.set_dpi(None)
-                plugin.end()
+                plugin.open(scale)
+                await_size(plugin, wanted, "again")
+                plugin.suggest(1.25)
+                await_size(plugin, (1025, 750), "at 1.25")
+            plugin.close()
+            plugin.display.set_dpi(None)
+            plugin.end()
 
 
 def resources(plugin):
@@ -334,33 +334,33 @@ def resources(plugin):
 
 def hundred(path):
     """The editor is opened and closed a hundred times, and leaves nothing behind."""
-    with Screen() as screen:
-        plugin = instance(path, screen)
-        memory = []
-        for life in range(101):
-            plugin.open()
-            if life == 0:
-                await_drawing(plugin, screen)
-            plugin.pump(0.1)
-            plugin.close()
-            plugin.pump(0.02)
-            # The driver keeps what it has compiled, and allocators keep some memory.
-            if life in (20, 60, 100):
-                counts, megabytes = resources(plugin)
-                if life == 20:
-                    first = counts
-                check(counts == first, f"{first} files, threads and windows, not {counts}, after {life} lives")
-                memory.append(megabytes)
-        print(f"memory after 20, 60 and 100 lives: {memory} MB")
-        # Known and not found yet: in the CLAP each life leaves about 3 MB (190, 265 and 387 MB), so only the VST3 is held to it.
-        if path.endswith(".vst3"):
-            check(memory[2] - memory[1] < 8, f"less than 0.2 MB more for each of the last 40 lives, not {memory} MB")
+    screen = start_screen()
+    plugin = instance(path, screen)
+    memory = []
+    for life in range(101):
         plugin.open()
-        await_drawing(plugin, screen)
-        drawn = len(np.unique(shown(plugin, screen).reshape(-1, 3), axis=0))
-        check(drawn > 100, f"a panel after a hundred lives, not {drawn} colours")
+        if life == 0:
+            await_drawing(plugin, screen)
+        plugin.pump(0.1)
         plugin.close()
-        plugin.end()
+        plugin.pump(0.02)
+        # The driver keeps what it has compiled, and allocators keep some memory.
+        if life in (20, 60, 100):
+            counts, megabytes = resources(plugin)
+            if life == 20:
+                first = counts
+            check(counts == first, f"{first} files, threads and windows, not {counts}, after {life} lives")
+            memory.append(megabytes)
+    print(f"memory after 20, 60 and 100 lives: {memory} MB")
+    # Known and not found yet: in the CLAP each life leaves about 3 MB (190, 265 and 387 MB), so only the VST3 is held to it.
+    if path.endswith(".vst3"):
+        check(memory[2] - memory[1] < 8, f"less than 0.2 MB more for each of the last 40 lives, not {memory} MB")
+    plugin.open()
+    await_drawing(plugin, screen)
+    drawn = len(np.unique(shown(plugin, screen).reshape(-1, 3), axis=0))
+    check(drawn > 100, f"a panel after a hundred lives, not {drawn} colours")
+    plugin.close()
+    plugin.end()
 
 
 if __name__ == "__main__":
