@@ -1,8 +1,10 @@
-//! Draws the panel's states as PNG files, without a window: `shot OUTDIR [NAME…]`.
+//! Draws the panel's states as PNG files, without a window, and writes the page of a report: `shot OUTDIR [NAME…]`. The page is
+//! called `report`.
 
 #[path = "../tests/panel/stage/mod.rs"]
 mod stage;
 
+use mixing_buddy::report;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -20,6 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let image = stage::stage(scene).render()?;
         let path = out.join(format!("{name}.png"));
         image.save(&path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        drawn += 1;
+    }
+    if wanted.is_empty() || wanted.iter().any(|each| each == "report") {
+        let path = out.join("report.html");
+        mixing_buddy_core::report::write(
+            &path,
+            report::html(&stage::scenes::advice().view, "My song").as_bytes(),
+        )?;
         drawn += 1;
     }
     if drawn == 0 {

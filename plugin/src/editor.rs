@@ -1,12 +1,12 @@
 //! The editor: opens the panel in the host's window and passes the panel's commands to host and worker. Window thread.
 
 use crate::audition::Switch;
-use crate::panel::{self, Controls, KeyUse, PanelState};
+use crate::panel::{self, Controls, KeyUse, PanelState, Track};
 use crate::params::{HopParam, MixParams};
 use crate::settings::{Hop, MIN_SIZE_PT, PanelSettings, Settings};
 use crate::view::{Command, View};
 use crate::worker::Commands;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::{LogicalSize, NativeSize};
 use nice_plug::editor::{HostMethods, SpawnedEditor};
@@ -29,6 +29,8 @@ pub struct PanelEditor {
     commands: Commands,
     audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
+    /// What the host says of the track, whether the window is open or not.
+    track: Arc<ArcSwapOption<Track>>,
 }
 
 impl PanelEditor {
@@ -39,7 +41,7 @@ impl PanelEditor {
         commands: Commands,
         audition: Arc<Switch>,
     ) -> Self {
-        PanelEditor { params, view, commands, audition, state: Arc::default() }
+        PanelEditor { params, view, commands, audition, state: Arc::default(), track: Arc::default() }
     }
 }
 
@@ -67,6 +69,7 @@ impl Editor for PanelEditor {
             commands: self.commands.clone(),
             audition: self.audition.clone(),
             state: self.state.clone(),
+            track: self.track.clone(),
             context: None,
             changes: self.params.project.changes(),
         };
@@ -83,6 +86,11 @@ impl Editor for PanelEditor {
         let [width, height] = MIN_SIZE_PT;
         ResizeHint::resizable().with_min_logical_size(LogicalSize::new(width, height))
     }
+
+    fn track_info_updated(&self, info: TrackInfo) {
+        let colour_rgb = info.color().map(TrackColor::rgba).map(|(red, green, blue, _)| [red, green, blue]);
+        self.track.store(Some(Arc::new(Track { name: info.name().to_string(), colour_rgb })));
+    }
 }
 
 fn logical(panel: PanelSettings) -> LogicalSize<f32> {
@@ -96,6 +104,7 @@ struct PanelApp {
     commands: Commands,
     audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
+    track: Arc<ArcSwapOption<Track>>,
     context: Option<GuiContext>,
     /// [`ProjectState::changes`](crate::state::ProjectState::changes) that the host knows of.
     changes: u64,
@@ -118,6 +127,7 @@ impl NiceEguiApp for PanelApp {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut Frame) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let view = self.view.load_full();
+        state.track = self.track.load().as_deref().cloned();
         let mut controls =
             HostControls { params: &self.params, commands: &self.commands, context: self.context.as_ref() };
         panel::show(ui, &view, &mut state, &mut controls);
@@ -161,9 +171,19 @@ impl Drop for PanelApp {
     }
 }
 
-/// The panel's navigation keys by the window toolkit's names. Both use the W3C's names.
+/// The keys that the panel uses while a button has the focus, by the window toolkit's names. Both use the W3C's names; a
+/// character is itself, with Shift and without.
 fn navigation_keys() -> Vec<Key> {
-    panel::keys::NAVIGATION.iter().filter_map(|key| format!("{key:?}").parse().ok()).collect()
+    panel::keys::navigation().flat_map(names_of).collect()
+}
+
+fn names_of(key: egui::Key) -> Vec<Key> {
+    match key.name() {
+        character if character.chars().count() == 1 => {
+            vec![Key::Character(character.to_lowercase()), Key::Character(character.to_uppercase())]
+        }
+        _ => format!("{key:?}").parse().into_iter().collect(),
+    }
 }
 
 /// The panel's connection to host and worker.
@@ -226,6 +246,12 @@ mod tests {
 
     #[test]
     fn the_window_toolkit_knows_the_name_of_every_navigation_key() {
-        assert_eq!(navigation_keys().len(), panel::keys::NAVIGATION.len());
+        for key in panel::keys::navigation() {
+            assert!(!names_of(key).is_empty(), "{key:?}");
+        }
+        let names = navigation_keys();
+        for name in ["h", "H", "0"] {
+            assert!(names.contains(&Key::Character(name.into())), "{name}");
+        }
     }
 }

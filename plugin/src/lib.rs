@@ -8,6 +8,7 @@
 //! | [`worker`] | worker | analyzes windows, asks the model, publishes a [`view::View`] |
 //! | [`panel`], [`editor`] | window | draws the view, sends commands |
 //! | [`params`], [`state`] | all; main and worker | what hosts automate, and what projects keep |
+//! | [`readouts`] | worker; all read | the advice as parameters that only the plugin changes |
 //! | [`settings`], [`view`], [`library`], [`since`] | all | plain values that the modules above share |
 //! | [`log`] | main | the log, for debugging |
 //!
@@ -22,6 +23,7 @@ pub mod log;
 pub mod panel;
 pub mod params;
 pub mod plugin;
+pub mod readouts;
 pub mod report;
 pub mod settings;
 pub mod since;

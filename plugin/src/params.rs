@@ -1,5 +1,6 @@
-//! The parameters that a host can automate, and the rest of the saved state next to them. Ids never change.
+//! The parameters that a host can automate or read, and the rest of the saved state next to them. Ids never change.
 
+use crate::readouts::Readouts;
 use crate::settings::{Hop, Settings};
 use crate::state::ProjectState;
 use nice_plug::prelude::*;
@@ -22,6 +23,9 @@ pub struct MixParams {
     /// Time from one analyzed window to the next.
     #[id = "hop"]
     pub hop: EnumParam<HopParam>,
+    /// What the host can read of the advice.
+    #[nested(group = "Readings")]
+    pub readouts: Arc<Readouts>,
     /// Everything else that is saved with the project.
     #[nested]
     pub project: Arc<ProjectState>,
@@ -40,6 +44,7 @@ impl Default for MixParams {
             .with_value_to_string(formatters::v2s_f32_percentage(0))
             .with_string_to_value(formatters::s2v_f32_percentage()),
             hop: EnumParam::new("Hop", HopParam::Five),
+            readouts: Arc::default(),
             project: Arc::default(),
         }
     }
@@ -101,7 +106,12 @@ mod tests {
     fn ids_stay_as_saved_projects_know_them() {
         let params = MixParams::default();
         let ids: Vec<String> = params.param_map().into_iter().map(|(id, ..)| id).collect();
-        assert_eq!(ids, ["bypass", "sensitivity", "hop"]);
+        assert_eq!(ids[..3], ["bypass", "sensitivity", "hop"]);
+        let readouts = [
+            "r_verd", "r_stem", "r_gain", "r_conf", "r_voc", "r_drum", "r_bass", "r_oth", "r_int", "r_shrt",
+            "r_rang", "r_peak",
+        ];
+        assert_eq!(ids[3..], readouts);
     }
 
     #[test]

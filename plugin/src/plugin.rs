@@ -11,6 +11,7 @@ use crate::worker::Worker;
 use crate::worker::advice_model::ModelSource;
 use crate::worker::models::SharedModels;
 use arc_swap::ArcSwap;
+use mixing_buddy_core::Stem;
 use nice_plug::prelude::*;
 use std::sync::Arc;
 
@@ -226,6 +227,34 @@ impl ClapPlugin for MixingBuddy {
         ClapFeature::Stereo,
         ClapFeature::Mono,
     ];
+
+    /// Pages of a controller with eight knobs: what it reads, and what it sets.
+    fn remote_controls(&self, context: &mut impl RemoteControlsContext) {
+        let params = &self.params;
+        let readouts = &params.readouts;
+        context.add_section("MixingBuddy", |section| {
+            section.add_page("Advice", |page| {
+                page.add_param(&readouts.verdict);
+                page.add_param(&readouts.stem);
+                page.add_param(&readouts.gain_db);
+                page.add_param(&readouts.confidence);
+                for stem in Stem::ALL {
+                    page.add_param(readouts.level(stem));
+                }
+            });
+            section.add_page("Settings", |page| {
+                page.add_param(&params.confidence_threshold);
+                page.add_param(&params.hop);
+                page.add_param(&params.bypass);
+            });
+            section.add_page("Loudness", |page| {
+                page.add_param(&readouts.integrated_lufs);
+                page.add_param(&readouts.short_term_lufs);
+                page.add_param(&readouts.range_lu);
+                page.add_param(&readouts.true_peak_dbtp);
+            });
+        });
+    }
 }
 
 impl Vst3Plugin for MixingBuddy {

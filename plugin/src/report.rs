@@ -1,51 +1,66 @@
-//! The report: all advice as Markdown for people and as JSON for programs. Worker thread.
+//! The report: all advice as a page for browsers, as Markdown, and as JSON for programs. Worker thread.
 
+use crate::since::outcome;
 use crate::view::{Mark, View};
-use mixing_buddy_core::report::{Report, Row};
-use mixing_buddy_core::{Advice, DeviceKind, Error, Result};
+use mixing_buddy_core::{Advice, DeviceKind, Error, Result, Stem, clock, report};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Writes `PATH.md` and `PATH.json` and returns the path of the former. An extension `.md` or `.json` in `path` is
-/// dropped first.
+/// Endings of the files: the page, Markdown, JSON.
+const ENDINGS: [&str; 3] = ["html", "md", "json"];
+
+/// Writes `PATH.html`, `PATH.md` and `PATH.json` and returns the path of the first. One of these endings in `path` is dropped
+/// first.
 ///
 /// # Errors
 /// When a file cannot be written. An older file of that name is then unchanged.
 pub fn save(path: &Path, view: &View) -> Result<PathBuf> {
-    let is_ours = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
+    let is_ours = path.extension().is_some_and(|ending| ENDINGS.iter().any(|ours| ending == *ours));
     let stem = if is_ours { path.with_extension("") } else { path.to_path_buf() };
     let with_ending = |ending: &str| {
         let mut name = stem.clone().into_os_string();
+        name.push(".");
         name.push(ending);
         PathBuf::from(name)
     };
-    let (markdown_path, json_path) = (with_ending(".md"), with_ending(".json"));
-    replace(&markdown_path, markdown(view).as_bytes())?;
-    let text = serde_json::to_string_pretty(&value(view))
+    let json = serde_json::to_string_pretty(&value(view))
         .map_err(|error| Error::Format(format!("the report cannot be written: {error}")))?;
-    replace(&json_path, text.as_bytes())?;
-    Ok(markdown_path)
+    let name = stem.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let texts = [html(view, &name), markdown(view), json];
+    for (ending, text) in ENDINGS.into_iter().zip(&texts) {
+        report::write(&with_ending(ending), text.as_bytes())?;
+    }
+    Ok(with_ending(ENDINGS[0]))
 }
 
-/// Writes to a temporary file in the same folder and renames it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
-    let attempt = || -> std::io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    attempt()
-        .inspect_err(|_| {
-            // A half-written file is of no use; that it cannot be removed is less important than the first error.
-            let _ = std::fs::remove_file(&temporary);
+/// The report as a page for browsers. `name` is that of the song.
+pub fn html(view: &View, name: &str) -> String {
+    let windows = by_position(view)
+        .into_iter()
+        .map(|mark| report::Window {
+            start_s: mark.start_s,
+            end_s: mark.end_s,
+            advice: &mark.advice,
+            is_outdated: !mark.current,
+            followed: mark.followed.as_ref().map(outcome),
         })
-        .map_err(Error::io(path))
+        .collect();
+    let target = match &view.reference {
+        Some(reference) => report::Target::Reference(reference.name.clone(), reference.levels_lu),
+        None => report::Target::Usual(view.usual_lu),
+    };
+    let song = report::Song {
+        name: name.to_string(),
+        whole: view.song.as_ref().map(|song| (&song.advice, song.windows)),
+        windows,
+        target,
+        meters: Some(view.meters),
+    };
+    let mut made_by = vec![format!("MixingBuddy {}", view.version)];
+    made_by.extend([view.model.name.as_str(), device_name(view)].map(str::to_string));
+    made_by.retain(|part| !part.trim().is_empty());
+    report::page(&[song], &made_by.join(" · "))
 }
 
 /// Marks by position in the song.
@@ -57,30 +72,47 @@ fn by_position(view: &View) -> Vec<&Mark> {
 
 /// The report for people.
 pub fn markdown(view: &View) -> String {
-    fn row(mark: &Mark) -> Row<'_> {
-        Row {
-            start_s: mark.start_s,
-            end_s: mark.end_s,
-            advice: &mark.advice,
-            remark: if mark.current { "" } else { " (before the last change)" },
+    let mut text = String::from("# MixingBuddy: mix balance\n\n");
+    // Writing into a string cannot fail.
+    let _ = match &view.song {
+        Some(song) => {
+            writeln!(text, "**The song** ({} windows): {}\n", song.windows, one_line(&song.advice.text))
         }
-    }
-    let report = Report {
-        name: None,
-        song: view.song.as_ref().map(|song| (&song.advice, song.windows)),
-        reference: view.reference.as_ref().map(|reference| reference.name.as_str()),
-        model: &view.model.name,
-        device: device_name(view),
-        levels_lu: view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu),
-        usual_lu: view.usual_lu,
-        rows: by_position(view).into_iter().map(row).collect(),
+        None => writeln!(text, "The song has not been analyzed yet.\n"),
     };
-    report.markdown()
+    if let Some(reference) = &view.reference {
+        let _ = writeln!(text, "Reference: {}.\n", one_line(&reference.name));
+    }
+    let _ = writeln!(text, "Model: {} on {}.\n", view.model.name, device_name(view));
+    let levels = view.song.as_ref().map_or(view.levels_lu, |song| song.advice.levels_lu);
+    text.push_str("| stem | level against the rest (LU) | usual range (LU) |\n| --- | --- | --- |\n");
+    for stem in Stem::ALL {
+        let level = levels[stem].map_or("absent".to_string(), |level| format!("{level:+.1}"));
+        let (low, high) = view.usual_lu[stem];
+        let _ = writeln!(text, "| {stem} | {level} | {low:+.1} to {high:+.1} |");
+    }
+    text.push_str("\n## Timeline\n\n| from | to | confidence | advice |\n| --- | --- | --- | --- |\n");
+    for mark in by_position(view) {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.0} % | {}{} |",
+            clock::text(mark.start_s),
+            clock::text(mark.end_s),
+            100.0 * mark.advice.confidence,
+            one_line(&mark.advice.text).replace('|', "\\|"),
+            if mark.current { "" } else { " (before the last change)" },
+        );
+    }
+    text
 }
 
 /// Where the model runs; empty while no model is loaded.
 fn device_name(view: &View) -> &'static str {
     view.model.device.map_or("", DeviceKind::name)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The report for programs.

@@ -1,7 +1,8 @@
 //! What has changed since an earlier pass, as the panel shows it: plain values.
 
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::passes::{Change, Followed};
+use mixing_buddy_core::passes::{Change, Followed, Outcome};
+use mixing_buddy_core::words;
 
 /// What has changed between the last pass over a place and the one before.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,4 +26,16 @@ pub struct Standing {
     pub beyond_db: f32,
     /// Whether the range is that of the user's reference, or else the usual one.
     pub is_reference: bool,
+}
+
+/// What became of advice: "Done: the advice was vocals −4 dB, it moved −3.8 dB".
+pub fn outcome(followed: &Followed) -> String {
+    let word = match followed.outcome {
+        Outcome::Done => "Done",
+        Outcome::PartlyDone => "Partly done",
+        Outcome::Overdone => "Overdone",
+        Outcome::Opposite => "Moved the other way",
+    };
+    let (asked, moved) = (words::signed_db(followed.asked_db), words::signed_tenth(followed.moved_db));
+    format!("{word}: the advice was {} {asked}, it moved {moved} dB", followed.stem)
 }

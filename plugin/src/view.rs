@@ -44,8 +44,8 @@ pub struct View {
     pub library: LibraryView,
     /// What has changed since an earlier pass over the same place.
     pub since: Option<Since>,
-    /// Whether the last change of the reference can be undone.
-    pub can_undo_reference: bool,
+    /// What "Undo" would take back.
+    pub undo: Option<Undoable>,
     /// Whether there are analyzed windows that can be pinned as the reference.
     pub can_pin: bool,
     /// The user's settings that are not parameters.
@@ -178,6 +178,8 @@ pub struct Choices {
 pub struct Answered {
     /// The question.
     pub question: String,
+    /// What is written of the answer so far.
+    pub written: String,
     /// The answer; none while the model works on it.
     pub advice: Option<Advice>,
 }
@@ -277,6 +279,21 @@ pub struct Trial {
     pub over_song: bool,
 }
 
+/// A change that can be undone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Undoable {
+    /// Of the reference, or of what of the library is aimed at.
+    Reference,
+    /// Of the anchor.
+    Anchor,
+    /// Of the stems in the mix.
+    Stems,
+    /// Of the confidence threshold, which had this value.
+    Threshold(f32),
+    /// "Start over".
+    StartOver,
+}
+
 /// A message for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -299,8 +316,11 @@ pub enum Command {
     CancelReference,
     /// Aim at the usual balance again.
     ClearReference,
-    /// Undo the last change of the reference.
-    UndoReference,
+    /// Undo the last change of reference, anchor, stems or threshold, or the last "Start over". The host has the
+    /// threshold: the panel sets it before.
+    Undo,
+    /// The user has changed the confidence threshold, which had this value.
+    ThresholdWas(f32),
     /// Set the anchor.
     SetAnchor(Option<Stem>),
     /// Set which stems are in the mix; none lets the model detect them.

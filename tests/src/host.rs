@@ -3,17 +3,25 @@
 //! An [`Instance`] stays on the thread that created it, CLAP's main thread. Its [`Audio`] can be lent to another thread
 //! that plays, as in real hosts.
 
+mod values;
+
+pub use values::{Parameter, Told, Transport};
+
 use anyhow::{Context, Result, anyhow, ensure};
 use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_extensions::latency::PluginLatency;
-use clack_extensions::params::{ParamInfoBuffer, PluginParams};
+use clack_extensions::params::{
+    HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamInfoBuffer,
+    ParamInfoFlags, ParamRescanFlags, PluginParams,
+};
+use clack_extensions::remote_controls::{PluginRemoteControls, RemoteControlsPageBuffer};
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::{HostState, HostStateImpl, PluginState};
-use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
-use clack_host::events::{EventFlags, EventHeader};
+use clack_host::events::EventFlags;
+use clack_host::events::event_types::ParamValueEvent;
 use clack_host::prelude::*;
-use clack_host::utils::{BeatTime, SecondsTime};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,13 +39,28 @@ impl SharedHandler<'_> for Shared {
     }
 }
 
+impl HostParamsImplShared for Shared {
+    fn request_flush(&self) {}
+}
+
 /// What the plugin can ask the host for on the main thread.
-pub struct MainThread;
+#[derive(Default)]
+pub struct MainThread {
+    /// How often the plugin has marked the project as modified.
+    modified: Cell<usize>,
+}
 
 impl MainThreadHandler<'_> for MainThread {}
 
 impl HostStateImpl for MainThread {
-    fn mark_dirty(&self) {}
+    fn mark_dirty(&self) {
+        self.modified.set(self.modified.get() + 1);
+    }
+}
+
+impl HostParamsImplMainThread for MainThread {
+    fn rescan(&self, _flags: ParamRescanFlags) {}
+    fn clear(&self, _param_id: ClapId, _flags: ParamClearFlags) {}
 }
 
 /// The host, as the plugin sees it.
@@ -49,7 +72,7 @@ impl HostHandlers for Host {
     type AudioProcessor<'a> = ();
 
     fn declare_extensions(builder: &mut HostExtensions<Self>, _: &Shared) {
-        builder.register::<HostState>();
+        builder.register::<HostState>().register::<HostParams>();
     }
 }
 
@@ -92,55 +115,16 @@ impl Library {
         let descriptor = factory.plugin_descriptor(0).context("the bundle contains no plugin")?;
         let id = descriptor.id().context("the plugin has no id")?;
         let host = HostInfo::new("MixingBuddy's tests", "MixingBuddy", "", env!("CARGO_PKG_VERSION"))?;
-        let plugin =
-            PluginInstance::<Host>::new(|_| Shared::default(), |_| MainThread, &self.entry, id, &host)
-                .map_err(|error| anyhow!("no instance can be created: {error}"))?;
+        let plugin = PluginInstance::<Host>::new(
+            |_| Shared::default(),
+            |_| MainThread::default(),
+            &self.entry,
+            id,
+            &host,
+        )
+        .map_err(|error| anyhow!("no instance can be created: {error}"))?;
         Ok(Instance { audio: None, plugin })
     }
-}
-
-/// Where the host's transport is at the start of a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transport {
-    /// Whether it runs.
-    pub is_playing: bool,
-    /// Song position in seconds.
-    pub position_s: f64,
-}
-
-impl Transport {
-    fn event(self) -> TransportEvent {
-        let playing = if self.is_playing { TransportFlags::IS_PLAYING } else { TransportFlags::empty() };
-        TransportEvent {
-            header: EventHeader::new_core(0, EventFlags::empty()),
-            flags: TransportFlags::HAS_SECONDS_TIMELINE | TransportFlags::HAS_TEMPO | playing,
-            song_pos_beats: BeatTime::from_int(0),
-            song_pos_seconds: SecondsTime::from_float(self.position_s),
-            tempo: 120.0,
-            tempo_inc: 0.0,
-            loop_start_beats: BeatTime::from_int(0),
-            loop_end_beats: BeatTime::from_int(0),
-            loop_start_seconds: SecondsTime::from_int(0),
-            loop_end_seconds: SecondsTime::from_int(0),
-            bar_start: BeatTime::from_int(0),
-            bar_number: 0,
-            time_signature_numerator: 4,
-            time_signature_denominator: 4,
-        }
-    }
-}
-
-/// A parameter as the plugin declares it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    /// CLAP's number for it.
-    pub id: ClapId,
-    /// The name that hosts show.
-    pub name: String,
-    /// Lowest, highest and default plain value.
-    pub range: (f64, f64, f64),
-    /// The plain value now.
-    pub value: f64,
 }
 
 /// An instance of the plugin.
@@ -207,7 +191,9 @@ impl Instance {
             input: vec![vec![0.0; max_block as usize]; channels as usize],
             output: vec![vec![0.0; max_block as usize]; channels as usize],
             changes: Vec::with_capacity(64),
-            sent: EventBuffer::new(),
+            // Room for all that the plugin tells in a block, so that the callback never waits for memory of ours.
+            sent: EventBuffer::with_capacity(256),
+            told: Vec::new(),
         });
         Ok(())
     }
@@ -267,10 +253,35 @@ impl Instance {
             let Some(info) = parameters.get_info(&handle, index, &mut buffer) else { continue };
             let (id, range) = (info.id, (info.min_value, info.max_value, info.default_value));
             let name = String::from_utf8_lossy(info.name).into_owned();
+            let is_read_only = info.flags.contains(ParamInfoFlags::IS_READONLY);
+            let is_automatable =
+                info.flags.intersects(ParamInfoFlags::IS_AUTOMATABLE | ParamInfoFlags::IS_MODULATABLE);
             let value = parameters.get_value(&handle, id).unwrap_or(f64::NAN);
-            all.push(Parameter { id, name, range, value });
+            let mut text = [0; 128];
+            let text = parameters.value_to_text(&handle, id, value, &mut text);
+            let text = text.map_or(String::new(), |text| String::from_utf8_lossy(text).into_owned());
+            all.push(Parameter { id, name, range, value, text, is_read_only, is_automatable });
         }
         all
+    }
+
+    /// The pages of knobs that the plugin suggests: names and parameters.
+    pub fn remote_pages(&mut self) -> Vec<(String, Vec<ClapId>)> {
+        let handle = self.plugin.plugin_handle();
+        let Some(pages) = handle.get_extension::<PluginRemoteControls>() else { return Vec::new() };
+        let mut all = Vec::new();
+        for index in 0..pages.count(&handle) {
+            let mut buffer = RemoteControlsPageBuffer::new();
+            let Some(page) = pages.get(&handle, index, &mut buffer) else { continue };
+            let name = String::from_utf8_lossy(page.page_name).into_owned();
+            all.push((name, page.param_ids.into_iter().flatten().collect()));
+        }
+        all
+    }
+
+    /// How often the plugin has marked the project as modified.
+    pub fn modified(&mut self) -> usize {
+        self.plugin.access_handler(|main_thread| main_thread.modified.get())
     }
 
     /// The plugin's state, as a host saves it with the project.
@@ -321,6 +332,7 @@ pub struct Audio {
     output: Vec<Vec<f32>>,
     changes: Vec<ParamValueEvent>,
     sent: EventBuffer,
+    told: Vec<Told>,
 }
 
 impl Audio {
@@ -337,6 +349,11 @@ impl Audio {
         self.changes.push(ParamValueEvent::new(0, id, Pckn::match_all(), value));
     }
 
+    /// What the plugin has told of its parameters since the last call.
+    pub fn take_told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
+    }
+
     /// Plays one block, one slice per channel, and returns the output, as long as the block. `transport` is none for a
     /// host without one.
     ///
@@ -347,7 +364,12 @@ impl Audio {
         let frames = block.first().map_or(0, |channel| channel.len());
         self.call(frames, transport)?;
         self.changes.clear();
-        self.sent.clear();
+        let told = self.sent.iter().filter_map(|event| {
+            let change = event.as_event::<ParamValueEvent>()?;
+            let is_for_recording = !event.header().flags().contains(EventFlags::DONT_RECORD);
+            Some(Told { id: change.param_id()?, value: change.value(), is_for_recording })
+        });
+        self.told.extend(told);
         Ok(self.output.iter().map(|channel| &channel[..frames]).collect())
     }
 
@@ -362,6 +384,7 @@ impl Audio {
             to[..from.len()].copy_from_slice(from);
             output[..from.len()].fill(Self::UNWRITTEN);
         }
+        self.sent.clear();
         Ok(())
     }
 

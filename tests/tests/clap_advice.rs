@@ -145,17 +145,22 @@ fn parameters_are_saved_and_restored() -> Result<()> {
     let library = library()?;
     let mut plugin = library.create()?;
     plugin.activate(48_000.0, 64)?;
-    for parameter in plugin.parameters() {
+    // What is read-only shows the advice, and is no choice of the user.
+    let choices = |plugin: &mut Instance| {
+        plugin.parameters().into_iter().filter(|parameter| !parameter.is_read_only).collect::<Vec<_>>()
+    };
+    for parameter in choices(&mut plugin) {
         plugin.audio()?.set_parameter(parameter.id, parameter.range.1);
     }
     plugin.audio()?.play(&[&[0.0; 64], &[0.0; 64]], None)?;
-    let changed = plugin.parameters();
+    let changed = choices(&mut plugin);
+    assert!(!changed.is_empty());
     assert!(changed.iter().all(|parameter| parameter.value == parameter.range.1), "{changed:?}");
     let saved = plugin.save()?;
     let mut other = library.create()?;
-    assert_ne!(other.parameters(), changed);
+    assert_ne!(choices(&mut other), changed);
     other.restore(&saved)?;
-    assert_eq!(other.parameters(), changed);
+    assert_eq!(choices(&mut other), changed);
     Ok(())
 }
 

@@ -146,7 +146,10 @@ fn bypass_and_automation_do_not_change_the_audio() -> Result<()> {
             assert_passes(&mut plugin, &sound, 48_000.0, 480)?;
             let now =
                 plugin.parameters().into_iter().find(|other| other.id == parameter.id).map(|now| now.value);
-            assert_eq!(now, Some(value), "{}", parameter.name);
+            // A reading is the plugin's own: `clap_readouts` tests that no host can write it.
+            if !parameter.is_read_only {
+                assert_eq!(now, Some(value), "{}", parameter.name);
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! real time, with `tests/vst3/editor.py`. `cargo xtask test` installs what both need.
 
 use mixing_buddy_tests::{bundle, prerequisite};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The Python with the host; none if it is not installed.
@@ -17,16 +17,16 @@ fn python() -> Option<PathBuf> {
 }
 
 fn run(check: &str, more: &[PathBuf]) {
-    run_script("host.py", check, more);
+    run_script("host.py", check, &bundle::vst3(), more);
 }
 
-fn run_script(script: &str, check: &str, more: &[PathBuf]) {
+fn run_script(script: &str, check: &str, plugin: &Path, more: &[PathBuf]) {
     let Some(python) = python() else { return };
     let script = bundle::workspace().join("tests/vst3").join(script);
     let output = Command::new(python)
         .arg(script)
         .arg(check)
-        .arg(bundle::vst3())
+        .arg(plugin)
         .args(more)
         // The host must not find settings of the user or of other plugins.
         .env("HOME", bundle::target())
@@ -72,13 +72,18 @@ fn its_window_opens_twice_and_draws_the_panel() {
     run("window", &[bundle::target().join("shots")]);
 }
 
-/// A check of the editor, which needs a virtual screen.
+/// A check of the VST3's editor, which needs a virtual screen.
 fn edit(check: &str) {
+    edit_in(check, &bundle::vst3());
+}
+
+/// A check of the editor in the host of the plugin's format.
+fn edit_in(check: &str, plugin: &Path) {
     if !cfg!(target_os = "linux") {
         eprintln!("skipped: the test needs a virtual screen, which is available on Linux");
         return;
     }
-    run_script("editor.py", check, &[]);
+    run_script("editor.py", check, plugin, &[]);
 }
 
 #[test]
@@ -94,4 +99,35 @@ fn a_changed_choice_marks_the_project_as_modified() {
 #[test]
 fn an_audition_never_sounds_in_a_render_and_ends_with_the_editor() {
     edit("audition");
+}
+
+#[test]
+fn a_host_reads_the_advice_as_parameters_and_never_writes_them() {
+    run_script("editor.py", "readouts", &bundle::vst3(), &[]);
+}
+
+#[test]
+fn the_track_is_shown() {
+    edit("track");
+    edit_in("track", &bundle::clap());
+}
+
+#[test]
+fn the_editor_follows_the_scale_of_host_and_desktop_in_the_vst3() {
+    edit("scale");
+}
+
+#[test]
+fn the_editor_follows_the_scale_of_host_and_desktop_in_the_clap() {
+    edit_in("scale", &bundle::clap());
+}
+
+#[test]
+fn the_vst3s_editor_opens_a_hundred_times_and_leaves_nothing() {
+    edit("hundred");
+}
+
+#[test]
+fn the_claps_editor_opens_a_hundred_times_and_leaves_no_file_thread_or_window() {
+    edit_in("hundred", &bundle::clap());
 }

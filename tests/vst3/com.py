@@ -29,6 +29,13 @@ COMPONENT_HANDLER = iid("93A0BEA3 0BD045DB 8E890B0C C1E46AC6")
 COMPONENT_HANDLER_2 = iid("F040B4B3 A36045EC ABCDC045 B4D5A2CC")
 PLUG_FRAME = iid("367FAF01 AFA94693 8D4DA2A0 ED0882A3")
 RUN_LOOP = iid("18C35366 97764F1A 9C5B8385 7A871389")
+CONTENT_SCALE = iid("65ED9690 8AC44525 8AADEF7A 72EA703F")
+PARAMETER_CHANGES = iid("A4779663 0BB64A56 B44384A8 466FEB9D")
+PARAMETER_QUEUE = iid("01263A18 ED074F6F 98C9D356 4686F9BA")
+INFO_LISTENER = iid("0F194781 8D984ADA BBA0C1EF C011D8D0")
+ATTRIBUTES = iid("1E5F0AEB CC7F4533 A2544011 38AD5EE4")
+
+CAN_AUTOMATE, READ_ONLY, HIDDEN = 1 << 0, 1 << 1, 1 << 4
 
 FLOAT_SAMPLES = 0
 REALTIME, OFFLINE = 0, 2
@@ -82,6 +89,25 @@ class ClassInfo(c.Structure):
     _fields_ = [("cid", c.c_char * 16), ("cardinality", c.c_int32), ("category", c.c_char * 32), ("name", c.c_char * 64)]
 
 
+class ParameterInfo(c.Structure):
+    _fields_ = [
+        ("id", c.c_uint32), ("title", c.c_uint16 * 128), ("short_title", c.c_uint16 * 128), ("units", c.c_uint16 * 128),
+        ("steps", c.c_int32), ("default", c.c_double), ("unit", c.c_int32), ("flags", c.c_int32),
+    ]
+
+
+class Parameter:
+    """What the controller says of a parameter."""
+
+    def __init__(self, info, value, text):
+        self.id, self.flags, self.value, self.text = info.id, info.flags, value, text
+        self.name = utf16(info.title)
+
+
+def utf16(units):
+    return bytes(units).decode("utf-16-le").split("\0")[0]
+
+
 class ProcessSetup(c.Structure):
     _fields_ = [("mode", c.c_int32), ("sample_size", c.c_int32), ("max_block", c.c_int32), ("rate", c.c_double)]
 
@@ -128,7 +154,11 @@ class Plugin:
         self.controller = query(self.component, CONTROLLER)
         self.processor = query(self.component, PROCESSOR)
         self.display = display
-        self.dirty = 0
+        # What the plugin asked of the host: marks of a modified project, and edits of parameters, which hosts record.
+        self.dirty, self.edits = 0, 0
+        # What the plugin told of its parameters in blocks, by id.
+        self.told = {}
+        self._make_output()
         self.descriptors, self.timers = {}, {}
         self._make_handler()
         self._make_frame()
@@ -140,6 +170,10 @@ class Plugin:
             self.dirty += 1
             return OK
 
+        def edit(*_):
+            self.edits += 1
+            return OK
+
         ok = lambda *_: OK
         self.handler_2 = Interface(COMPONENT_HANDLER_2, [
             (c.c_int32, [c.c_uint8], set_dirty),
@@ -148,12 +182,100 @@ class Plugin:
             (c.c_int32, [], ok),
         ])
         self.handler = Interface(COMPONENT_HANDLER, [
-            (c.c_int32, [c.c_uint32], ok),
-            (c.c_int32, [c.c_uint32, c.c_double], ok),
+            (c.c_int32, [c.c_uint32], edit),
+            (c.c_int32, [c.c_uint32, c.c_double], edit),
             (c.c_int32, [c.c_uint32], ok),
             (c.c_int32, [c.c_int32], ok),
         ], {COMPONENT_HANDLER_2: self.handler_2})
         call(self.controller, 16, c.c_void_p(self.handler.pointer))
+
+    def _make_output(self):
+        """What a block tells of parameters: `outputParameterChanges`."""
+
+        def add_point(_, offset, value, index):
+            self.told[self.queue_id] = value
+            return OK
+
+        def add_data(_, identifier, index):
+            self.queue_id = identifier[0]
+            return self.queue.pointer
+
+        self.queue = Interface(PARAMETER_QUEUE, [
+            (c.c_uint32, [], lambda _: self.queue_id),
+            (c.c_int32, [], lambda _: 0),
+            (c.c_int32, [c.c_int32, c.c_void_p, c.c_void_p], lambda *_: FALSE),
+            (c.c_int32, [c.c_int32, c.c_double, c.c_void_p], add_point),
+        ])
+        self.output = Interface(PARAMETER_CHANGES, [
+            (c.c_int32, [], lambda _: 0),
+            (c.c_void_p, [c.c_int32], lambda *_: None),
+            (c.c_void_p, [c.POINTER(c.c_uint32), c.c_void_p], add_data),
+        ])
+
+    def changes(self, values):
+        """Parameters that the host sets with a block: `inputParameterChanges`, from a dictionary by id."""
+        queues = []
+        for identifier, value in values.items():
+
+            def get_point(_, index, offset, to, value=value):
+                offset[0], to[0] = 0, value
+                return OK
+
+            queues.append(Interface(PARAMETER_QUEUE, [
+                (c.c_uint32, [], lambda _, identifier=identifier: identifier),
+                (c.c_int32, [], lambda _: 1),
+                (c.c_int32, [c.c_int32, c.POINTER(c.c_int32), c.POINTER(c.c_double)], get_point),
+                (c.c_int32, [c.c_int32, c.c_double, c.c_void_p], lambda *_: FALSE),
+            ]))
+        changes = Interface(PARAMETER_CHANGES, [
+            (c.c_int32, [], lambda _: len(queues)),
+            (c.c_void_p, [c.c_int32], lambda _, index: queues[index].pointer),
+            (c.c_void_p, [c.c_void_p, c.c_void_p], lambda *_: None),
+        ])
+        changes.queues = queues
+        return changes
+
+    def parameters(self):
+        """All parameters, with their values and the texts that hosts show."""
+        found = []
+        for index in range(call(self.controller, 8)):
+            info, text = ParameterInfo(), (c.c_uint16 * 128)()
+            assert call(self.controller, 9, c.c_int32(index), c.pointer(info)) == OK, "a parameter without information"
+            identifier = c.c_uint32(info.id)
+            value = call(self.controller, 14, identifier, result=c.c_double)
+            call(self.controller, 10, identifier, c.c_double(value), c.pointer(text))
+            found.append(Parameter(info, value, utf16(text)))
+        return found
+
+    def name_track(self, name, colour):
+        """Tells the plugin its track: a name, and a colour as 0xAARRGGBB."""
+        units = (name + "\0").encode("utf-16-le")
+
+        def get_int(_, key, to):
+            if key != b"channel color":
+                return FALSE
+            to[0] = colour
+            return OK
+
+        def get_string(_, key, to, size):
+            if key != b"channel name":
+                return FALSE
+            c.memmove(to, units, min(len(units), size))
+            return OK
+
+        attributes = Interface(ATTRIBUTES, [
+            (c.c_int32, [c.c_char_p, c.c_int64], lambda *_: FALSE),
+            (c.c_int32, [c.c_char_p, c.POINTER(c.c_int64)], get_int),
+            (c.c_int32, [c.c_char_p, c.c_double], lambda *_: FALSE),
+            (c.c_int32, [c.c_char_p, c.c_void_p], lambda *_: FALSE),
+            (c.c_int32, [c.c_char_p, c.c_void_p], lambda *_: FALSE),
+            (c.c_int32, [c.c_char_p, c.c_void_p, c.c_uint32], get_string),
+            (c.c_int32, [c.c_char_p, c.c_void_p, c.c_uint32], lambda *_: FALSE),
+            (c.c_int32, [c.c_char_p, c.c_void_p, c.c_void_p], lambda *_: FALSE),
+        ])
+        listener = query(self.controller, INFO_LISTENER)
+        assert listener, "the plugin does not listen to names of tracks"
+        assert call(listener, 3, c.c_void_p(attributes.pointer)) == OK, "the plugin does not take the name"
 
     def _make_frame(self):
         def register_descriptor(_, handler, descriptor):
@@ -178,31 +300,48 @@ class Plugin:
             (c.c_int32, [c.c_void_p, c.c_uint64], register_timer),
             (c.c_int32, [c.c_void_p], unregister_timer),
         ])
-        resize = lambda _, view, rect: call(view, 10, c.c_void_p(rect))
+        def resize(_, view, rect):
+            asked = c.cast(rect, c.POINTER(ViewRect))[0]
+            self.display.resize(asked.right - asked.left, asked.bottom - asked.top)
+            return call(view, 10, c.c_void_p(rect))
+
         self.frame = Interface(
             PLUG_FRAME, [(c.c_int32, [c.c_void_p, c.c_void_p], resize)], {RUN_LOOP: self.run_loop}
         )
 
-    def open(self):
-        """Opens the editor in a new window."""
+    def open(self, scale=None):
+        """Opens the editor in a new window. `scale` is what the host suggests before, if it does. Returns the size that the
+        plugin asked for."""
         self.view = call(self.controller, 17, c.c_char_p(b"editor"), result=c.c_void_p)
         assert self.view, "the plugin has no editor"
         call(self.view, 12, c.c_void_p(self.frame.pointer))
-        rect = ViewRect()
-        call(self.view, 9, c.pointer(rect))
-        self.window = self.display.open(rect.right - rect.left, rect.bottom - rect.top)
+        if scale is not None:
+            self.suggest(scale)
+        width, height = self.size()
+        self.window = self.display.open(width, height)
         attached = call(self.view, 4, c.c_void_p(self.window), c.c_char_p(b"X11EmbedWindowID"))
         assert attached == OK, f"the editor does not open: {attached}"
+        return width, height
+
+    def suggest(self, scale):
+        """Suggests a scale to the view."""
+        support = query(self.view, CONTENT_SCALE)
+        assert support, "the view does not take a scale"
+        assert call(support, 3, c.c_float(scale)) == OK, f"the view refuses the scale {scale}"
+
+    def size(self):
+        """The size of the view in pixels."""
+        rect = ViewRect()
+        assert call(self.view, 9, c.pointer(rect)) == OK, "the view has no size"
         return rect.right - rect.left, rect.bottom - rect.top
 
     def close(self):
-        """Closes the editor."""
+        """Closes the editor. It can be opened again."""
         call(self.view, 5)
         call(self.view, 12, c.c_void_p(None))
         call(self.view, 2, result=c.c_uint32)
         self.view = None
         self.display.close(self.window)
-        self.display.end()
 
     def end(self):
         """Removes the instance."""
@@ -210,6 +349,8 @@ class Plugin:
         call(self.component, 4)
         for thing in (self.processor, self.controller, self.component):
             call(thing, 2, result=c.c_uint32)
+        if self.display:
+            self.display.end()
 
     def pump(self, seconds):
         """Runs the host's event loop."""
@@ -247,8 +388,8 @@ class Plugin:
         call(self.processor, 8, c.c_uint8(0))
         call(self.component, 11, c.c_uint8(0))
 
-    def play(self, sound, is_playing=True):
-        """One block of two channels; returns the output."""
+    def play(self, sound, is_playing=True, sets=None):
+        """One block of two channels; returns the output. `sets` are parameters that the host sets with it."""
         sound = np.ascontiguousarray(sound, np.float32)
         output = np.full_like(sound, -123.0)
         pointers = []
@@ -259,61 +400,11 @@ class Plugin:
         context = ProcessContext(
             state=state, rate=self.rate, project_samples=self.position, continuous_samples=self.position, tempo=120.0
         )
+        changes = self.changes(sets) if sets else None
         data = ProcessData(
             self.mode, FLOAT_SAMPLES, sound.shape[1], 1, 1, c.pointer(pointers[0][1]), c.pointer(pointers[1][1]),
-            None, None, None, None, c.pointer(context),
+            changes.pointer if changes else None, self.output.pointer, None, None, c.pointer(context),
         )
         assert call(self.processor, 9, c.pointer(data)) == OK, "process failed"
         self.position += sound.shape[1] if is_playing else 0
         return output
-
-
-class Display:
-    """Windows, the pointer and keys of an X server."""
-
-    def __init__(self, name):
-        self.x, self.test = c.CDLL("libX11.so.6"), c.CDLL("libXtst.so.6")
-        self.x.XOpenDisplay.restype = c.c_void_p
-        for function in ("XDefaultRootWindow", "XCreateSimpleWindow"):
-            getattr(self.x, function).restype = c.c_ulong
-        self.handle = c.c_void_p(self.x.XOpenDisplay(name.encode()))
-        assert self.handle.value, "no connection to the screen"
-
-    def open(self, width, height):
-        root = c.c_ulong(self.x.XDefaultRootWindow(self.handle))
-        window = self.x.XCreateSimpleWindow(
-            self.handle, root, 0, 0, width, height, 0, c.c_ulong(0), c.c_ulong(0)
-        )
-        self.x.XMapWindow(self.handle, c.c_ulong(window))
-        self.x.XSync(self.handle, 0)
-        # The window manager puts it somewhere.
-        time.sleep(0.5)
-        self.window = c.c_ulong(window)
-        return window
-
-    def close(self, window):
-        self.x.XDestroyWindow(self.handle, c.c_ulong(window))
-        self.x.XSync(self.handle, 0)
-
-    def end(self):
-        """Ends the connection: Xlib ends the program if the server goes first."""
-        self.x.XCloseDisplay(self.handle)
-
-    def click(self, x, y):
-        """Clicks at a place of the window that was opened last."""
-        none = c.c_ulong(0)
-        self.x.XWarpPointer(self.handle, none, self.window, 0, 0, c.c_uint(0), c.c_uint(0), x, y)
-        for is_down in (1, 0):
-            self.test.XTestFakeButtonEvent(self.handle, 1, is_down, c.c_ulong(30))
-        self.x.XSync(self.handle, 0)
-
-    def press(self, symbol, shift=False):
-        """Presses a key by the number of its symbol."""
-        codes = [self.x.XKeysymToKeycode(self.handle, c.c_ulong(symbol)) & 0xFF]
-        if shift:
-            codes.insert(0, self.x.XKeysymToKeycode(self.handle, c.c_ulong(0xFFE1)) & 0xFF)
-        for code in codes:
-            self.test.XTestFakeKeyEvent(self.handle, code, 1, c.c_ulong(0))
-        for code in reversed(codes):
-            self.test.XTestFakeKeyEvent(self.handle, code, 0, c.c_ulong(0))
-        self.x.XSync(self.handle, 0)

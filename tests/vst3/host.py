@@ -5,11 +5,13 @@
 CHECK is audio, state, lives, advice, resets or window; FOLDER is where pictures go. Fails with what was expected.
 """
 
+import ctypes
 import gc
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +23,8 @@ import pedalboard
 from pedalboard.io import AudioFile
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
+# The programs of the virtual screen. Python warns of those that it forgets while they run.
+SCREEN = []
 
 
 def check(condition, message):
@@ -187,77 +191,77 @@ def resets(path):
     check(np.allclose(starts, [0, 5, 10], atol=0.05), f"windows at 0, 5 and 10 s, not {starts}")
 
 
-class Screen:
-    """A virtual screen with a window manager and desktop settings."""
+def end_with_parent():
+    """The process gets a signal when the one that started it ends (`prctl(PR_SET_PDEATHSIG)`)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
-    def __enter__(self):
-        for program in ("Xvfb", "openbox", "xsettingsd"):
-            if not shutil.which(program):
-                print(f"skipped: {program} is not installed")
-                sys.exit(0)
-        self.programs = []
-        read, write = os.pipe()
-        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]
-        self.programs.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            number = pipe.readline().strip()
-        check(number, "a screen from Xvfb")
-        os.environ["DISPLAY"] = f":{number}"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        for program in (["openbox"], ["xsettingsd", "-c", "/dev/null"]):
-            self.programs.append(subprocess.Popen(program, **quiet))
-        time.sleep(1)
-        return f":{number}"
 
-    def __exit__(self, *_):
-        for program in reversed(self.programs):
-            program.terminate()
-            program.wait()
+def start_screen(size="1400x1000"):
+    """Starts a virtual screen with a window manager and desktop settings, and returns its name.
+
+    They end after this process, never before: drivers and JUCE keep connections to the screen, and Xlib ends a program whose
+    screen is gone with an error."""
+    for program in ("Xvfb", "openbox", "xsettingsd"):
+        if not shutil.which(program):
+            print(f"skipped: {program} is not installed")
+            sys.exit(0)
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    SCREEN.append(subprocess.Popen(command, pass_fds=[write], preexec_fn=end_with_parent, **quiet))
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    check(number, "a screen from Xvfb")
+    os.environ["DISPLAY"] = f":{number}"
+    for program in (["openbox"], ["xsettingsd", "-c", "/dev/null"]):
+        SCREEN.append(subprocess.Popen(program, preexec_fn=end_with_parent, **quiet))
+    time.sleep(1)
+    return f":{number}"
 
 
 def window(path, folder):
     from PIL import ImageGrab
 
-    with Screen() as display:
-        plugin = pedalboard.load_plugin(path)
-        play_demo(plugin)
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        pictures = []
+    display = start_screen()
+    plugin = pedalboard.load_plugin(path)
+    play_demo(plugin)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    pictures = []
 
-        def open_and_photograph(name):
-            close, shown = threading.Event(), []
+    def open_and_photograph(name):
+        close, shown = threading.Event(), []
 
-            def photograph():
-                # Mesa's software driver compiles its shaders first.
-                start = time.monotonic()
-                while time.monotonic() - start < 60:
-                    time.sleep(1)
+        def photograph():
+            # Mesa's software driver compiles its shaders first.
+            start = time.monotonic()
+            while time.monotonic() - start < 60:
+                time.sleep(1)
+                picture = ImageGrab.grab(xdisplay=display)
+                if colours(picture) > 100:
+                    time.sleep(2)
                     picture = ImageGrab.grab(xdisplay=display)
-                    if colours(picture) > 100:
-                        time.sleep(2)
-                        picture = ImageGrab.grab(xdisplay=display)
-                        break
-                picture.save(Path(folder) / f"vst3-{name}.png")
-                shown.append(picture)
-                close.set()
+                    break
+            picture.save(Path(folder) / f"vst3-{name}.png")
+            shown.append(picture)
+            close.set()
 
-            photographer = threading.Thread(target=photograph)
-            photographer.start()
-            plugin.show_editor(close)
-            photographer.join()
-            pictures.append(shown[0])
+        photographer = threading.Thread(target=photograph)
+        photographer.start()
+        plugin.show_editor(close)
+        photographer.join()
+        pictures.append(shown[0])
 
-        open_and_photograph("window")
-        open_and_photograph("window-again")
-        for picture in pictures:
-            pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-            check(colours(picture) > 100, f"a picture with text and colours, not {colours(picture)} colours")
-            _, counts = np.unique(pixels, axis=0, return_counts=True)
-            check(counts.max() < 0.95 * len(pixels), "a window that is not one flat colour")
-        sound = noise(2, 4096)
-        check(same_bits(sound, plugin.process(sound, 48000)), "sound passing after the window was closed")
-        del plugin
+    open_and_photograph("window")
+    open_and_photograph("window-again")
+    for picture in pictures:
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+        check(colours(picture) > 100, f"a picture with text and colours, not {colours(picture)} colours")
+        _, counts = np.unique(pixels, axis=0, return_counts=True)
+        check(counts.max() < 0.95 * len(pixels), "a window that is not one flat colour")
+    sound = noise(2, 4096)
+    check(same_bits(sound, plugin.process(sound, 48000)), "sound passing after the window was closed")
+    del plugin
 
 
 def colours(picture):

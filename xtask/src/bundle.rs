@@ -87,12 +87,21 @@ fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
     if debug {
         return lay_out_as_is(library, folder);
     }
-    let light = folder.join(format!(".{NAME}.light-{}", std::process::id()));
-    put(library, &light)?;
-    strip(&light);
-    let laid_out = lay_out_as_is(&light, folder);
-    remove(&light)?;
+    let small = folder.join(format!(".{NAME}.light-{}", std::process::id()));
+    light(library, &small)?;
+    let laid_out = lay_out_as_is(&small, folder);
+    remove(&small)?;
     laid_out
+}
+
+/// Copies a library or program without its line tables.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn light(from: &Path, to: &Path) -> Result<()> {
+    put(from, to)?;
+    strip(to);
+    Ok(())
 }
 
 /// Removes line tables: on Linux they are in the library itself and are three quarters of it. Function names stay, for

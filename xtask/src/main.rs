@@ -4,6 +4,7 @@ mod advise;
 mod bundle;
 mod cargo;
 mod check;
+mod dist;
 mod full;
 mod install;
 mod listen;
@@ -24,6 +25,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
 
 Commands:
   bundle   Builds the plugin: VST3 and CLAP in target/bundled
+  dist     Builds a release for this platform: archive, package, checksums
   install  Builds the plugin and copies it into your plugin folders
   listen   Plays a song, or the demo, through the built plugin and prints its advice
   advise   Prints the same advice from the command line, without the plugin
@@ -56,6 +58,7 @@ fn run(args: &[String]) -> Result<()> {
     };
     let (help, run): (String, Run) = match command.as_str() {
         "bundle" => (bundle::HELP.into(), bundle::run),
+        "dist" => (dist::HELP.into(), dist::run),
         "install" => (install::HELP.into(), install::run),
         "listen" => (listen::HELP.into(), listen::run),
         "advise" => (advise::HELP.into(), advise::run),

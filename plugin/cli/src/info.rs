@@ -6,7 +6,7 @@ use mixing_buddy_core::bundle::BundleInfo;
 use mixing_buddy_core::output::print_line;
 use mixing_buddy_core::{CancelFlag, Engine};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options of `info`.
 #[derive(Args)]
@@ -26,9 +26,17 @@ pub struct InfoArgs {
 /// # Errors
 /// When the file cannot be read, the bundle is damaged, or the output cannot be written.
 pub fn run(args: &InfoArgs) -> Result<()> {
-    let engine = Engine::open(args.bundle.as_deref(), &CancelFlag::new())?;
+    show_bundle(args.bundle.as_deref(), args.json)
+}
+
+/// As [`run`], for a bundle or the built-in model.
+///
+/// # Errors
+/// As [`run`].
+pub fn show_bundle(bundle: Option<&Path>, json: bool) -> Result<()> {
+    let engine = Engine::open(bundle, &CancelFlag::new())?;
     let info = engine.info();
-    if args.json {
+    if json {
         print_line(&as_json(info).to_string())?;
     } else {
         print_line(&as_text(info).join("\n"))?;

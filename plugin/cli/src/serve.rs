@@ -1,9 +1,10 @@
 //! `serve`: the advice on a web page.
 
+use crate::engine::EngineArgs;
 use anyhow::{Result, ensure};
 use clap::Args;
 use mixing_buddy_core::output::{note, print_line};
-use mixing_buddy_core::{CancelFlag, Engine};
+use mixing_buddy_core::CancelFlag;
 use mixing_buddy_web::{DEFAULT_PORT, Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,9 +22,8 @@ pub struct ServeArgs {
     /// Address and port to serve; 0.0.0.0 serves the network
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))]
     bind: SocketAddr,
-    /// A model file; the built-in model if none is given
-    #[arg(long, alias = "model")]
-    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Songs that are judged at the same time; one per processor if not given
     #[arg(long, value_name = "COUNT")]
     workers: Option<usize>,
@@ -59,7 +59,7 @@ pub struct ServeArgs {
 /// When an option is invalid, the model cannot be loaded, or the address cannot be served.
 pub fn run(args: &ServeArgs) -> Result<()> {
     let settings = settings(args)?;
-    let engine = Engine::open(args.bundle.as_deref(), &CancelFlag::new())?;
+    let engine = args.engine.open(&CancelFlag::new())?;
     let is_open = !settings.bind.ip().is_loopback();
     let server = Server::start(Arc::new(engine), settings)?;
     server.stop_on_signals();

@@ -126,6 +126,38 @@ fn bad_files_get_a_message_and_the_others_are_judged() {
 }
 
 #[test]
+fn a_page_for_browsers_has_every_song_that_was_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (song, reference) = (file(&dir, "a <song>.wav", 12.0), file(&dir, "reference.wav", 12.0));
+    let missing = dir.path().join("missing.wav");
+    let page = dir.path().join("report.html");
+    let output = answer(&[
+        "advise",
+        song.to_str().unwrap(),
+        missing.to_str().unwrap(),
+        "--reference",
+        reference.to_str().unwrap(),
+        "--html",
+        page.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1), "one song is missing");
+    let html = std::fs::read_to_string(&page).unwrap();
+    for said in
+        ["a &lt;song&gt;.wav", "reference: reference.wav", "All 2 windows", "class=\"timeline\"", "compact "]
+    {
+        assert!(html.contains(said), "{said}");
+    }
+    assert_eq!(html.matches("<article>").count(), 1);
+    assert!(!html.contains("<script"));
+    let nowhere = dir.path().join("no/such/folder.html");
+    let output = answer(&["advise", song.to_str().unwrap(), "--html", nowhere.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("folder.html"), "{}", text(&output.stderr));
+    let files = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files, 3, "no temporary file is left");
+}
+
+#[test]
 fn invalid_options_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "tones.wav", 4.0);

@@ -31,9 +31,47 @@ pub fn span(start_s: f64, end_s: f64) -> String {
     format!("{}–{}", text(start_s), text(end_s))
 }
 
+/// Seconds of a position as people write it: "1:20", "1:02:03", "80" or "80.5"; none for other text.
+///
+/// ```
+/// use mixing_buddy_core::clock;
+///
+/// assert_eq!(clock::seconds("1:20"), Some(80.0));
+/// assert_eq!(clock::seconds("1:99"), None);
+/// ```
+pub fn seconds(text: &str) -> Option<f64> {
+    let parts: Vec<&str> = text.trim().split(':').collect();
+    let (last, before) = parts.split_last()?;
+    let is_plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let mut total: f64 = last.parse().ok().filter(|_| is_plain(last))?;
+    if before.len() > 2 || !before.is_empty() && total >= 60.0 {
+        return None;
+    }
+    for (place, part) in before.iter().rev().enumerate() {
+        let whole: u32 = part.parse().ok().filter(|_| is_plain(part))?;
+        if place == 0 && before.len() == 2 && whole >= 60 {
+            return None;
+        }
+        total += f64::from(whole) * 60f64.powi(place as i32 + 1);
+    }
+    Some(total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_are_read_as_they_are_written() {
+        for (text, expected) in
+            [("80", 80.0), ("80.5", 80.5), ("1:20", 80.0), ("1:02:03", 3723.0), (" 0:07 ", 7.0)]
+        {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in ["", ":", "1:", "x", "1:60", "1:70:00", "1:2:3:4", "-5", "1e3", "inf"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn seconds_round_down_like_a_transport() {

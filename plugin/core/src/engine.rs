@@ -16,8 +16,10 @@
 //! # }
 //! ```
 
+mod conversation;
 mod reply;
 
+pub use conversation::Conversation;
 pub use reply::Reply;
 
 use crate::advice::Advice;
@@ -36,6 +38,7 @@ use crate::encoder::{
 use crate::error::{Error, Result};
 use crate::features::{BandPower, FeatureExtractor, FeatureSettings, FeatureStream, k_weight_power};
 use crate::language::{AdviceTokenizer, Intent};
+use crate::large::LargeModel;
 use crate::norms::NormsSummary;
 use crate::separator::Separator;
 use crate::stem::{PerStem, PerTarget, Stem};
@@ -97,6 +100,8 @@ pub struct Engine {
     projector: Projector,
     /// The separator whose shares the encoder gets, in models that have one.
     separator: Option<Arc<Separator>>,
+    /// The large model that decides and explains in place of the bundle's decoder, if there is one.
+    large: Option<Arc<LargeModel>>,
     /// K-weighting factor of each cell of a patch.
     k_weights: Vec<f32>,
     /// The last words that the language model was asked to understand: one question is often asked of many windows.
@@ -162,10 +167,24 @@ impl Engine {
             decoder,
             projector,
             separator,
+            large: None,
             k_weights,
             understood,
             device,
         })
+    }
+
+    /// The same engine, with a large model that decides and explains. Ears, and what a question is taken to be about, stay those of
+    /// the bundle.
+    #[must_use]
+    pub fn with_large(mut self, large: Arc<LargeModel>) -> Self {
+        self.large = Some(large);
+        self
+    }
+
+    /// The large model, if there is one.
+    pub fn large(&self) -> Option<&Arc<LargeModel>> {
+        self.large.as_ref()
     }
 
     /// Where the model runs.
@@ -383,19 +402,25 @@ impl Engine {
     /// # Errors
     /// When cancelled or the model fails.
     pub fn generate(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Generated> {
+        match &self.large {
+            Some(large) => large.generate(&analysis.reading, &asked(request), cancel),
+            None => self.generate_compact(analysis, request, cancel),
+        }
+    }
+
+    fn generate_compact(
+        &self,
+        analysis: &Analysis,
+        request: &Request,
+        cancel: &CancelFlag,
+    ) -> Result<Generated> {
         let generator = Generator {
             decoder: &self.decoder,
             projector: &self.projector,
             tokenizer: &self.tokenizer,
             device: &self.device,
         };
-        let asked = GenerationRequest {
-            question: &request.question,
-            stems: request.stems,
-            anchor: request.anchor,
-            reference: request.reference,
-        };
-        generator.generate(&analysis.reading, &asked, cancel)
+        generator.generate(&analysis.reading, &asked(request), cancel)
     }
 
     /// Analyzes a window and answers.
@@ -412,6 +437,20 @@ impl Engine {
 
     fn temperature(&self, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        if with_reference { calibration.reference_temperature } else { calibration.temperature }
+        let (usual, reference) = match &self.large {
+            Some(large) => (large.temperatures().usual, large.temperatures().reference),
+            None => (calibration.temperature, calibration.reference_temperature),
+        };
+        if with_reference { reference } else { usual }
+    }
+}
+
+/// A request as the language models get it.
+fn asked(request: &Request) -> GenerationRequest<'_> {
+    GenerationRequest {
+        question: &request.question,
+        stems: request.stems,
+        anchor: request.anchor,
+        reference: request.reference,
     }
 }

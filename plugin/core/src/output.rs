@@ -38,18 +38,28 @@ pub fn print_line(line: &str) -> Result<(), OutputError> {
     write_line(&mut stdout().lock(), line)
 }
 
+/// Prints a part of a line on standard output, at once: text that comes word by word.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn print_part(text: &str) -> Result<(), OutputError> {
+    write_text(&mut stdout().lock(), text)
+}
+
 /// Prints a line on standard error. Where it cannot be written there is nobody to tell.
 pub fn note(line: &str) {
     let _nobody_reads_it = write_line(&mut stderr().lock(), line);
 }
 
 fn write_line(to: &mut impl Write, line: &str) -> Result<(), OutputError> {
-    to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush()).map_err(
-        |cause| match cause.kind() {
-            ErrorKind::BrokenPipe => OutputError::Closed,
-            _ => OutputError::Failed(cause),
-        },
-    )
+    write_text(to, &format!("{line}\n"))
+}
+
+fn write_text(to: &mut impl Write, text: &str) -> Result<(), OutputError> {
+    to.write_all(text.as_bytes()).and_then(|()| to.flush()).map_err(|cause| match cause.kind() {
+        ErrorKind::BrokenPipe => OutputError::Closed,
+        _ => OutputError::Failed(cause),
+    })
 }
 
 /// Whether the output's reader has stopped: the error, or one that it names as its source, is [`OutputError::Closed`].

@@ -6,6 +6,7 @@ use crate::decoder::ReferenceBalance;
 use crate::engine::{Analysis, Engine};
 use crate::error::{Error, Result};
 use crate::features::{BandPower, FeatureSettings, FeatureStream};
+use crate::stem::PerStem;
 use std::path::Path;
 
 /// Seconds from one window to the next, unless a caller says otherwise.
@@ -43,7 +44,20 @@ pub enum Step {
     Window(Window),
 }
 
-/// The balance of a whole file, as a reference, and the warnings of [`Song`].
+/// A reference.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Its name for a person.
+    pub name: String,
+    /// Its balance, as the model compares with it.
+    pub balance: ReferenceBalance,
+    /// The same levels in LU against the rest; none where a stem is absent.
+    pub levels_lu: PerStem<Option<f32>>,
+    /// As in [`Song`].
+    pub warnings: Vec<String>,
+}
+
+/// The balance of a whole file, as a reference.
 ///
 /// # Errors
 /// As [`follow_file`], and when no stem is present.
@@ -52,7 +66,7 @@ pub fn measure_reference(
     path: &Path,
     cancel: &CancelFlag,
     mut visit: impl FnMut(&Step) -> Result<()>,
-) -> Result<(ReferenceBalance, Vec<String>)> {
+) -> Result<Measured> {
     let mut analyses = Vec::new();
     let warnings = follow_file(engine, path, FeatureSettings::WINDOW_S, cancel, |step| {
         visit(&step)?;
@@ -62,9 +76,10 @@ pub fn measure_reference(
         Ok(())
     })?;
     let balance = engine.reference_of(&analyses);
-    balance
-        .map(|balance| (balance, warnings))
-        .ok_or_else(|| Error::audio(path, "has no stem that was found in it"))
+    let balance = balance.ok_or_else(|| Error::audio(path, "has no stem that was found in it"))?;
+    let levels_lu = engine.pool(&analyses).map_or(PerStem::default(), |pooled| pooled.levels_lu);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Measured { name, balance, levels_lu, warnings })
 }
 
 /// Analyzes all windows of full length of a sound at the model's rate, `hop_s` seconds apart.

@@ -1,8 +1,9 @@
 //! A question in the user's own words, and the answer.
 
 use super::controls::Controls;
+use super::state::{Focus, PanelState};
 use super::theme::{self, Palette};
-use super::{state::PanelState, widgets, words};
+use super::{widgets, words};
 use crate::view::{Activity, Command, View};
 use egui::{Button, Key, Label, RichText, TextEdit, Ui};
 
@@ -26,6 +27,9 @@ pub(super) fn show(
             .desired_width(room)
             .margin(theme::margin(6, 4));
         let field = ui.add(field);
+        if state.focus.take_if(|focus| *focus == Focus::Question).is_some() {
+            field.request_focus();
+        }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let can_ask = !state.question.trim().is_empty() && view.activity != Activity::NoModel;
         let go = ui.add_enabled(can_ask, Button::new("Ask"));
@@ -40,7 +44,11 @@ pub(super) fn show(
         widgets::remark(ui, format!("“{}”", answered.question), colours.dim);
         match &answered.advice {
             None => {
-                ui.label(RichText::new("Thinking…").color(colours.dim));
+                let written = match answered.written.trim() {
+                    "" => "Thinking…".to_string(),
+                    written => format!("{written} …"),
+                };
+                ui.add(Label::new(RichText::new(written).color(colours.dim)).wrap());
             }
             Some(advice) => {
                 ui.add(Label::new(RichText::new(words::sentence(advice)).color(colours.strong)).wrap());

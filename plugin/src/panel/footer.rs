@@ -1,10 +1,10 @@
 //! The bar at the bottom: the model, its device and its cost.
 
+use super::actions::{Action, perform, tip};
 use super::controls::Controls;
-use super::path_box::{PathBox, Purpose};
 use super::theme::{Palette, SMALL_PT};
 use super::{state::PanelState, widgets};
-use crate::view::{Command, ModelStatus, View};
+use crate::view::{ModelStatus, View};
 use egui::{Align, Button, FontId, Layout, TextStyle, Ui, vec2};
 
 /// Width of the window's resize grip at the right, in points.
@@ -19,7 +19,8 @@ pub(super) fn show(
     controls: &mut dyn Controls,
 ) {
     let own_model = view.choices.model_path.is_some();
-    let labels: &[&str] = if own_model { &["Built-in", "Choose model…"] } else { &["Choose model…"] };
+    let labels: &[&str] =
+        if own_model { &["Keys", "Built-in", "Choose model…"] } else { &["Keys", "Choose model…"] };
     ui.style_mut().text_styles.insert(TextStyle::Body, FontId::proportional(SMALL_PT));
     ui.horizontal(|ui| {
         let room =
@@ -34,14 +35,20 @@ pub(super) fn show(
             let status = status(view.version, &view.model);
             widgets::remark_in_one_line(ui, &status, colours.dim).on_hover_text(status);
         });
+        let keys = ui.add(Button::new("Keys").selected(state.keys_open));
+        if keys.on_hover_text(tip(Action::Keys, "What the keys do")).clicked() {
+            perform(Action::Keys, ui.ctx(), view, state, controls);
+        }
         if own_model {
             let own = ui.add(Button::new("Built-in"));
-            if own.on_hover_text("Use the model that comes with the plugin").clicked() {
-                controls.send(Command::ChooseModel(None));
+            let about = "Use the model that comes with the plugin";
+            if own.on_hover_text(tip(Action::BuiltInModel, about)).clicked() {
+                perform(Action::BuiltInModel, ui.ctx(), view, state, controls);
             }
         }
-        if ui.add(Button::new("Choose model…")).clicked() {
-            state.path_box = Some(PathBox::open(Purpose::Model, &state.dialogs));
+        let model = ui.add(Button::new("Choose model…"));
+        if model.on_hover_text(tip(Action::Model, "Use another model")).clicked() {
+            perform(Action::Model, ui.ctx(), view, state, controls);
         }
     });
 }

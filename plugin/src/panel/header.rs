@@ -1,15 +1,14 @@
 //! The bar at the top: what the plugin is doing, and commands for the advice and the panel.
 
-use super::clipboard::{self, Form};
+use super::actions::{Action, is_possible, perform, tip};
 use super::controls::Controls;
-use super::path_box::{PathBox, Purpose};
-use super::state::PanelState;
+use super::state::{PanelState, Track};
 use super::theme::{self, Palette};
 use super::widgets::{self, bar};
 use super::words;
 use crate::settings::{SCALES_PERCENT, Settings, Theme};
 use crate::view::{Activity, View};
-use egui::{Align, Button, Label, Layout, RichText, Sense, Ui, pos2, vec2};
+use egui::{Align, Button, Color32, Label, Layout, RichText, Sense, StrokeKind, Ui, pos2, vec2};
 
 /// Below this width the bar leaves out the name of the plugin, in points.
 const NAME_FROM_PT: f32 = 500.0;
@@ -32,6 +31,9 @@ pub(super) fn show(
             let name = RichText::new("MixingBuddy").font(theme::strong_font(13.5)).color(colours.strong);
             ui.add(Label::new(name).selectable(false));
             ui.add_space(6.0);
+            if let Some(one) = state.track.as_ref().filter(|one| !one.name.trim().is_empty()) {
+                track(ui, colours, one);
+            }
         }
         let labels = ["Copy", "Report…", "Look", "Bypass"];
         let room = ui.available_width() - widgets::buttons_width(ui, &labels) - ui.spacing().item_spacing.x;
@@ -39,25 +41,50 @@ pub(super) fn show(
             activity(ui, colours, view, room);
         });
         widgets::at_right(ui, &labels, |ui| {
-            let copy = ui.add_enabled(view.newest.is_some(), Button::new("Copy"));
-            if copy.on_hover_text("Copy the advice as text; with Shift, as Markdown").clicked() {
-                let form = if ui.input(|input| input.modifiers.shift) { Form::Markdown } else { Form::Text };
-                ui.ctx().copy_text(clipboard::advice(view, form));
+            let copy = ui.add_enabled(is_possible(Action::Copy, view, state), Button::new("Copy"));
+            if copy
+                .on_hover_text(tip(Action::Copy, "Copy the advice as text; with Shift, as Markdown"))
+                .clicked()
+            {
+                let shift = ui.input(|input| input.modifiers.shift);
+                let action = if shift { Action::CopyMarkdown } else { Action::Copy };
+                perform(action, ui.ctx(), view, state, controls);
             }
             let report = ui.add(Button::new("Report…"));
-            if report.on_hover_text("Save all advice as Markdown and JSON").clicked() {
-                state.path_box = Some(PathBox::open(Purpose::Report, &state.dialogs));
+            let about = "Save all advice as a page for browsers, Markdown and JSON";
+            if report.on_hover_text(tip(Action::Report, about)).clicked() {
+                perform(Action::Report, ui.ctx(), view, state, controls);
             }
             let look = ui.add(Button::new("Look").selected(state.look_open));
-            if look.on_hover_text("Theme and size").clicked() {
-                state.look_open = !state.look_open;
+            if look.on_hover_text(tip(Action::Look, "Theme and size")).clicked() {
+                perform(Action::Look, ui.ctx(), view, state, controls);
             }
             let bypass = ui.add(Button::new("Bypass").selected(settings.bypass));
-            if bypass.on_hover_text("Pause the analysis. Audio passes through either way.").clicked() {
-                controls.set_bypass(!settings.bypass);
+            let about = "Pause the analysis. Audio passes through either way.";
+            if bypass.on_hover_text(tip(Action::Bypass, about)).clicked() {
+                perform(Action::Bypass, ui.ctx(), view, state, controls);
             }
         });
     });
+}
+
+/// The host's track: its colour, and its name.
+fn track(ui: &mut Ui, colours: &Palette, track: &Track) {
+    /// Width of the name at most, in points.
+    const NAME_PT: f32 = 120.0;
+    if let Some([red, green, blue]) = track.colour_rgb {
+        let (rect, _) = ui.allocate_exact_size(vec2(9.0, 9.0), Sense::hover());
+        ui.painter().rect_filled(rect, 2, Color32::from_rgb(red, green, blue));
+        // Some tracks have the colour of the background.
+        ui.painter().rect_stroke(rect, 2, (1.0, colours.dim), StrokeKind::Inside);
+    }
+    ui.scope(|ui| {
+        ui.set_max_width(NAME_PT);
+        let name = RichText::new(track.name.trim()).color(colours.text);
+        ui.add(Label::new(name).selectable(false).truncate())
+            .on_hover_text("The track, as the host names it");
+    });
+    ui.add_space(6.0);
 }
 
 /// A lamp, the state as text, and how much of a window is filled.

@@ -1,5 +1,6 @@
 //! Auditions: other gains of the stems, heard before a fader is moved.
 
+use super::actions::{Action, is_possible, perform, tip};
 use super::controls::Controls;
 use super::theme::{self, Palette, SMALL_PT};
 use super::{state::PanelState, widgets, words};
@@ -19,7 +20,13 @@ const NAME_PT: f32 = 58.0;
 const NUMBER_PT: f32 = 58.0;
 
 /// The strip that says that the output is not the mix. It stays in view for as long as it is so.
-pub(super) fn banner(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Controls) {
+pub(super) fn banner(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
     let Some(text) = sign(view) else { return };
     let frame = Frame::new().fill(colours.chosen).inner_margin(theme::margin(12, 5));
     Panel::top("audition").resizable(false).frame(frame).show(ui, |ui| {
@@ -32,8 +39,9 @@ pub(super) fn banner(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut
                 let text = RichText::new(text).font(theme::strong_font(theme::BODY_PT)).color(colours.strong);
                 ui.add(Label::new(text).truncate());
             });
-            if ui.add(Button::new("Back to the mix")).clicked() {
-                controls.send(Command::StopHearing);
+            let back = ui.add(Button::new("Back to the mix"));
+            if back.on_hover_text(tip(Action::Hear, "Ends the audition")).clicked() {
+                perform(Action::Hear, ui.ctx(), view, state, controls);
             }
         });
     });
@@ -75,78 +83,82 @@ pub(super) fn show(
     state: &mut PanelState,
     controls: &mut dyn Controls,
 ) {
-    let advised = advised_db(view);
-    let is_on = view.audition.state.is_on();
-    let before = (state.trial_db, state.over_song);
-    let version = row(ui, colours, view, state, controls);
+    row(ui, colours, view, state, controls);
     if state.faders_open {
+        let before = state.trial_db;
         for stem in Stem::ALL {
-            fader(ui, colours, state, advised, stem);
+            fader(ui, colours, view, state, stem);
+        }
+        if before != state.trial_db {
+            follow(view, state, controls);
         }
         ui.horizontal(|ui| {
-            let reset = Button::new("All 0 dB");
-            if ui.add(reset).on_hover_text("With all faders at 0 dB you hear the mix, bit for bit").clicked()
-            {
-                state.trial_db = Some(PerStem::all(0.0));
+            let reset = ui.add(Button::new("All 0 dB"));
+            let about = "With all faders at 0 dB you hear the mix, bit for bit";
+            if reset.on_hover_text(tip(Action::FlatFaders, about)).clicked() {
+                perform(Action::FlatFaders, ui.ctx(), view, state, controls);
             }
-            let as_advised = ui.add_enabled(state.trial_db.is_some(), Button::new("As advised"));
-            if as_advised.on_hover_text("Sets the faders to what the newest advice says").clicked() {
-                state.trial_db = None;
+            let is_possible = is_possible(Action::AdvisedFaders, view, state);
+            let as_advised = ui.add_enabled(is_possible, Button::new("As advised"));
+            let about = "Sets the faders to what the newest advice says";
+            if as_advised.on_hover_text(tip(Action::AdvisedFaders, about)).clicked() {
+                perform(Action::AdvisedFaders, ui.ctx(), view, state, controls);
             }
         });
     }
     if state.faders_open || needs_song(view) {
-        ui.add(Checkbox::new(&mut state.over_song, "Over the song"))
-            .on_hover_text("Also while the song plays: the last ten seconds sound in its place");
+        let mut over_song = state.over_song;
+        let about = "Also while the song plays: the last ten seconds sound in its place";
+        let over = ui.add(Checkbox::new(&mut over_song, "Over the song"));
+        if over.on_hover_text(tip(Action::OverSong, about)).changed() {
+            perform(Action::OverSong, ui.ctx(), view, state, controls);
+        }
     }
     if let Some(text) = remark(view, state.faders_open) {
         widgets::remark(ui, text, colours.dim);
     }
-    let has_changed = before != (state.trial_db, state.over_song);
-    if is_on && (has_changed || version.is_some()) {
-        let version = version.unwrap_or(view.audition.trial.version);
-        controls.send(Command::Hear(trial(state, advised, version)));
+}
+
+/// Lets an audition that sounds follow the faders.
+pub(super) fn follow(view: &View, state: &PanelState, controls: &mut dyn Controls) {
+    if view.audition.state.is_on() {
+        controls.send(Command::Hear(trial(view, state, view.audition.trial.version)));
     }
 }
 
-/// The title and the buttons next to it. Returns the version that was pressed.
-fn row(
-    ui: &mut Ui,
-    colours: &Palette,
-    view: &View,
-    state: &mut PanelState,
-    controls: &mut dyn Controls,
-) -> Option<Version> {
+/// The title and the buttons next to it.
+fn row(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     let is_on = view.audition.state.is_on();
     let labels: &[&str] =
         if is_on { &["Stop", "Original", "With gains", "Faders"] } else { &["Hear it", "Faders"] };
-    let mut version = None;
     widgets::section_with_buttons(ui, colours, "Audition", labels, |ui| {
         if is_on {
-            if ui.add(Button::new("Stop")).clicked() {
-                controls.send(Command::StopHearing);
+            if ui.add(Button::new("Stop")).on_hover_text(tip(Action::Hear, "Back to the mix")).clicked() {
+                perform(Action::Hear, ui.ctx(), view, state, controls);
             }
             for (one, label) in [(Version::Original, "Original"), (Version::Altered, "With gains")] {
                 let is_chosen = view.audition.trial.version == one;
-                if ui.add(Button::new(label).selected(is_chosen)).clicked() && !is_chosen {
-                    version = Some(one);
+                let button = ui.add(Button::new(label).selected(is_chosen));
+                let about = "The original or the version with gains";
+                if button.on_hover_text(tip(Action::Version, about)).clicked() && !is_chosen {
+                    perform(Action::Version, ui.ctx(), view, state, controls);
                 }
             }
         } else {
-            let hear = ui.add_enabled(view.audition.playable_s > 0.0, Button::new("Hear it"));
+            let hear = ui.add_enabled(is_possible(Action::Hear, view, state), Button::new("Hear it"));
+            let about = "Plays the last ten seconds again as advised, as loud as before";
             let hear = hear
-                .on_hover_text("Plays the last ten seconds again as advised, as loud as before")
+                .on_hover_text(tip(Action::Hear, about))
                 .on_disabled_hover_text("Play at least three seconds of the song while this panel is open");
             if hear.clicked() {
-                controls.send(Command::Hear(trial(state, advised_db(view), Version::Altered)));
+                perform(Action::Hear, ui.ctx(), view, state, controls);
             }
         }
         let faders = ui.add(Button::new("Faders").selected(state.faders_open));
-        if faders.on_hover_text("Try a gain of each stem by hand").clicked() {
-            state.faders_open = !state.faders_open;
+        if faders.on_hover_text(tip(Action::Faders, "Try a gain of each stem by hand")).clicked() {
+            perform(Action::Faders, ui.ctx(), view, state, controls);
         }
     });
-    version
 }
 
 /// Whether an audition can only be heard over the song.
@@ -154,8 +166,10 @@ fn needs_song(view: &View) -> bool {
     matches!(view.audition.state, AuditionState::HostSleeps | AuditionState::Ended(End::SongPlays))
 }
 
-fn trial(state: &PanelState, advised: PerStem<f32>, version: Version) -> Trial {
-    Trial { gains_db: state.trial_db.unwrap_or(advised), version, over_song: state.over_song }
+/// What to hear: the gains of the faders, or those that the advice suggests.
+pub(super) fn trial(view: &View, state: &PanelState, version: Version) -> Trial {
+    let gains_db = state.trial_db.unwrap_or_else(|| advised_db(view));
+    Trial { gains_db, version, over_song: state.over_song }
 }
 
 /// The gains that the newest advice suggests, also if its confidence is under the threshold.
@@ -167,8 +181,8 @@ fn advised_db(view: &View) -> PerStem<f32> {
     })
 }
 
-fn fader(ui: &mut Ui, colours: &Palette, state: &mut PanelState, advised: PerStem<f32>, stem: Stem) {
-    let gains = state.trial_db.unwrap_or(advised);
+fn fader(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, stem: Stem) {
+    let gains = state.trial_db.unwrap_or_else(|| advised_db(view));
     let mut gain_db = gains[stem];
     ui.horizontal(|ui| {
         let (name, _) = ui.allocate_exact_size(vec2(NAME_PT - 6.0, 20.0), Sense::hover());

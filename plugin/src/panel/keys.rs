@@ -1,9 +1,11 @@
 //! Which keys the panel uses and which go to the host.
 //!
 //! A DAW plays and stops with Space, so Space belongs to the host unless a text field has focus: the panel removes it
-//! from its own input before any widget sees it, and only Enter presses a focused button. Every other key that the
-//! panel does not use goes to the host too. [`KeyUse`] tells the editor which keys to keep.
+//! from its own input before any widget sees it, and only Enter presses a focused button. Every action has a key of its own
+//! ([`actions`](super::actions)), which works while a widget has the focus. Every other key that the panel does not use
+//! goes to the host too. [`KeyUse`] tells the editor which keys to keep.
 
+use super::actions::SHORTCUTS;
 use egui::{Context, Event, Key};
 
 /// Keys that move within the panel while one of its widgets has focus.
@@ -19,12 +21,17 @@ pub const NAVIGATION: [Key; 9] = [
     Key::End,
 ];
 
+/// The keys that the panel uses while one of its widgets has the focus: [`NAVIGATION`], and those of the actions.
+pub fn navigation() -> impl Iterator<Item = Key> {
+    NAVIGATION.into_iter().chain(SHORTCUTS.iter().map(|shortcut| shortcut.key))
+}
+
 /// The keys that the panel uses at the moment. Ask after each [`show`](super::show).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
     /// None: nothing has focus.
     Nothing,
-    /// Those of [`NAVIGATION`]: a button, a slider or the timeline has focus.
+    /// Those of [`navigation`]: a button, a slider or the timeline has focus.
     Navigation,
     /// All, Space too: a text field has focus.
     Everything,

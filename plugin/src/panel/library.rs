@@ -1,7 +1,7 @@
 //! The library of references: its songs and groups, and progress in measuring more.
 
+use super::actions::{Action, perform, tip};
 use super::controls::Controls;
-use super::path_box::{PathBox, Purpose};
 use super::theme::{self, Palette};
 use super::{state::PanelState, widgets};
 use crate::library::{LibraryCommand, Measuring};
@@ -33,7 +33,7 @@ pub(super) fn show(
     controls: &mut dyn Controls,
 ) {
     if let Some(measuring) = &view.library.measuring {
-        progress(ui, colours, measuring, controls);
+        progress(ui, colours, measuring, view, state, controls);
         return;
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
@@ -42,11 +42,9 @@ pub(super) fn show(
     let is_open = state.library_open;
     let enabled = ui.is_enabled();
     open.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, enabled, is_open, "Library"));
-    if open.on_hover_text("Songs that you like, kept for all projects").clicked() {
-        state.library_open = !state.library_open;
-        if state.library_open {
-            controls.send(Command::Library(LibraryCommand::Read));
-        }
+    let about = "Songs that you like, kept for all projects";
+    if open.on_hover_text(tip(Action::Library, about)).clicked() {
+        perform(Action::Library, ui.ctx(), view, state, controls);
     }
     if !state.library_open {
         return;
@@ -62,11 +60,13 @@ pub(super) fn show(
     }
     ui.horizontal(|ui| {
         let half = vec2((full.x - ui.spacing().item_spacing.x) / 2.0, full.y);
-        if ui.add_sized(half, Button::new("Add songs…")).clicked() {
-            state.path_box = Some(PathBox::open(Purpose::Songs, &state.dialogs));
-        }
-        if ui.add_sized(half, Button::new("Add folder…")).clicked() {
-            state.path_box = Some(PathBox::open(Purpose::Folder, &state.dialogs));
+        for (action, label, about) in [
+            (Action::AddSongs, "Add songs…", "Measure songs"),
+            (Action::AddFolder, "Add folder…", "Measure the songs of a folder, as a group"),
+        ] {
+            if ui.add_sized(half, Button::new(label)).on_hover_text(tip(action, about)).clicked() {
+                perform(action, ui.ctx(), view, state, controls);
+            }
         }
     });
 }
@@ -151,14 +151,22 @@ fn row_of(ui: &mut Ui, colours: &Palette, row: &Row, chosen: &[Choice]) -> Optio
     changed
 }
 
-fn progress(ui: &mut Ui, colours: &Palette, measuring: &Measuring, controls: &mut dyn Controls) {
+fn progress(
+    ui: &mut Ui,
+    colours: &Palette,
+    measuring: &Measuring,
+    view: &View,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
     let Measuring { name, number, of, .. } = measuring;
     ui.horizontal(|ui| {
         let text = RichText::new(format!("Measuring {number} of {of}")).color(colours.text);
         ui.add(Label::new(text));
         widgets::at_right(ui, &["Stop"], |ui| {
-            if ui.add(Button::new("Stop")).on_hover_text("Measured songs stay in the library").clicked() {
-                controls.send(Command::Library(LibraryCommand::Cancel));
+            let about = "Measured songs stay in the library";
+            if ui.add(Button::new("Stop")).on_hover_text(tip(Action::StopMeasuring, about)).clicked() {
+                perform(Action::StopMeasuring, ui.ctx(), view, state, controls);
             }
         });
     });

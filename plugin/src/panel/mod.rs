@@ -7,6 +7,7 @@
 //! Within the panel, dependencies point one way: the parts (`advice`, `levels`, …) use [`PanelState`], [`words`] and
 //! the widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`].
 
+pub mod actions;
 mod advice;
 mod ask;
 pub mod clipboard;
@@ -15,6 +16,7 @@ pub mod dialog;
 mod footer;
 mod header;
 mod hear;
+mod help;
 pub mod keys;
 mod levels;
 mod library;
@@ -33,7 +35,7 @@ pub mod words;
 
 pub use controls::Controls;
 pub use keys::{KeyUse, key_use};
-pub use state::PanelState;
+pub use state::{PanelState, Track};
 pub use theme::install;
 
 use crate::settings::Settings;
@@ -54,6 +56,7 @@ const PINNED_FROM_PT: f32 = 360.0;
 /// from the host.
 pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     keys::leave_space_to_host(ui.ctx());
+    actions::press_keys(ui.ctx(), view, state, controls);
     apply_look(ui, state);
     let colours = theme::palette(state.look.theme);
     let settings = controls.settings();
@@ -67,7 +70,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
     Panel::bottom("footer").resizable(false).frame(bar(theme::margin(12, 4))).show(ui, |ui| {
         footer::show(ui, colours, view, state, controls);
     });
-    hear::banner(ui, colours, view, controls);
+    hear::banner(ui, colours, view, state, controls);
     let pinned = ui.available_height() >= PINNED_FROM_PT - 80.0;
     if pinned {
         Panel::top("top").resizable(false).show_separator_line(false).frame(Frame::new()).show(ui, |ui| {
@@ -78,6 +81,9 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             if !pinned {
                 top(ui, colours, view, state, controls);
+            }
+            if state.keys_open {
+                help::show(ui, colours);
             }
             Frame::new().inner_margin(theme::margin(12, 8)).show(ui, |ui| {
                 columns(ui, colours, view, state, settings, controls);
@@ -137,7 +143,7 @@ fn columns(
         ui.add_space(10.0);
         reference::show(ui, colours, view, state, controls);
         library::show(ui, colours, view, state, controls);
-        options::show(ui, colours, view, settings, controls);
+        options::show(ui, colours, view, settings, state, controls);
         return;
     }
     ui.horizontal_top(|ui| {
@@ -152,7 +158,7 @@ fn columns(
                 } else {
                     reference::show(ui, colours, view, state, controls);
                     library::show(ui, colours, view, state, controls);
-                    options::show(ui, colours, view, settings, controls);
+                    options::show(ui, colours, view, settings, state, controls);
                 }
             });
         }

@@ -1,5 +1,6 @@
 //! Messages from the worker other than advice. They stay until the user dismisses them.
 
+use super::actions::{Action, perform};
 use super::controls::Controls;
 use super::theme::{self, Palette};
 use super::{state::PanelState, widgets};
@@ -7,7 +8,7 @@ use crate::view::{Command, Notice, View};
 use egui::{Align, Align2, Button, Frame, Label, Layout, Rect, RichText, Sense, Ui, vec2};
 
 /// How many notices are shown before "Show more".
-const SHOWN: usize = 2;
+pub(super) const SHOWN: usize = 2;
 
 /// Draws the notices, newest first.
 pub(super) fn show(
@@ -31,7 +32,7 @@ pub(super) fn show(
             let label =
                 if state.notices_open { "Show fewer".to_string() } else { format!("Show {hidden} more") };
             if ui.add(Button::new(RichText::new(label).size(theme::SMALL_PT))).clicked() {
-                state.notices_open = !state.notices_open;
+                perform(Action::Messages, ui.ctx(), view, state, controls);
             }
         }
     });

@@ -1,17 +1,17 @@
 //! What the user tells about the mix, and how the analysis works.
 
+use super::actions::{Action, SAME_THRESHOLD, change_threshold, is_possible, perform, stems_in_mix, tip};
 use super::controls::Controls;
+use super::state::PanelState;
 use super::theme::Palette;
 use super::{widgets, words};
 use crate::settings::{Hop, Settings};
 use crate::view::{Command, View};
-use egui::{Button, Slider, StrokeKind, Ui, vec2};
-use mixing_buddy_core::{PerStem, Stem};
+use egui::{Button, Slider, SliderClamping, StrokeKind, Ui, vec2};
+use mixing_buddy_core::Stem;
 
 /// Extra space above each option, in points.
 const GAP_PT: f32 = 3.0;
-/// The threshold counts as the model's own if it differs by less than this: half a step of the slider.
-const SAME_THRESHOLD: f32 = 0.005;
 
 /// Draws anchor, stems, confidence threshold and hop.
 pub(super) fn show(
@@ -19,14 +19,15 @@ pub(super) fn show(
     colours: &Palette,
     view: &View,
     settings: Settings,
+    state: &mut PanelState,
     controls: &mut dyn Controls,
 ) {
     ui.add_space(GAP_PT);
     anchor(ui, colours, view, controls);
     ui.add_space(GAP_PT);
-    stems(ui, colours, view, controls);
+    stems(ui, colours, view, state, controls);
     ui.add_space(GAP_PT);
-    threshold(ui, colours, view, settings, controls);
+    threshold(ui, colours, view, settings, state, controls);
     ui.add_space(GAP_PT);
     hop(ui, colours, settings, controls);
 }
@@ -48,15 +49,16 @@ fn anchor(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Contro
     }
 }
 
-fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Controls) {
+fn stems(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, controls: &mut dyn Controls) {
     widgets::section_with_buttons(ui, colours, "In the mix", &["Detect"], |ui| {
         let is_detected = view.choices.stems.is_none();
         let button = ui.add(Button::new("Detect").selected(is_detected));
-        if button.on_hover_text("Detect the stems automatically").clicked() && !is_detected {
-            controls.send(Command::SetStems(None));
+        let about = "Detect the stems automatically";
+        if button.on_hover_text(tip(Action::DetectStems, about)).clicked() && !is_detected {
+            perform(Action::DetectStems, ui.ctx(), view, state, controls);
         }
     });
-    let shown = view.choices.stems.unwrap_or_else(|| view.levels_lu.map(Option::is_some));
+    let shown = stems_in_mix(view);
     let pressed = widgets::choice_row(
         ui,
         &Stem::ALL,
@@ -65,28 +67,35 @@ fn stems(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Control
         |stem| format!("In the mix: {stem}"),
     );
     if let Some(stem) = pressed {
-        let toggled = PerStem::from_fn(|each| shown[each] != (each == stem));
-        controls.send(Command::SetStems(Some(toggled)));
+        perform(Action::Stem(stem), ui.ctx(), view, state, controls);
     }
 }
 
-fn threshold(ui: &mut Ui, colours: &Palette, view: &View, settings: Settings, controls: &mut dyn Controls) {
+fn threshold(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    settings: Settings,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
     widgets::section_with_buttons(ui, colours, "Confidence threshold", &["Default"], |ui| {
         let default = view.model.threshold;
         let is_default = (default - settings.confidence_threshold).abs() < SAME_THRESHOLD;
-        let button = ui.add_enabled(!view.model.name.is_empty(), Button::new("Default").selected(is_default));
-        let tip = format!("The model's own threshold: {}", words::percent(default));
-        if button.on_hover_text(tip).clicked() && !is_default {
-            controls.begin_threshold();
-            controls.set_threshold(default);
-            controls.end_threshold();
+        let is_possible = is_possible(Action::OwnThreshold, view, state);
+        let button = ui.add_enabled(is_possible, Button::new("Default").selected(is_default));
+        let about = format!("The model's own threshold: {}", words::percent(default));
+        if button.on_hover_text(tip(Action::OwnThreshold, &about)).clicked() {
+            perform(Action::OwnThreshold, ui.ctx(), view, state, controls);
         }
     });
     let mut value = settings.confidence_threshold.clamp(0.0, 1.0);
     ui.horizontal(|ui| {
         let label = ui.label(words::percent(value));
         ui.spacing_mut().slider_width = ui.available_width();
-        let slider = ui.add(Slider::new(&mut value, 0.0..=1.0).step_by(0.01).show_value(false));
+        // A value between two steps, which a host can set, stays as it is until the user moves the slider.
+        let slider = Slider::new(&mut value, 0.0..=1.0).step_by(0.01).clamping(SliderClamping::Edits);
+        let slider = ui.add(slider.show_value(false));
         let slider = slider
             .labelled_by(label.id)
             .on_hover_text("Higher: less advice, more often right. Lower: more advice, more often wrong.");
@@ -95,21 +104,22 @@ fn threshold(ui: &mut Ui, colours: &Palette, view: &View, settings: Settings, co
             ui.painter().rect_stroke(ring, 4, (2.0, colours.accent), StrokeKind::Inside);
         }
         if slider.drag_started() {
+            state.threshold_before = Some(settings.confidence_threshold);
             controls.begin_threshold();
         }
         if slider.changed() {
             // A key or a click changes the value without a drag: a gesture of its own.
-            let is_own_gesture = !slider.dragged() && !slider.drag_stopped();
-            if is_own_gesture {
-                controls.begin_threshold();
-            }
-            controls.set_threshold(value);
-            if is_own_gesture {
-                controls.end_threshold();
+            if slider.dragged() || slider.drag_stopped() {
+                controls.set_threshold(value);
+            } else {
+                change_threshold(controls, value);
             }
         }
         if slider.drag_stopped() {
             controls.end_threshold();
+            if let Some(before) = state.threshold_before.take() {
+                controls.send(Command::ThresholdWas(before));
+            }
         }
     });
 }

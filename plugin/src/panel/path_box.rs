@@ -55,7 +55,7 @@ impl Purpose {
             Purpose::Songs => "Path of a finished song",
             Purpose::Folder => "Path of a folder of finished songs",
             Purpose::Model => "Path of a .mixbuddy file",
-            Purpose::Report => "Path of the report (.md and .json are added)",
+            Purpose::Report => "Path of the report (.html, .md and .json are added)",
         }
     }
 

@@ -1,10 +1,10 @@
 //! The reference: the usual balance, the balance of the last windows, or that of a file.
 
+use super::actions::{Action, is_possible, perform, tip};
 use super::controls::Controls;
-use super::path_box::{PathBox, Purpose};
 use super::theme::{self, Palette};
 use super::{state::PanelState, widgets};
-use crate::view::{Command, View};
+use crate::view::{Undoable, View};
 use egui::{Button, Label, RichText, Sense, Ui, vec2};
 
 /// Draws the reference and the controls that change it.
@@ -16,13 +16,13 @@ pub(super) fn show(
     controls: &mut dyn Controls,
 ) {
     widgets::section_with_buttons(ui, colours, "Reference", &["Undo", "Clear"], |ui| {
-        let undo = ui.add_enabled(view.can_undo_reference, Button::new("Undo"));
-        if undo.on_hover_text("Undo the last change of the reference").clicked() {
-            controls.send(Command::UndoReference);
+        let undo = ui.add_enabled(is_possible(Action::Undo, view, state), Button::new("Undo"));
+        if undo.on_hover_text(tip(Action::Undo, undoes(view.undo))).clicked() {
+            perform(Action::Undo, ui.ctx(), view, state, controls);
         }
-        let clear = ui.add_enabled(view.reference.is_some(), Button::new("Clear"));
-        if clear.on_hover_text("Use the usual balance again").clicked() {
-            controls.send(Command::ClearReference);
+        let clear = ui.add_enabled(is_possible(Action::ClearReference, view, state), Button::new("Clear"));
+        if clear.on_hover_text(tip(Action::ClearReference, "Use the usual balance again")).clicked() {
+            perform(Action::ClearReference, ui.ctx(), view, state, controls);
         }
     });
     let (name, remark) = match &view.reference {
@@ -45,29 +45,49 @@ pub(super) fn show(
         widgets::remark(ui, remark, colours.dim);
     });
     if let Some(progress) = view.reference_progress {
-        measuring(ui, colours, progress, controls);
+        measuring(ui, colours, progress, view, state, controls);
         return;
     }
     let full = vec2(ui.available_width(), ui.spacing().interact_size.y);
     let pin = ui
         .add_enabled_ui(view.can_pin, |ui| ui.add_sized(full, Button::new("Use this mix as reference")))
         .inner;
-    let pin = pin.on_hover_text("Aim at the balance of the last windows");
+    let pin = pin.on_hover_text(tip(Action::Pin, "Aim at the balance of the last windows"));
     if pin.on_disabled_hover_text("Play part of the song first").clicked() {
-        controls.send(Command::PinReference);
+        perform(Action::Pin, ui.ctx(), view, state, controls);
     }
-    if ui.add_sized(full, Button::new("Load reference…")).clicked() {
-        state.path_box = Some(PathBox::open(Purpose::Reference, &state.dialogs));
+    let load = ui.add_sized(full, Button::new("Load reference…"));
+    if load.on_hover_text(tip(Action::LoadReference, "Aim at the balance of a song")).clicked() {
+        perform(Action::LoadReference, ui.ctx(), view, state, controls);
     }
 }
 
-fn measuring(ui: &mut Ui, colours: &Palette, progress: f32, controls: &mut dyn Controls) {
+/// What "Undo" takes back.
+fn undoes(undo: Option<Undoable>) -> &'static str {
+    match undo {
+        None => "Nothing to undo",
+        Some(Undoable::Reference) => "Undo the last change of the reference",
+        Some(Undoable::Anchor) => "Undo the last change of the anchor",
+        Some(Undoable::Stems) => "Undo the last change of the stems in the mix",
+        Some(Undoable::Threshold(_)) => "Undo the last change of the confidence threshold",
+        Some(Undoable::StartOver) => "Undo \"Start over\"",
+    }
+}
+
+fn measuring(
+    ui: &mut Ui,
+    colours: &Palette,
+    progress: f32,
+    view: &View,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
     let progress = if progress.is_finite() { progress.clamp(0.0, 1.0) } else { 0.0 };
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("Measuring… {:.0} %", progress * 100.0)).color(colours.text));
         widgets::at_right(ui, &["Cancel"], |ui| {
             if ui.add(Button::new("Cancel")).clicked() {
-                controls.send(Command::CancelReference);
+                perform(Action::StopMeasuring, ui.ctx(), view, state, controls);
             }
         });
     });

@@ -2,11 +2,12 @@
 
 use super::theme::{self, Palette, SMALL_PT};
 use super::{widgets, words};
+pub use crate::since::outcome;
 use crate::since::{Since, Standing};
 use crate::view::View;
 use egui::{Frame, Label, RichText, Ui};
 use mixing_buddy_core::Stem;
-use mixing_buddy_core::passes::{Change, Followed, Outcome};
+use mixing_buddy_core::passes::{Change, Outcome};
 
 /// Draws the line, if there is something to say.
 pub(super) fn show(ui: &mut Ui, colours: &Palette, view: &View) {
@@ -112,22 +113,10 @@ fn note(since: &Since) -> String {
     }
 }
 
-/// "Done: asked for −4 dB, moved −3.8 dB".
-pub fn outcome(followed: &Followed) -> String {
-    let word = match followed.outcome {
-        Outcome::Done => "Done",
-        Outcome::PartlyDone => "Partly done",
-        Outcome::Overdone => "Overdone",
-        Outcome::Opposite => "Moved the other way",
-    };
-    let (asked, moved) = (words::signed_db(followed.asked_db), words::signed_tenth(followed.moved_db));
-    format!("{word}: the advice was {} {asked}, it moved {moved} dB", followed.stem)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mixing_buddy_core::passes::Move;
+    use mixing_buddy_core::passes::{Followed, Move};
 
     #[test]
     fn a_move_is_told_in_a_sentence() {

@@ -1,9 +1,11 @@
 //! The song so far: the advice on all its windows, the timeline, and the advice of the selected mark.
 
+use super::actions::{Action, is_possible, perform, tip};
 use super::controls::Controls;
+use super::state::{Focus, PanelState};
 use super::theme::{self, Palette};
-use super::{clipboard, since, state::PanelState, timeline, widgets, words};
-use crate::view::{Command, Mark, View};
+use super::{since, timeline, widgets, words};
+use crate::view::{Mark, View};
 use egui::{Align, Button, Frame, Label, Layout, RichText, Ui, vec2};
 use mixing_buddy_core::clock;
 
@@ -16,9 +18,11 @@ pub(super) fn show(
     controls: &mut dyn Controls,
 ) {
     widgets::section_with_buttons(ui, colours, "Song", &["Start over"], |ui| {
-        let start_over = ui.add_enabled(view.song.is_some(), Button::new("Start over"));
-        if start_over.on_hover_text("After you change the mix: earlier windows no longer count.").clicked() {
-            controls.send(Command::StartOver);
+        let start_over =
+            ui.add_enabled(is_possible(Action::StartOver, view, state), Button::new("Start over"));
+        let about = "After you change the mix: earlier windows no longer count";
+        if start_over.on_hover_text(tip(Action::StartOver, about)).clicked() {
+            perform(Action::StartOver, ui.ctx(), view, state, controls);
         }
     });
     match &view.song {
@@ -30,9 +34,10 @@ pub(super) fn show(
             widgets::remark(ui, "No advice yet. Play the whole song once.", colours.dim);
         }
     }
-    timeline::show(ui, colours, &view.history, &mut state.selected);
+    let takes_focus = state.focus.take_if(|focus| *focus == Focus::Timeline).is_some();
+    timeline::show(ui, colours, &view.history, &mut state.selected, takes_focus);
     if let Some(mark) = selected(view, state.selected) {
-        detail(ui, colours, mark, state);
+        detail(ui, colours, view, mark, state, controls);
     } else {
         widgets::remark(
             ui,
@@ -48,7 +53,14 @@ pub(super) fn selected(view: &View, order: Option<u64>) -> Option<&Mark> {
     view.history.iter().rev().find(|mark| mark.order == order).map(AsRef::as_ref)
 }
 
-fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
+fn detail(
+    ui: &mut Ui,
+    colours: &Palette,
+    view: &View,
+    mark: &Mark,
+    state: &mut PanelState,
+    controls: &mut dyn Controls,
+) {
     Frame::new().fill(colours.surface).corner_radius(4).inner_margin(theme::margin(10, 6)).show(ui, |ui| {
         ui.horizontal(|ui| {
             let facts = words::verdict_in_full(&mark.advice);
@@ -60,8 +72,9 @@ fn detail(ui: &mut Ui, colours: &Palette, mark: &Mark, state: &mut PanelState) {
                 ui.set_width(room);
                 ui.add(Label::new(facts).truncate());
             });
-            if ui.add(Button::new("Copy").frame_when_inactive(false)).clicked() {
-                ui.ctx().copy_text(clipboard::mark(mark));
+            let copy = ui.add(Button::new("Copy").frame_when_inactive(false));
+            if copy.on_hover_text(tip(Action::CopyMark, "Copy this advice")).clicked() {
+                perform(Action::CopyMark, ui.ctx(), view, state, controls);
             }
             if widgets::close_button(ui, "Close this advice").clicked() {
                 state.selected = None;

@@ -6,6 +6,24 @@ use crate::settings::Look;
 use crate::view::Answered;
 use mixing_buddy_core::PerStem;
 
+/// The track that the plugin sits on, as the host names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Track {
+    /// Its name; can be empty.
+    pub name: String,
+    /// Its colour: red, green, blue.
+    pub colour_rgb: Option<[u8; 3]>,
+}
+
+/// A place that gets the keyboard with the next frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The field for a question.
+    Question,
+    /// The timeline.
+    Timeline,
+}
+
 /// What the panel keeps between frames. Keep it while the window is closed, and nothing is lost.
 #[derive(Debug, Default)]
 pub struct PanelState {
@@ -31,6 +49,14 @@ pub struct PanelState {
     pub faders_open: bool,
     /// Whether an audition may play over the running song.
     pub over_song: bool,
+    /// Whether the list of keys is open.
+    pub keys_open: bool,
+    /// What gets the keyboard with the next frame.
+    pub focus: Option<Focus>,
+    /// The confidence threshold before the slider was dragged.
+    pub threshold_before: Option<f32>,
+    /// The track that the plugin sits on, where the host tells.
+    pub track: Option<Track>,
     /// The program behind "Browse…".
     pub dialogs: Dialogs,
 }

@@ -235,6 +235,33 @@ pub(super) const fn margin(x: i8, y: i8) -> Margin {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_page_of_a_report_has_the_same_colours() {
+        let css = include_str!("../../core/src/report/page.css");
+        let (dark, light) = css.split_once("prefers-color-scheme: light").expect("there are two themes");
+        for (theme, part) in [(Theme::Dark, dark), (Theme::Light, light)] {
+            let colours = palette(theme);
+            let mut named: Vec<(&str, Color32)> = vec![
+                ("background", colours.background),
+                ("surface", colours.surface),
+                ("well", colours.well),
+                ("line", colours.line),
+                ("text", colours.text),
+                ("strong", colours.strong),
+                ("dim", colours.dim),
+                ("good", colours.good),
+                ("error", colours.error),
+                ("band", colours.band),
+            ];
+            named.extend(Stem::ALL.map(|stem| (stem.name(), colours.of(stem))));
+            for (name, colour) in named {
+                let [red, green, blue, _] = colour.to_array();
+                let declared = format!("--{name}: #{red:02X}{green:02X}{blue:02X};");
+                assert!(part.contains(&declared), "{theme:?}: {declared}");
+            }
+        }
+    }
+
     /// Relative luminance, WCAG 2.2.
     fn luminance(colour: Color32) -> f32 {
         let [red, green, blue, _] = egui::Rgba::from(colour).to_array();

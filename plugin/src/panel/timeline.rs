@@ -83,8 +83,14 @@ impl Geometry {
     }
 }
 
-/// Draws the timeline. The pointer or the arrow keys select a mark.
-pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], selected: &mut Option<u64>) {
+/// Draws the timeline. The pointer or the arrow keys select a mark. `takes_focus`: it gets the keyboard now.
+pub(super) fn show(
+    ui: &mut Ui,
+    colours: &Palette,
+    history: &[Arc<Mark>],
+    selected: &mut Option<u64>,
+    takes_focus: bool,
+) {
     let marks = newest_at_each_place(history);
     let lanes_height = LANE_PT * Stem::TARGETS.len() as f32;
     let size = vec2(ui.available_width(), lanes_height + AXIS_PT);
@@ -95,6 +101,9 @@ pub(super) fn show(ui: &mut Ui, colours: &Palette, history: &[Arc<Mark>], select
     );
     let geometry = Geometry::of(lanes, &marks);
 
+    if takes_focus {
+        response.request_focus();
+    }
     choose(ui, &response, &geometry, &marks, selected);
     if selected.is_some() && !marks.iter().any(|mark| Some(mark.order) == *selected) {
         *selected = None;

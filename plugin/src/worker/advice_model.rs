@@ -5,7 +5,9 @@ use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::norms::usual;
 use mixing_buddy_core::separator::Separator;
-use mixing_buddy_core::{Advice, Analysis, CancelFlag, DeviceKind, Engine, PerStem, Request, Result};
+use mixing_buddy_core::{
+    Advice, Analysis, CancelFlag, Conversation, DeviceKind, Engine, PerStem, Request, Result,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,6 +40,21 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
+    /// Answers the next question of a conversation. `written` gets the answer in pieces, as it comes.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn ask(
+        &self,
+        conversation: &mut Conversation,
+        question: &str,
+        cancel: &CancelFlag,
+        _written: &mut dyn FnMut(&str),
+    ) -> Result<Advice> {
+        let request = Request { question: question.to_string(), ..conversation.request().clone() };
+        self.answer(conversation.analysis(), &request, cancel)
+    }
+
     /// Pools the analyses of several windows; none if there is no window.
     fn pool(&self, analyses: &[Analysis]) -> Option<Analysis>;
     /// The mean balance of several windows; none if no stem is present in them.
@@ -46,7 +63,11 @@ pub trait AdviceModel: Send + Sync {
 
 impl AdviceModel for Engine {
     fn name(&self) -> String {
-        format!("{} {}", self.info().name, self.info().version)
+        let ears = format!("{} {}", self.info().name, self.info().version);
+        match self.large() {
+            None => ears,
+            Some(large) => format!("{ears}, {}", large.base_name()),
+        }
     }
 
     fn device(&self) -> DeviceKind {
@@ -79,6 +100,16 @@ impl AdviceModel for Engine {
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
         Engine::answer(self, analysis, request, cancel)
+    }
+
+    fn ask(
+        &self,
+        conversation: &mut Conversation,
+        question: &str,
+        cancel: &CancelFlag,
+        written: &mut dyn FnMut(&str),
+    ) -> Result<Advice> {
+        Ok(Engine::ask(self, conversation, question, cancel, written)?.advice)
     }
 
     fn pool(&self, analyses: &[Analysis]) -> Option<Analysis> {

@@ -53,14 +53,7 @@ impl History {
         });
         self.next_order += 1;
         self.places.insert(place(start_s), Entry { mark: mark.clone(), analysis: Some(analysis) });
-        while self.places.len() > MOST_MARKS {
-            let Some(oldest) =
-                self.places.iter().min_by_key(|(_, entry)| entry.mark.order).map(|(at, _)| *at)
-            else {
-                break;
-            };
-            self.places.remove(&oldest);
-        }
+        self.drop_oldest();
         mark
     }
 
@@ -157,13 +150,38 @@ impl History {
         self.places.values().filter(|entry| entry.mark.current).filter_map(|entry| entry.analysis.as_ref())
     }
 
-    /// The mix has changed: earlier analyses no longer count.
-    pub fn start_over(&mut self) {
-        for entry in self.places.values_mut() {
-            entry.analysis = None;
-            if entry.mark.current {
-                entry.mark = Arc::new(Mark { current: false, ..(*entry.mark).clone() });
-            }
+    /// The mix has changed: earlier analyses no longer count. Returns the history as it was.
+    pub fn start_over(&mut self) -> History {
+        let outdated = |(at, entry): (&i64, &Entry)| {
+            let mark = if entry.mark.current {
+                Arc::new(Mark { current: false, ..(*entry.mark).clone() })
+            } else {
+                entry.mark.clone()
+            };
+            (*at, Entry { mark, analysis: None })
+        };
+        let places = self.places.iter().map(outdated).collect();
+        std::mem::replace(self, History { places, next_order: self.next_order })
+    }
+
+    /// Takes back [`History::start_over`], which returned `before`. Windows since then stay.
+    pub fn undo_start_over(&mut self, before: History) {
+        let first_since = before.next_order;
+        let now = std::mem::replace(self, before);
+        self.next_order = now.next_order;
+        self.places.extend(now.places.into_iter().filter(|(_, entry)| entry.mark.order >= first_since));
+        self.drop_oldest();
+    }
+
+    /// Keeps within [`MOST_MARKS`].
+    fn drop_oldest(&mut self) {
+        while self.places.len() > MOST_MARKS {
+            let Some(oldest) =
+                self.places.iter().min_by_key(|(_, entry)| entry.mark.order).map(|(at, _)| *at)
+            else {
+                break;
+            };
+            self.places.remove(&oldest);
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::device::best_device;
-use mixing_buddy_core::{CancelFlag, Engine, Error, Result};
+use mixing_buddy_core::large::LargeModel;
+use mixing_buddy_core::{CancelFlag, Engine, Error, ModelChoice, Result};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tracing::warn;
@@ -66,10 +67,23 @@ fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
         Engine::from_bytes(name, bytes, cancel)
     };
     match &key.path {
-        None => from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE),
+        None => Ok(with_chosen(from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE)?)),
         Some(path) => {
             let bytes = std::fs::read(path).map_err(Error::io(path))?;
             from_bytes(path, &bytes)
+        }
+    }
+}
+
+/// The engine with the large model of `mixing-buddy model use`, if there is one. Where it cannot be loaded, the compact one goes
+/// on alone, and the log says why.
+fn with_chosen(engine: Engine) -> Engine {
+    match ModelChoice::path_of_user().and_then(|path| LargeModel::of_choice_file(&path)) {
+        Ok(None) => engine,
+        Ok(Some(large)) => engine.with_large(Arc::new(large)),
+        Err(error) => {
+            warn!(%error, "the chosen model cannot be used, the compact one answers");
+            engine
         }
     }
 }

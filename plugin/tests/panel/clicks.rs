@@ -9,7 +9,7 @@ use mixing_buddy::library::LibraryCommand;
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::panel::path_box::Purpose;
 use mixing_buddy::settings::{Hop, MIN_SIZE_PT, Theme};
-use mixing_buddy::view::{Command, Trial};
+use mixing_buddy::view::{Command, Trial, Undoable};
 use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::profile::Choice;
 use mixing_buddy_core::{PerStem, Stem};
@@ -35,7 +35,7 @@ fn a_reference_can_be_pinned_cleared_undone_and_cancelled() {
     let cleared = after_click(scenes::reference(), "Clear");
     assert_eq!(cleared.state().sent(), [Command::ClearReference]);
     let undone = after_click(scenes::reference(), "Undo");
-    assert_eq!(undone.state().sent(), [Command::UndoReference]);
+    assert_eq!(undone.state().sent(), [Command::Undo]);
     let cancelled = after_click(scenes::measuring(), "Cancel");
     assert_eq!(cancelled.state().sent(), [Command::CancelReference]);
 }
@@ -185,7 +185,8 @@ fn a_drag_of_the_threshold_is_one_gesture() {
     harness.run_ok();
     let calls = &harness.state().recorder.calls;
     assert_eq!(calls.first(), Some(&Call::BeginThreshold), "{calls:?}");
-    assert_eq!(calls.last(), Some(&Call::EndThreshold), "{calls:?}");
+    let last_two = &calls[calls.len() - 2..];
+    assert_eq!(last_two, [Call::EndThreshold, Call::Send(Command::ThresholdWas(0.6))], "{calls:?}");
     assert_eq!(calls.iter().filter(|call| **call == Call::BeginThreshold).count(), 1, "{calls:?}");
     assert_eq!(calls.iter().filter(|call| **call == Call::EndThreshold).count(), 1, "{calls:?}");
     assert!((harness.state().recorder.settings.confidence_threshold - 0.9).abs() < 0.05, "{calls:?}");
@@ -198,8 +199,45 @@ fn the_models_own_threshold_can_be_set() {
     let harness = after_click(scene, "Default");
     assert_eq!(
         harness.state().recorder.calls,
-        [Call::BeginThreshold, Call::Threshold(0.6), Call::EndThreshold]
+        [
+            Call::BeginThreshold,
+            Call::Threshold(0.6),
+            Call::EndThreshold,
+            Call::Send(Command::ThresholdWas(0.9)),
+        ]
     );
+}
+
+#[test]
+fn a_threshold_between_two_steps_that_the_host_sets_is_left_alone() {
+    let mut scene = scenes::advice();
+    scene.recorder.settings.confidence_threshold = 0.412_3;
+    let mut harness = stage(scene);
+    harness.run_ok();
+    assert_eq!(harness.state().recorder.calls, []);
+}
+
+#[test]
+fn undo_of_the_threshold_goes_through_the_host() {
+    let mut scene = scenes::advice();
+    scene.view.undo = Some(Undoable::Threshold(0.45));
+    let harness = after_click(scene, "Undo");
+    assert_eq!(
+        harness.state().recorder.calls,
+        [Call::BeginThreshold, Call::Threshold(0.45), Call::EndThreshold, Call::Send(Command::Undo)]
+    );
+}
+
+#[test]
+fn the_track_is_named_where_the_host_names_it() {
+    stage(scenes::on_a_track()).get_by_label("Master");
+    let mut scene = scenes::on_a_track();
+    scene.size_pt = MIN_SIZE_PT;
+    scene.state.track.as_mut().expect("the scene has one").name = "Master ".repeat(40);
+    let harness = stage(scene);
+    // The buttons stay in the window.
+    let bypass = harness.get_by_label("Bypass").rect();
+    assert!(bypass.right() <= MIN_SIZE_PT[0], "{bypass:?}");
 }
 
 #[test]

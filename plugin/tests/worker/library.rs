@@ -3,7 +3,7 @@
 use crate::common::{Bench, Fake};
 use crate::{LOUD, SOFT, errors, write_wav};
 use mixing_buddy::library::LibraryCommand;
-use mixing_buddy::view::Command;
+use mixing_buddy::view::{Command, Undoable};
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::passes::{Change, Outcome};
 use mixing_buddy_core::profile::{Choice, Part};
@@ -33,7 +33,7 @@ fn a_folder_becomes_a_group_that_is_aimed_at_and_measured_once() {
     let reference = view.reference.clone().unwrap();
     assert_eq!((reference.name.as_str(), reference.songs), ("Favourites", 2));
     assert_eq!(reference.choices, [Choice { part: Part::Group("Favourites".into()), weight: 1.0 }]);
-    assert!(view.can_undo_reference);
+    assert_eq!(view.undo, Some(Undoable::Reference));
 
     let analyzed = fake.analyzed();
     send(&mut bench, LibraryCommand::Measure(vec![folder.join("a.wav"), folder.join("b.wav")]));
@@ -63,7 +63,7 @@ fn songs_are_aimed_at_undone_and_missed() {
     assert!(view.library.listing.as_ref().unwrap().groups.is_empty(), "one song is no group");
     send(&mut bench, LibraryCommand::Aim(Vec::new()));
     assert!(bench.settle().reference.is_none());
-    bench.session.command(Command::UndoReference);
+    bench.session.command(Command::Undo);
     assert!(bench.settle().reference.is_some());
     send(&mut bench, LibraryCommand::Aim(vec![Choice { part: Part::Group("gone".into()), weight: 1.0 }]));
     assert!(bench.settle().notices.last().unwrap().text.contains("not in the library any more"));

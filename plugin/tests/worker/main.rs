@@ -10,6 +10,7 @@ mod metering;
 mod models;
 mod references;
 mod song;
+mod undo;
 mod windows;
 
 use common::{Bench, RATE_HZ};

@@ -3,7 +3,7 @@
 use crate::common::{Bench, Fake};
 use crate::{LOUD, SOFT, errors, write_wav};
 use mixing_buddy::params::DEFAULT_CONFIDENCE_THRESHOLD;
-use mixing_buddy::view::Command;
+use mixing_buddy::view::{Command, Undoable};
 use mixing_buddy_core::{PerStem, Stem};
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,12 @@ fn a_reference_can_be_pinned_cleared_and_restored() {
     assert_eq!((pinned.name.as_str(), pinned.windows), ("Pinned at 1:20", 1));
     bench.session.command(Command::ClearReference);
     let view = bench.settle();
-    assert!(view.reference.is_none() && view.can_undo_reference);
-    bench.session.command(Command::UndoReference);
+    assert!(view.reference.is_none() && view.undo == Some(Undoable::Reference));
+    bench.session.command(Command::Undo);
     assert_eq!(bench.settle().reference, Some(pinned));
-    bench.session.command(Command::UndoReference);
+    bench.session.command(Command::Undo);
     let view = bench.settle();
-    assert!(view.reference.is_none() && !view.can_undo_reference);
+    assert!(view.reference.is_none() && view.undo.is_none());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_reference_file_is_measured_while_the_song_plays() {
     let view = bench.play_and_step(10, SOFT);
     let reference = view.reference.as_ref().unwrap();
     assert_eq!((reference.name.as_str(), reference.windows), ("my reference.wav", 4));
-    assert!(view.reference_progress.is_none() && view.can_undo_reference);
+    assert!(view.reference_progress.is_none() && view.undo == Some(Undoable::Reference));
     assert!(view.newest.is_some());
 }
 

@@ -66,7 +66,10 @@ fn a_report_contains_the_timeline() {
     bench.play_and_step(20, LOUD);
     bench.session.command(Command::SaveReport(dir.path().join("mix.md")));
     let view = bench.settle();
-    assert!(view.notices[0].text.contains("mix.md"), "{:?}", view.notices);
+    assert!(view.notices[0].text.contains("mix.html"), "{:?}", view.notices);
+    let page = std::fs::read_to_string(dir.path().join("mix.html")).unwrap();
+    assert!(page.contains("<h1>mix</h1>") && page.contains("0:05–0:15: Vocals too loud, −4 dB"), "{page}");
+    assert!(page.contains("MixingBuddy 0.") && page.contains("fake 1.0 · CPU"), "{page}");
     let markdown = std::fs::read_to_string(dir.path().join("mix.md")).unwrap();
     assert!(markdown.contains("| 0:05 | 0:15 | 80 % | Measured"), "{markdown}");
     let json: serde_json::Value =
@@ -77,5 +80,5 @@ fn a_report_contains_the_timeline() {
     bench.session.command(Command::SaveReport(dir.path().join("no/such/folder/mix")));
     assert!(bench.settle().notices.last().unwrap().is_error);
     let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
-    assert_eq!(files.len(), 2, "no temporary file is left");
+    assert_eq!(files.len(), 3, "no temporary file is left");
 }

@@ -5,18 +5,19 @@ use crate::app::App;
 use crate::clips::{Source, Version, Wanted, file};
 use crate::guard::Client;
 use crate::hear::{self, NotHeard, Plan};
-use crate::job::Job;
+use crate::job::{Job, Judged};
 use crate::problem::{Answer, Problem};
 use crate::workers::NotDone;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Extension, Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mixing_buddy_core::lines::{Kind, json_line};
 use mixing_buddy_core::norms::usual::bands_lu;
-use mixing_buddy_core::report::{Report, Row};
+use mixing_buddy_core::report::{self, Target};
+use mixing_buddy_core::{CancelFlag, Conversation, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -79,36 +80,38 @@ pub async fn result(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
     Ok((kind, text).into_response())
 }
 
-/// `GET /api/jobs/{id}/report`: the report as Markdown.
+/// `GET /api/jobs/{id}/report`: the report as a page, one file that needs no other.
 pub async fn report(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Response> {
     let job = job(&app, &id)?;
     let known = job.known();
     let verdict = known.verdict.as_ref().ok_or_else(|| conflict("There is no verdict on the song yet."))?;
-    let info = app.engine.info();
-    let rows = known.windows.iter().map(|window| Row {
+    let window = |window: &'_ Judged| report::Window {
         start_s: window.start_s,
         end_s: window.end_s,
         advice: &window.advice,
-        remark: "",
-    });
-    let report = Report {
-        name: Some(&job.song.name),
-        song: Some((&verdict.advice, known.windows.len())),
-        reference: job.reference.as_ref().map(|upload| upload.name.as_str()),
-        model: &format!("{} {}", info.name, info.version),
-        device: app.engine.device_kind().name(),
-        levels_lu: verdict.advice.levels_lu,
-        usual_lu: bands_lu(app.engine.norms()),
-        rows: rows.collect(),
+        is_outdated: false,
+        followed: None,
     };
+    let song = report::Song {
+        name: job.song.name.clone(),
+        whole: Some((&verdict.advice, known.windows.len())),
+        windows: known.windows.iter().map(window).collect(),
+        target: match (&job.reference, verdict.reference_lu) {
+            (Some(upload), Some(levels_lu)) => Target::Reference(upload.name.clone(), levels_lu),
+            _ => Target::Usual(bands_lu(app.engine.norms())),
+        },
+        meters: None,
+    };
+    let info = app.engine.info();
+    let made_by = format!("MixingBuddy {} · {} {}", env!("CARGO_PKG_VERSION"), info.name, info.version);
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/markdown; charset=utf-8")),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (
             header::CONTENT_DISPOSITION,
-            HeaderValue::from_static("attachment; filename=\"mixing-buddy-report.md\""),
+            HeaderValue::from_static("attachment; filename=\"mixing-buddy-report.html\""),
         ),
     ];
-    Ok((headers, report.markdown()).into_response())
+    Ok((headers, report::page(&[song], &made_by)).into_response())
 }
 
 /// A question about the song, or about one of its windows.
@@ -152,12 +155,12 @@ pub async fn ask(
         (analysis, kind, start_s, end_s, known.balance)
     };
     count_task(&app, owner)?;
-    let request =
-        mixing_buddy_core::Request { question, anchor: job.anchor, reference, ..Default::default() };
+    let request = Request { anchor: job.anchor, reference, ..Request::default() };
+    let mut conversation = Conversation::new(analysis, request);
     let engine = Arc::clone(&app.engine);
-    let advice = on_worker(&app, move |cancel| engine.answer(&analysis, &request, cancel)).await?;
-    let advice = advice.map_err(|error| Problem::fault(&error))?;
-    Ok(Json(json_line(&job.song.name, kind, start_s, end_s, &advice)))
+    let reply = on_worker(&app, move |cancel| engine.ask(&mut conversation, &question, cancel, &mut |_| {}));
+    let reply = reply.await?.map_err(|error| Problem::fault(&error))?;
+    Ok(Json(json_line(&job.song.name, kind, start_s, end_s, &reply.advice)))
 }
 
 /// Whose advice is applied in what is heard.
@@ -173,7 +176,7 @@ pub async fn audio(
     Extension(Client(owner)): Extension<Client>,
     Path((id, window, version)): Path<(String, String, String)>,
     hearing: Result<Query<Hearing>, QueryRejection>,
-    request: Request,
+    request: axum::extract::Request,
 ) -> Answer<Response> {
     let job = job(&app, &id)?;
     let no_window = || Problem::not_found("There is no such window.");
@@ -223,7 +226,7 @@ fn count_task(app: &App, owner: IpAddr) -> Answer<()> {
 
 async fn on_worker<T: Send + 'static>(
     app: &App,
-    task: impl FnOnce(&mixing_buddy_core::CancelFlag) -> T + Send + 'static,
+    task: impl FnOnce(&CancelFlag) -> T + Send + 'static,
 ) -> Answer<T> {
     let busy = || Problem::busy("Too much waits already. Try again in a few seconds.", 5);
     match tokio::time::timeout(TASK_WITHIN, app.workers.run(task)).await {

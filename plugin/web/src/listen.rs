@@ -2,7 +2,7 @@
 
 use crate::job::{Job, Judged, Part, State, Upload, Verdict};
 use mixing_buddy_core::song::{DEFAULT_HOP_S, Step, follow_file, measure_reference};
-use mixing_buddy_core::{Analysis, CancelFlag, Engine, Error, Request, Result};
+use mixing_buddy_core::{Analysis, CancelFlag, Conversation, Engine, Error, Request, Result};
 
 /// Progress is told each time that so many more seconds were heard.
 const TELL_EVERY_S: f64 = 1.0;
@@ -37,16 +37,16 @@ fn judge(
     let reference = match &job.reference {
         Some(upload) => {
             progress.begin(Part::Reference);
-            let (balance, warnings) = measure_reference(engine, &upload.path, cancel, |step| {
+            let measured = measure_reference(engine, &upload.path, cancel, |step| {
                 progress.follow(Part::Reference, upload, step)?;
                 if matches!(step, Step::Window(_)) {
                     between();
                 }
                 Ok(())
             })?;
-            warn(job, upload, &warnings);
-            job.known().balance = Some(balance);
-            Some(balance)
+            warn(job, upload, &measured.warnings);
+            job.known().balance = Some(measured.balance);
+            Some(measured.balance)
         }
         None => None,
     };
@@ -66,7 +66,9 @@ fn judge(
     let analyses: Vec<Analysis> = job.known().windows.iter().map(|window| window.analysis.clone()).collect();
     let analysis =
         engine.pool(&analyses).ok_or_else(|| Error::audio(&job.song.path, "has no window to judge"))?;
-    let reply = engine.reply(&analysis, &request, cancel)?;
+    // On the whole song the large model explains itself.
+    let mut conversation = Conversation::new(analysis.clone(), request.clone());
+    let reply = engine.ask(&mut conversation, &request.question, cancel, &mut |_| {})?;
     let reference_lu = reply.facts.and_then(|facts| facts.reference_lu);
     job.known().verdict = Some(Verdict { analysis, advice: reply.advice, reference_lu });
     job.advance(State::Done);

@@ -64,15 +64,15 @@ fn a_song_goes_the_whole_way_and_leaves_nothing() {
     let (of_song, of_reference) = (folder.path().join("song"), folder.path().join("reference"));
     std::fs::write(&of_song, &song).unwrap();
     std::fs::write(&of_reference, &reference).unwrap();
-    let (balance, _) = measure_reference(&engine(), &of_reference, &CancelFlag::new(), |_| Ok(())).unwrap();
-    let request = Request { anchor: Some(Stem::Bass), reference: Some(balance), ..Request::default() };
+    let measured = measure_reference(&engine(), &of_reference, &CancelFlag::new(), |_| Ok(())).unwrap();
+    let request = Request { anchor: Some(Stem::Bass), reference: Some(measured.balance), ..Request::default() };
     let result = running.get(&format!("/api/jobs/{id}/result"));
     assert_eq!(result.header("content-type"), "application/x-ndjson");
     assert_eq!(result.text(), lines_of(&of_song, "my mix.wav", &request));
 
     let report = running.get(&format!("/api/jobs/{id}/report"));
     assert!(report.header("content-disposition").starts_with("attachment"));
-    for part in ["my mix.wav", "Reference: hit.wav", "(4 windows)", "| 0:12 | 0:22 |"] {
+    for part in ["my mix.wav", "reference: hit.wav", "over 4 windows", "0:12–0:22"] {
         assert!(report.text().contains(part), "{part}: {}", report.text());
     }
 

@@ -101,10 +101,12 @@ pub(super) fn score(args: &ScoreConversationsArgs) -> Result<()> {
         runs.add(&literal);
     }
     for path in &args.training {
-        each(path, |conversation| conversation.turns.iter().for_each(|turn| runs.add(&turn.answer)))?;
+        each_conversation(path, |conversation| {
+            conversation.turns.iter().for_each(|turn| runs.add(&turn.answer))
+        })?;
     }
     let mut scorer = Scorer::new(runs)?;
-    each(&args.answers, |conversation| {
+    each_conversation(&args.answers, |conversation| {
         let Conversation { language, facts, turns, .. } = &conversation;
         for turn in turns {
             let (question, answer) = (turn.question.as_str(), turn.answer.as_str());
@@ -120,7 +122,7 @@ pub(super) fn score(args: &ScoreConversationsArgs) -> Result<()> {
 }
 
 /// Reads conversations line by line.
-fn each(path: &Path, mut take: impl FnMut(Conversation)) -> Result<()> {
+pub(super) fn each_conversation(path: &Path, mut take: impl FnMut(Conversation)) -> Result<()> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let at = || format!("{}, line {}", path.display(), number + 1);

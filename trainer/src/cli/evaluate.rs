@@ -1,5 +1,6 @@
 //! `evaluate` and `compare`: the benchmark on a folder of songs, and two of its reports side by side.
 
+use super::large::LargeArgs;
 use crate::collections::{SongFolder, find_songs, load_song};
 #[cfg(feature = "onnx")]
 use crate::evaluation::OnnxSeparator;
@@ -51,6 +52,8 @@ pub struct EvaluateArgs {
     /// Model bundle; by default the shipped one
     #[arg(long)]
     bundle: Option<PathBuf>,
+    #[command(flatten)]
+    large: LargeArgs,
     /// Windows that are analyzed at a time; by default one per processor. The report does not depend on it
     #[arg(long)]
     threads: Option<usize>,
@@ -159,6 +162,8 @@ fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String>
         Some(file) => format!("{baselines}separator {}\n", file.display()),
         None => baselines.to_string(),
     };
+    let large = args.large.files().map_or_else(String::new, |files| format!("large model {files}\n"));
+    let baselines = format!("{baselines}{large}");
     Ok(format!("bundle {hash:016x}\nprotocol {protocol}\nseed {seed}\nprogram {version}\n{baselines}"))
 }
 
@@ -172,7 +177,8 @@ fn partial_folder(out: &Path) -> PathBuf {
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let bundle = args.bundle.as_deref().map(bundle_file).transpose()?;
-    let advisor = EngineAdvisor::new(Engine::open(bundle.as_deref(), &cancel)?, cancel.clone());
+    let engine = args.large.attach(Engine::open(bundle.as_deref(), &cancel)?, 1)?;
+    let advisor = EngineAdvisor::new(engine, cancel.clone());
     let norms = NormsSource::open(args.norms.as_deref())?;
     let folders = find_songs(&args.songs)?;
     let songs = song_sources(&folders, &cancel);

@@ -6,6 +6,7 @@ mod data;
 mod evaluate;
 mod export;
 mod judge;
+mod large;
 mod logging;
 mod report;
 mod study;
@@ -38,6 +39,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Compares two reports of `evaluate` on the same songs
     Compare(evaluate::CompareArgs),
+    /// Compares a bundle's language model with a large one, behind the same ears
+    CompareSizes(large::SizesArgs),
     /// Measures how close the advice of an evaluation is to what experts say
     Similarity(words::SimilarityArgs),
     /// Lets an LLM rate the advice of an evaluation, and shows how far that judge may be believed
@@ -52,6 +55,10 @@ enum Command {
     /// Imports collections of songs and makes training samples from them
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Fits the temperatures of a large model's adapter
+    CalibrateAdapter(large::CalibrateArgs),
+    /// Lets a large model answer conversations
+    AnswerConversations(large::AnswerArgs),
     /// Checks the answers of a large model: contradictions, own words, the stem that was asked for, noes
     ScoreConversations(conversations::ScoreConversationsArgs),
     /// Computes the feature maps of a folder of songs, once
@@ -85,12 +92,15 @@ pub fn run(cli: Cli) -> Result<()> {
         ),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Compare(args) => evaluate::run_compare(&args),
+        Command::CompareSizes(args) => large::compare_sizes(&args),
         Command::Similarity(args) => words::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Study(command) => study::run(&command),
         Command::Audition(args) => audition::run(&args),
         Command::Data(command) => data::run(&command),
+        Command::CalibrateAdapter(args) => large::calibrate(&args),
+        Command::AnswerConversations(args) => large::answer(&args),
         Command::ScoreConversations(args) => conversations::score(&args),
         Command::Prepare(args) => training::prepare_songs(&args),
         Command::Train(command) => training::train(&command),

@@ -100,14 +100,20 @@ These keys of the configuration fit a run to the machine:
         tokenizer: PathBuf,
     },
     /// The adapter of the decoder and the projector, on flawed mixes as the encoder reads them
-    #[command(after_help = "Example:
-  mixing-buddy-trainer train advisor --config advisor.toml --cache CACHE --encoder RUN1 --decoder RUN2 --out RUN3")]
+    #[command(after_help = "Examples:
+  mixing-buddy-trainer train advisor --config advisor.toml --cache CACHE --encoder RUN1 --decoder RUN2 --out RUN3
+  mixing-buddy-trainer train advisor --config assets/qwen2-0.5b/adapter.toml --decoder qwen2.5-coder-0.5b-instruct.gguf --out RUN4")]
     Advisor {
         #[command(flatten)]
         run: RunArgs,
-        #[command(flatten)]
-        source: MixSourceArgs,
-        /// Pretrained decoder (folder of its run, `decoder.safetensors`, or a bundle)
+        /// Folder of feature maps; may be left out for a pretrained base
+        #[arg(long, requires = "encoder")]
+        cache: Option<PathBuf>,
+        /// Trained encoder (folder of its run, `encoder.safetensors`, or a bundle); may be left out for a pretrained base
+        #[arg(long, requires = "cache")]
+        encoder: Option<PathBuf>,
+        /// Pretrained decoder (folder of its run, `decoder.safetensors`, or a bundle), or a pretrained Qwen2 (a GGUF file, or a
+        /// folder with safetensors)
         #[arg(long)]
         decoder: PathBuf,
     },
@@ -315,8 +321,10 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
                 .with_context(|| format!("{} cannot be read", tokenizer.display()))?;
             train_decoder(start, AdviceTokenizer::from_bytes(&json)?)
         }),
-        TrainCommand::Advisor { run, source, decoder } => {
-            run.start(|start| train_advisor(start, source.source(), decoder))
+        TrainCommand::Advisor { run, cache, encoder, decoder } => {
+            let source = cache.as_deref().zip(encoder.as_deref());
+            let source = source.map(|(cache, encoder)| MixSource { cache, encoder });
+            run.start(|start| train_advisor(start, source, decoder))
         }
         TrainCommand::Dpo { run, source, advisor } => {
             run.start(|start| train_dpo(start, source.source(), advisor))

@@ -65,7 +65,11 @@ impl Advisor for EngineAdvisor {
 
     fn name(&self) -> String {
         let info = self.engine.info();
-        format!("{} {}", info.name, info.version)
+        let ears = format!("{} {}", info.name, info.version);
+        match self.engine.large() {
+            None => ears,
+            Some(large) => format!("{} {} behind {ears}", large.base_name(), large.about().version),
+        }
     }
 
     fn analyze(&self, mix: &StereoPcm) -> Result<Analysis> {

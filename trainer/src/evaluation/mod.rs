@@ -12,6 +12,7 @@
 //! | `conventions` | whether the advice moves mixes towards what engineers do |
 //! | `audition` | how near auditions come to true remixes |
 //! | `bootstrap` | 95 % intervals over songs |
+//! | [`sizes`] | two language models behind the same ears |
 //! | `compare` | two reports on the same samples |
 //! | [`judge`] | an LLM as judge of the advice; `agreement` between raters |
 //! | [`study`] | a study with human raters |
@@ -42,6 +43,7 @@ mod report;
 mod rows;
 mod score;
 mod separating;
+pub mod sizes;
 pub mod study;
 mod table;
 pub mod words;

@@ -6,13 +6,17 @@ use super::examples::tuning::songs_for_calibration;
 use crate::files;
 use crate::mixing::networks::networks_of;
 use crate::protocol::QUIETEST_MEASURED_DB;
+use crate::train::examples::advice::AdviceExample;
 use crate::weights::{Part, TOKENIZER, Tensors, field, load_part};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use mixing_buddy_core::bundle::{Bundle, BundleInfo, Calibration};
+use mixing_buddy_core::decoder::GenerationRequest;
 use mixing_buddy_core::decoder::Outcomes;
 use mixing_buddy_core::encoder::Encoder;
 use mixing_buddy_core::language::DEFAULT_QUESTION;
+use mixing_buddy_core::large::LargeModel;
+use mixing_buddy_core::large::package::Temperatures;
 use mixing_buddy_core::nn::Params;
 use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request};
@@ -126,6 +130,38 @@ fn fit_meter(mixes: &[MixReading], calibration: &mut Calibration) {
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         *slot = (errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / errors.len() as f64).sqrt();
     }
+}
+
+/// Temperatures of a large model's decisions, fitted on examples: simulated readings, or mixes of `calib` songs.
+///
+/// # Errors
+/// When the model fails.
+pub fn fit_temperatures(
+    large: &LargeModel,
+    examples: impl Iterator<Item = Result<AdviceExample>>,
+    mut done: impl FnMut(),
+) -> Result<(Temperatures, usize, usize)> {
+    let cancel = CancelFlag::new();
+    let mut answers = Vec::new();
+    for example in examples {
+        let AdviceExample { reading, reference, sample, .. } = example?;
+        let request = GenerationRequest {
+            question: "",
+            stems: Some(sample.stems_present),
+            anchor: sample.anchor,
+            reference,
+        };
+        let outcomes = large.decide(&reading, &request, &cancel)?.outcomes;
+        // Drawn from the oracle's posterior, so it is right as often as the truth would be.
+        let truth = sample.decision.error.map(|error| (error.stem, error.direction));
+        let is_right = outcomes.best().0 == truth;
+        answers.push(Answer { outcomes, is_right, has_reference: reference.is_some() });
+        done();
+    }
+    let temperatures =
+        Temperatures { usual: fit_temperature(&answers, false), reference: fit_temperature(&answers, true) };
+    let right = answers.iter().filter(|answer| answer.is_right).count();
+    Ok((temperatures, right, answers.len()))
 }
 
 /// The answer to one mix.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`runs`] | one file per run: encoder, decoder, advisor, preference tuning |
 //! | [`examples`] | what the language model learns from |
+//! | [`large`] | what a run on a pretrained base needs |
 //! | [`plan`] | all runs of a model one after another, from songs to bundle |
 //! | [`calibrate`] | the bundle of trained weights, calibrated |
 //! | [`ablate`] | the same run with one thing changed at a time |
@@ -19,6 +20,7 @@ pub mod dpo_loss;
 pub mod early_stop;
 pub mod encoder_loss;
 pub mod examples;
+pub mod large;
 pub mod mask_loss;
 pub mod meter_error;
 pub mod optimizer;

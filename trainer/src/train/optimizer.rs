@@ -152,6 +152,26 @@ impl AdamW {
             .collect()
     }
 
+    /// Runs `body` while the variables have their averaged values.
+    ///
+    /// # Errors
+    /// Those of `body`, and as tensor operations.
+    pub fn with_averaged<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
+        let set = |values: &dyn Fn(&Slot) -> &Vec<f32>| -> Result<()> {
+            for (name, slot) in &self.slots {
+                let var = &self.vars[name];
+                var.set(&Tensor::from_slice(values(slot), var.shape(), var.device())?)?;
+            }
+            Ok(())
+        };
+        if self.settings.average_decay > 0.0 {
+            set(&|slot| &slot.average)?;
+        }
+        let result = body();
+        set(&|slot| &slot.weights)?;
+        result
+    }
+
     /// All state that a resumed run needs, as tensors: `weights.…`, `first.…`, `second.…`, `average.…`.
     ///
     /// # Errors

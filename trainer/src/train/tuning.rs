@@ -96,6 +96,27 @@ impl TunedModel {
         LanguageModel { decoder: &self.decoder, projector: &self.projector, tokenizer }
     }
 
+    /// Decoder and projector with their present weights.
+    pub fn parts(&self) -> (&Decoder, &Projector) {
+        (&self.decoder, &self.projector)
+    }
+
+    /// How the model is built.
+    pub fn configs(&self) -> &ModelConfigs {
+        &self.configs
+    }
+
+    /// Multiplies a variable, if there is one of this name.
+    ///
+    /// # Errors
+    /// As tensor operations.
+    pub fn scale(&self, name: &str, factor: f64) -> Result<()> {
+        if let Some(var) = self.params.vars().get(name) {
+            var.set(&(var.as_tensor() * factor)?)?;
+        }
+        Ok(())
+    }
+
     /// The variables that are trained, by name.
     pub fn trained_vars(&self) -> BTreeMap<String, Var> {
         self.params.vars().into_iter().filter(|(name, _)| is_trained(name)).collect()

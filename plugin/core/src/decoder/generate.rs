@@ -6,7 +6,7 @@
 use super::model::Decoder;
 use super::projector::{Projector, audio_features};
 use super::reference::ReferenceBalance;
-use super::sampling::draw;
+use super::sampling::{draw, mean_and_sd, shares};
 use crate::cancel::CancelFlag;
 use crate::encoder::Reading;
 use crate::error::{Error, Result};
@@ -52,6 +52,14 @@ pub struct GenerationRequest<'a> {
     pub anchor: Option<Stem>,
     /// The balance to aim at.
     pub reference: Option<ReferenceBalance>,
+}
+
+impl GenerationRequest<'_> {
+    /// Stems that are in the mix: stated, if any are, and detected.
+    pub fn stems_present(&self, reading: &Reading) -> PerStem<bool> {
+        let detected = reading.map(|stem| stem.is_present());
+        self.stems.map_or(detected, |stated| PerStem::from_fn(|s| stated[s] && detected[s]))
+    }
 }
 
 /// Probabilities of all outcomes, which sum to one. A stem that the answer may not name has probability zero.
@@ -150,9 +158,7 @@ impl Generator<'_> {
         request: &GenerationRequest<'_>,
         cancel: &CancelFlag,
     ) -> Result<(Prompt, Answering<'_>)> {
-        let detected = reading.map(|stem| stem.is_present());
-        let stems_present =
-            request.stems.map_or(detected, |stated| PerStem::from_fn(|s| stated[s] && detected[s]));
+        let stems_present = request.stems_present(reading);
         let spec = PromptSpec {
             question: request.question,
             stems_present,
@@ -253,11 +259,7 @@ impl Answering<'_> {
 
     /// Probability of each of `ids`, given that it is one of them.
     fn shares(&self, ids: &[u32]) -> Vec<f32> {
-        let of = |id: &u32| self.logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-        let top = ids.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
-        let exps: Vec<f32> = ids.iter().map(|id| (of(id) - top).exp()).collect();
-        let total: f32 = exps.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-        exps.into_iter().map(|e| e / total).collect()
+        shares(&self.logits, ids)
     }
 
     /// Probabilities of all outcomes, and the best one. The branch of each target is run from here.
@@ -299,10 +301,7 @@ impl Answering<'_> {
             .filter_map(|special| Some((self.generator.tokenizer.special(special), special.size_db()?)))
             .collect();
         let ids: Vec<u32> = gains.iter().map(|(id, _)| *id).collect();
-        let shares = self.shares(&ids);
-        let mean: f32 = shares.iter().zip(&gains).map(|(p, (_, db))| p * db).sum();
-        let variance: f32 = shares.iter().zip(&gains).map(|(p, (_, db))| p * (db - mean).powi(2)).sum();
-        (mean, variance.max(0.0).sqrt())
+        mean_and_sd(gains.iter().map(|(_, size_db)| *size_db), &self.shares(&ids))
     }
 
     /// Generates the rest: the verdict, which follows from the decision, and the sentence.

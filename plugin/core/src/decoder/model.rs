@@ -101,4 +101,13 @@ impl Decoder {
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         Ok(self.head.forward(hidden, None)?)
     }
+
+    /// Logits of these tokens only, `[rows, tokens]`: a choice among a few needs no others.
+    ///
+    /// # Errors
+    /// When shapes do not fit, or the head is stored quantised.
+    pub fn logits_of(&self, hidden: &Tensor, ids: &Tensor) -> Result<Tensor> {
+        let rows = self.head.weight_rows(ids)?;
+        Ok(hidden.matmul(&rows.t()?)?)
+    }
 }

@@ -2,6 +2,23 @@
 
 use crate::hash::mix_bits;
 
+/// Probability of each of `ids`, given that the next token is one of them.
+pub fn shares(logits: &[f32], ids: &[u32]) -> Vec<f32> {
+    let of = |id: &u32| logits.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    let top = ids.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f32> = ids.iter().map(|id| (of(id) - top).exp()).collect();
+    let total = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+    weights.into_iter().map(|weight| weight / total).collect()
+}
+
+/// Mean and standard deviation of values with these probabilities, which sum to one.
+pub fn mean_and_sd(values: impl Iterator<Item = f32> + Clone, shares: &[f32]) -> (f32, f32) {
+    let weighted = || shares.iter().zip(values.clone());
+    let mean: f32 = weighted().map(|(share, value)| share * value).sum();
+    let variance: f32 = weighted().map(|(share, value)| share * (value - mean).powi(2)).sum();
+    (mean, variance.max(0.0).sqrt())
+}
+
 /// The token with the largest logit; 0 without logits.
 pub fn most_probable(logits: &[f32]) -> u32 {
     let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));

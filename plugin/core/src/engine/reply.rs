@@ -5,6 +5,7 @@ use crate::advice::Advice;
 use crate::cancel::CancelFlag;
 use crate::compose::{compose, silent_advice};
 use crate::conversation::{Facts, Topic, Understood, facts, reply_text, understand};
+use crate::decoder::Generated;
 use crate::encoder::StemReading;
 use crate::error::Result;
 use crate::language::Intent;
@@ -43,10 +44,22 @@ impl Engine {
         let general =
             Request { question: String::new(), anchor: anchor.or(request.anchor), ..request.clone() };
         let generated = self.generate(analysis, &general, cancel)?;
+        let (mut advice, facts) = self.judge(analysis, &general, &generated)?;
+        advice.text = reply_text(topic, &facts, &advice.text);
+        Ok(Reply { topic, advice, facts: Some(facts) })
+    }
+
+    /// The advice that follows from a decision, and what may be said of it.
+    pub(super) fn judge(
+        &self,
+        analysis: &Analysis,
+        general: &Request,
+        generated: &Generated,
+    ) -> Result<(Advice, Facts)> {
         let confidence = self.confidence(&generated.outcomes, general.reference.is_some());
-        let threshold = request.min_confidence.unwrap_or(self.threshold());
-        let mut advice = compose(&generated, analysis.levels_lu, confidence, confidence >= threshold)?;
-        let stated = request.stems.unwrap_or(PerStem::all(true));
+        let threshold = general.min_confidence.unwrap_or(self.threshold());
+        let advice = compose(generated, analysis.levels_lu, confidence, confidence >= threshold)?;
+        let stated = general.stems.unwrap_or(PerStem::all(true));
         let levels = facts::levels_lu(&analysis.reading, &analysis.levels_lu);
         let levels = PerStem::from_fn(|stem| levels[stem].filter(|_| stated[stem]));
         let reference_lu = |reference| facts::reference_lu(&analysis.reading, &levels, reference);
@@ -60,13 +73,12 @@ impl Engine {
             threshold,
             runner_up: facts::runner_up(&generated.outcomes, self.temperature(general.reference.is_some())),
         };
-        advice.text = reply_text(topic, &facts, &advice.text);
-        Ok(Reply { topic, advice, facts: Some(facts) })
+        Ok((advice, facts))
     }
 
     /// How the language model understands words. It is asked about a neutral window with a reference, so that the answer
     /// depends on the words alone.
-    fn understood_by_model(&self, words: &str, cancel: &CancelFlag) -> Result<Intent> {
+    pub(super) fn understood_by_model(&self, words: &str, cancel: &CancelFlag) -> Result<Intent> {
         let last = self.understood.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, intent)) = last.filter(|(last, _)| last == words) {
             return Ok(intent);
@@ -80,7 +92,7 @@ impl Engine {
         let neutral = Analysis { silent: false, reading, levels_lu: PerStem::default() };
         let reference = self.reference_of(std::slice::from_ref(&neutral));
         let request = Request { question: words.to_string(), reference, ..Request::default() };
-        let intent = self.generate(&neutral, &request, cancel)?.intent();
+        let intent = self.generate_compact(&neutral, &request, cancel)?.intent();
         *self.understood.lock().unwrap_or_else(PoisonError::into_inner) = Some((request.question, intent));
         Ok(intent)
     }

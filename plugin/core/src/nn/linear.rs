@@ -106,6 +106,18 @@ impl Linear {
         Ok(Linear { weight, bias: None, lora: None, outputs })
     }
 
+    /// Rows of the dense weight, `[rows, inputs]`.
+    ///
+    /// # Errors
+    /// When a row is outside of the weight, or the weight is stored quantised.
+    pub fn weight_rows(&self, rows: &Tensor) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Dense(weight) => weight.index_select(rows, 0),
+            Weight::Frozen(weight) => weight.index_select(rows, 0),
+            Weight::Quantized { .. } => bail!("rows of a quantised weight cannot be taken"),
+        }
+    }
+
     /// Applies the layer. `dropout` enables the adapter's dropout.
     ///
     /// # Errors

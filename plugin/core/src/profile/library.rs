@@ -14,11 +14,11 @@ use super::group::{Group, Target, WEIGHTS};
 use super::song::{FORMAT, SongId, SongLevels, SongProfile};
 use crate::error::{Error, Result};
 use crate::hash::fnv1a;
+use crate::replace::write_json as write;
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -328,18 +328,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let Version { format } = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
     check_format(format).map_err(|error| unusable(error.to_string()))?;
     serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))
-}
-
-/// Writes next to the file, and renames.
-fn write(path: &Path, value: &impl Serialize) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::Format(format!("{}: {error}", path.display())))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
-    file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(Error::io(path))?;
-    file.persist(path).map_err(|error| Error::io(path)(error.error))?;
-    Ok(())
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -19,7 +19,7 @@ pub const SCALE_KEY: &str = "rank_scale";
 /// Key of the base's fingerprint.
 pub const BASE_KEY: &str = "base";
 /// What PEFT writes before the names of the base.
-const PREFIX: &str = "base_model.model.";
+pub const PREFIX: &str = "base_model.model.";
 /// Largest file: the whole of it is held in memory, in single precision.
 const LARGEST_BYTES: usize = 256 << 20;
 
@@ -89,6 +89,9 @@ impl Adapter {
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut factors: BTreeMap<(usize, Part), [Option<Factor>; 2]> = BTreeMap::new();
         for (name, view) in file.iter() {
+            if name.starts_with(crate::large::package::PROJECTOR_PREFIX) {
+                continue;
+            }
             let (key, which) =
                 place(name).ok_or_else(|| format!("has the tensor '{name}', which no layer has"))?;
             factors.entry(key).or_default()[which] = Some(Factor::read(name, &view)?);
@@ -112,12 +115,23 @@ impl Adapter {
     /// # Errors
     /// When it cannot be written.
     pub fn to_bytes(&self) -> std::result::Result<Vec<u8>, String> {
-        let about = HashMap::from([
-            (SCALE_KEY.to_string(), "1".to_string()),
-            (BASE_KEY.to_string(), self.base.to_json()?),
-        ]);
+        self.to_bytes_with(Vec::new(), Vec::new())
+    }
+
+    /// As [`Adapter::to_bytes`], with further metadata, and further tensors: name, shape and values.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn to_bytes_with(
+        &self,
+        metadata: Vec<(String, String)>,
+        more: Vec<(String, Vec<usize>, Vec<f32>)>,
+    ) -> std::result::Result<Vec<u8>, String> {
+        let mut about: HashMap<String, String> = metadata.into_iter().collect();
+        about.insert(SCALE_KEY.to_string(), "1".to_string());
+        about.insert(BASE_KEY.to_string(), self.base.to_json()?);
         let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        let data: Vec<(String, Vec<usize>, Vec<u8>)> = self
+        let mut data: Vec<(String, Vec<usize>, Vec<u8>)> = self
             .layers
             .iter()
             .flat_map(|((block, part), layer)| {
@@ -129,6 +143,7 @@ impl Adapter {
                 ]
             })
             .collect();
+        data.extend(more.into_iter().map(|(name, shape, values)| (name, shape, bytes(&values))));
         let views = data.iter().map(|(name, shape, bytes)| {
             let view = safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), bytes);
             view.map(|view| (name.as_str(), view))

@@ -6,5 +6,7 @@ mod candle;
 mod files;
 mod forward;
 mod kernels;
+mod large;
 mod real;
+mod talking;
 mod tiny;

@@ -7,7 +7,7 @@ use crate::worker::advice_model::AdviceModel;
 use crate::worker::history::MOST_MARKS;
 use crate::worker::windows::Window;
 use mixing_buddy_core::passes::Print;
-use mixing_buddy_core::{Analysis, Error, Request};
+use mixing_buddy_core::{Analysis, Conversation, Error, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
@@ -187,9 +187,27 @@ impl Session {
             self.inform("Play part of the song first. There is nothing to answer from yet.".into());
             return;
         };
-        let (request, cancel) = (self.request(question.clone()), self.connections.cancel.clone());
-        match attempt(|| model.answer(&analysis, &request, &cancel)) {
-            Ok(advice) => self.view.answer = Some(Answered { question, advice: Some(advice) }),
+        let (request, cancel) = (self.request(String::new()), self.connections.cancel.clone());
+        // A conversation goes on while it is about the same sound with the same wishes.
+        let known = self.talk.take().filter(|talk| talk.is_about(&analysis, &request));
+        let mut talk = known.unwrap_or_else(|| Conversation::new(analysis, request));
+        let mut written = String::new();
+        let answer = attempt(|| {
+            model.ask(&mut talk, &question, &cancel, &mut |piece| {
+                written.push_str(piece);
+                let (question, written) = (question.clone(), written.clone());
+                self.view.answer = Some(Answered { question, written, advice: None });
+                self.is_dirty = true;
+                self.publish();
+            })
+        });
+        match answer {
+            Ok(advice) => {
+                let written = advice.text.clone();
+                self.view.answer = Some(Answered { question, written, advice: Some(advice) });
+                self.is_dirty = true;
+                self.talk = Some(talk);
+            }
             Err(error) => {
                 self.view.answer = None;
                 self.failed(&error);

@@ -10,6 +10,7 @@ mod metering;
 mod notices;
 mod publishing;
 mod references;
+mod undo;
 
 use super::advice_model::{AdviceModel, ModelKey, ModelSource};
 use super::framer::Framer;
@@ -24,15 +25,16 @@ use crate::capture::{Flow, TapReader};
 use crate::params::MixParams;
 use crate::report;
 use crate::state::{Loaded, Saved, SavedSong};
-use crate::view::{Answered, Choices, Command, ModelStatus, Reference, SongSummary, View};
+use crate::view::{Answered, Choices, Command, ModelStatus, SongSummary, View};
 use arc_swap::ArcSwap;
 use mixing_buddy_core::profile::Library;
-use mixing_buddy_core::{CancelFlag, Error, Stem};
+use mixing_buddy_core::{CancelFlag, Conversation, Error, Stem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{debug, info, warn};
+use undo::Step;
 
 /// Number of last windows that a pinned reference, or the answer to a question, is based on. As in training.
 const LAST_WINDOWS: usize = 3;
@@ -88,12 +90,14 @@ pub struct Session {
     windows_since_song: usize,
     newest_due: bool,
     choices: Choices,
-    undo: Vec<Option<Reference>>,
+    undo: Vec<Step>,
     job: Option<ReferenceJob>,
     /// Songs that are being measured for the library.
     shelf: Option<Shelf>,
     passes: Passes,
     question: Option<String>,
+    /// The conversation that the next question goes on with.
+    talk: Option<Conversation>,
     hearing: hearing::Hearing,
     metering: metering::Metering,
     dropped_frames_before: u64,
@@ -145,6 +149,7 @@ impl Session {
             shelf: None,
             passes: Passes::default(),
             question: None,
+            talk: None,
             hearing: hearing::Hearing::default(),
             metering: metering::Metering::default(),
             dropped_frames_before: 0,
@@ -179,34 +184,16 @@ impl Session {
                 self.view.reference_progress = None;
             }
             Command::ClearReference => self.set_reference(None),
-            Command::UndoReference => {
-                if let Some(earlier) = self.undo.pop() {
-                    self.view.reference = earlier;
-                    self.request_changed();
-                }
-            }
-            Command::SetAnchor(anchor) => {
-                self.choices.anchor = anchor.filter(is_target);
-                self.request_changed();
-            }
-            Command::SetStems(stems) => {
-                self.choices.stems = stems;
-                self.request_changed();
-            }
+            Command::Undo => self.undo(),
+            Command::ThresholdWas(before) => self.can_undo(Step::Threshold(before)),
+            Command::SetAnchor(anchor) => self.set_anchor(anchor.filter(is_target)),
+            Command::SetStems(stems) => self.set_stems(stems),
             Command::Ask(question) => {
-                self.view.answer = Some(Answered { question: question.clone(), advice: None });
+                self.view.answer =
+                    Some(Answered { question: question.clone(), written: String::new(), advice: None });
                 self.question = Some(question);
             }
-            Command::StartOver => {
-                self.start_meters_over();
-                self.history.start_over();
-                self.passes = Passes::default();
-                self.view.since = None;
-                self.earlier_song = None;
-                self.view.song = None;
-                self.song_due = false;
-                self.history_changed();
-            }
+            Command::StartOver => self.start_over(),
             Command::Library(command) => self.library_command(command),
             Command::ChooseModel(path) => self.choose_model(path),
             Command::SaveReport(path) => match report::save(&path, &self.view) {
@@ -258,6 +245,7 @@ impl Session {
         self.view.reference_progress = None;
         self.view.answer = None;
         self.question = None;
+        self.talk = None;
         self.queue.clear();
         self.bounce = None;
         self.history = History::restore(saved.history.clone());

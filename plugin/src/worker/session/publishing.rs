@@ -1,5 +1,6 @@
 //! What the panel sees and what the project keeps.
 
+use super::undo::Step;
 use super::{ModelState, Session};
 use crate::capture::Flow;
 use crate::state::{Saved, SavedSong};
@@ -66,10 +67,11 @@ impl Session {
         self.is_dirty = false;
         self.published = Some(Instant::now());
         self.view.activity = activity;
-        self.view.can_undo_reference = !self.undo.is_empty();
+        self.view.undo = self.undo.last().map(Step::kind);
         self.view.choices = self.choices.clone();
         self.show_meters();
         self.view.revision += 1;
+        self.connections.params.readouts.show(&self.view);
         self.connections.view.store(Arc::new(self.view.clone()));
     }
 

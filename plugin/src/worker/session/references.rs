@@ -1,5 +1,6 @@
 //! The reference: pinned, measured from a file, undone.
 
+use super::undo::Step;
 use super::{LAST_WINDOWS, ModelState, Session, WINDOWS_PER_SONG_ADVICE, attempt};
 use crate::view::Reference;
 use crate::worker::advice_model::AdviceModel;
@@ -9,8 +10,6 @@ use std::path::Path;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// Number of references that undo can go back. Not tuned.
-const UNDO_DEPTH: usize = 16;
 /// Work on a reference file between two polls of the ring. Not tuned.
 const REFERENCE_SLICE: Duration = Duration::from_millis(30);
 
@@ -78,10 +77,8 @@ impl Session {
         if reference == self.view.reference {
             return;
         }
-        self.undo.push(std::mem::replace(&mut self.view.reference, reference));
-        if self.undo.len() > UNDO_DEPTH {
-            self.undo.remove(0);
-        }
+        let before = std::mem::replace(&mut self.view.reference, reference);
+        self.can_undo(Step::Reference(before));
         self.request_changed();
     }
 

@@ -7,12 +7,12 @@ use super::Recorder;
 use super::song::{
     before_the_first_window, lu, mark, model, off, plain, playing, unsure, usual, with_newest,
 };
-use mixing_buddy::panel::PanelState;
 use mixing_buddy::panel::dialog::Dialogs;
+use mixing_buddy::panel::{PanelState, Track};
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
 use mixing_buddy::view::{
     Activity, Answered, Audition, AuditionState, Choices, End, ModelStatus, Notice, Obstacle, Reference,
-    Trial, View,
+    Trial, Undoable, View,
 };
 use mixing_buddy_core::audition::Version;
 use mixing_buddy_core::decoder::ReferenceBalance;
@@ -123,6 +123,11 @@ pub fn all() -> Vec<Scene> {
         limited().smallest().scaled(200).named("limited_smallest_200"),
         path_box(),
         look(),
+        keys(),
+        keys().light().named("keys_light"),
+        keys().smallest().scaled(200).named("keys_smallest_200"),
+        on_a_track(),
+        on_a_track().light().named("on_a_track_light"),
         library::listed(),
         library::listed().light().named("library_light"),
         library::listed().smallest().scaled(200).named("library_smallest_200"),
@@ -278,7 +283,7 @@ pub fn reference() -> Scene {
             songs: 0,
             choices: Vec::new(),
         }),
-        can_undo_reference: true,
+        undo: Some(Undoable::Reference),
         choices: Choices {
             anchor: Some(Stem::Drums),
             stems: Some(PerStem::all(true).with(Stem::Other, false)),
@@ -311,6 +316,7 @@ pub fn focused_timeline() -> Scene {
 pub fn answered() -> Scene {
     let answer = Answered {
         question: "how is my bass?".to_string(),
+        written: String::new(),
         advice: Some(off(Stem::Bass, 3.0, 0.58, "The bass could come up a little. Raise it by about 3 dB.")),
     };
     let mut scene = Scene::new("answered", View { answer: Some(answer), ..playing() });
@@ -319,7 +325,7 @@ pub fn answered() -> Scene {
 }
 
 pub fn asked() -> Scene {
-    let answer = Answered { question: "how is my bass?".to_string(), advice: None };
+    let answer = Answered { question: "how is my bass?".to_string(), written: String::new(), advice: None };
     Scene::new("asked", View { answer: Some(answer), ..playing() })
 }
 
@@ -361,6 +367,20 @@ pub fn path_box() -> Scene {
 pub fn look() -> Scene {
     let mut scene = Scene::new("look", playing()).light();
     scene.state.look_open = true;
+    scene
+}
+
+/// The list of keys.
+pub fn keys() -> Scene {
+    let mut scene = Scene::new("keys", playing());
+    scene.state.keys_open = true;
+    scene
+}
+
+/// A host that names the track.
+pub fn on_a_track() -> Scene {
+    let mut scene = Scene::new("on_a_track", playing());
+    scene.state.track = Some(Track { name: "Master".to_string(), colour_rgb: Some([0x9B, 0x59, 0xB6]) });
     scene
 }
 

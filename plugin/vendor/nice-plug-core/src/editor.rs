@@ -141,6 +141,14 @@ pub trait EditorHandle: Send + 'static {
     fn set_size(&self, new_size: NativeSize<u32>, window: &Self::Window)
     -> Result<(), Self::Error>;
 
+    /// The size of the open window in the platform's native pixels, if it is known. Unlike
+    /// [`Editor::size()`], which has to answer before there is a window, this includes the scale
+    /// factor that the window has found.
+    fn size(&self, window: &Self::Window) -> Option<NativeSize<u32>> {
+        let _ = window;
+        None
+    }
+
     /// Called by the host in response to a request from the [`HostMainThreadCaller`].
     fn host_main_thread_callback(&self, window: &Self::Window);
 

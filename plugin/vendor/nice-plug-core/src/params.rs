@@ -80,6 +80,11 @@ bitflags::bitflags! {
         /// Don't show this parameter when generating a generic UI for the plugin using one of
         /// nice-plug's generic UI widgets.
         const HIDE_IN_GENERIC_UI = 1 << 3;
+        /// Only the plugin changes the parameter, and the host shows it: the reading of a meter.
+        /// This also implies `NON_AUTOMATABLE`. The value is neither saved with the plugin's state
+        /// nor restored from it, and the host is told of changes with the next block, or when it
+        /// asks, in a way that it does not record.
+        const READ_ONLY = 1 << 4;
     }
 }
 

@@ -340,6 +340,14 @@ impl EditorHandle for EguiEditorHandle {
         window.resize(new_size)
     }
 
+    fn size(&self, window: &Self::Window) -> Option<NativeSize<u32>> {
+        let size = window.size();
+        Some(NativeSize::from_logical_or_physical(
+            size.logical,
+            size.physical,
+        ))
+    }
+
     fn set_fallback_scale_factor(
         &self,
         scale_factor: f64,

@@ -158,7 +158,7 @@ pub fn ablate(plan_text: &str, split: &Split, out: &Path) -> Result<Vec<VariantF
         let (measured, songs, mixes) = match (&base, &readings) {
             (Base::Advisor { encoder_file, decoder_file, .. }, Some(readings)) => {
                 let source = MixSource { cache, encoder: encoder_file };
-                train_advisor(&start, source, decoder_file)?;
+                train_advisor(&start, Some(source), decoder_file)?;
                 let (resamples, songs, mixes) = of_songs(readings.iter().flat_map(|(_, mixes)| mixes));
                 let shares = answers::shares(&folder.join(Part::Advisor.file_name()), readings, &resamples)?;
                 (Measured::Right(shares), songs, mixes)

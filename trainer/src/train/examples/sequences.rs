@@ -8,6 +8,7 @@ use mixing_buddy_core::decoder::{Decoder, Projector, ReferenceBalance, audio_fea
 use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::{AdviceTokenizer, Special};
 use mixing_buddy_core::nn::DropoutStream;
+use std::ops::Range;
 
 /// A language model with its parts.
 #[derive(Clone, Copy)]
@@ -30,6 +31,20 @@ pub struct Sequence<'a> {
     pub ids: &'a TrainingIds,
 }
 
+/// Tokens that are read, with slots for soft tokens.
+pub struct SoftSequence<'a> {
+    /// The tokens.
+    pub ids: &'a [u32],
+    /// Slots of the reading.
+    pub audio_slots: Range<usize>,
+    /// Slots of the reference.
+    pub reference_slots: Option<Range<usize>>,
+    /// Content of the slots of the reading.
+    pub reading: &'a Reading,
+    /// Content of the slots of the reference.
+    pub reference: Option<&'a ReferenceBalance>,
+}
+
 /// Log-probabilities over the vocabulary of each token of each answer, `[tokens of all answers, vocabulary]`: answer by
 /// answer, token by token, on the decoder's device.
 ///
@@ -40,17 +55,62 @@ pub fn answer_log_probabilities(
     sequences: &[Sequence<'_>],
     dropout: Option<&DropoutStream>,
 ) -> Result<Tensor> {
+    let ids: Vec<Vec<u32>> = sequences.iter().map(|sequence| sequence.ids.ids()).collect();
+    let rows: Vec<SoftSequence<'_>> = sequences
+        .iter()
+        .zip(&ids)
+        .map(|(sequence, ids)| SoftSequence {
+            // The last token is never an input.
+            ids: &ids[..ids.len() - 1],
+            audio_slots: sequence.ids.prompt.audio_slots.clone(),
+            reference_slots: sequence.ids.prompt.reference_slots.clone(),
+            reading: sequence.reading,
+            reference: sequence.reference,
+        })
+        .collect();
+    let (states, longest) =
+        hidden_states(decoder, projector, tokenizer.special(Special::Pad), &rows, dropout)?;
+    let mut places = Vec::new();
+    for (row, sequence) in sequences.iter().enumerate() {
+        // The prediction of a token is at the position of the token before it.
+        let start = row * longest + sequence.ids.prompt.ids.len() - 1;
+        places.extend((start..start + sequence.ids.answer.ids.len()).map(|place| place as u32));
+    }
+    let logits = decoder.logits(&states.index_select(&Tensor::new(places, decoder.device())?, 0)?)?;
+    log_softmax(&logits)
+}
+
+/// Logarithms of the probabilities that these logits give, row by row.
+///
+/// # Errors
+/// As tensor operations.
+pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    let top = logits.max_keepdim(D::Minus1)?.detach();
+    let shifted = logits.broadcast_sub(&top)?;
+    Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
+}
+
+/// Hidden states behind all tokens, `[rows * longest, hidden]`, and the length of the longest row, to which the others are
+/// filled up with `pad`.
+///
+/// # Errors
+/// When there is no row, or a tensor operation fails.
+pub fn hidden_states(
+    decoder: &Decoder,
+    projector: &Projector,
+    pad: u32,
+    rows: &[SoftSequence<'_>],
+    dropout: Option<&DropoutStream>,
+) -> Result<(Tensor, usize)> {
     let device = decoder.device();
-    let rows: Vec<Vec<u32>> = sequences.iter().map(|sequence| sequence.ids.ids()).collect();
-    // The last token is never an input.
-    let longest = rows.iter().map(|row| row.len() - 1).max().unwrap_or(0);
-    let (audio, reference) = soft_tokens(projector, sequences, device)?;
+    let longest = rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
+    let (audio, reference) = soft_tokens(projector, rows, device)?;
 
     // Every input embedding is a row of one table: words, then audio tokens, then reference tokens.
     let mut words: Vec<u32> = Vec::with_capacity(rows.len() * longest);
-    for row in &rows {
-        words.extend(&row[..row.len() - 1]);
-        words.resize(words.len() + longest - (row.len() - 1), tokenizer.special(Special::Pad));
+    for row in rows {
+        words.extend(row.ids);
+        words.resize(words.len() + longest - row.ids.len(), pad);
     }
     let (_, audio_tokens, hidden) = audio.dims3()?;
     let mut table = vec![decoder.embed(&words)?, audio.reshape(((), hidden))?];
@@ -58,55 +118,45 @@ pub fn answer_log_probabilities(
         table.push(reference.reshape(((), hidden))?);
     }
     let mut order: Vec<u32> = (0..words.len() as u32).collect();
-    let (audio_start, reference_start) = (words.len(), words.len() + sequences.len() * audio_tokens);
+    let (audio_start, reference_start) = (words.len(), words.len() + rows.len() * audio_tokens);
     let mut referenced = 0;
-    for (row, sequence) in sequences.iter().enumerate() {
-        let prompt = &sequence.ids.prompt;
-        for (k, slot) in prompt.audio_slots.clone().enumerate() {
-            order[row * longest + slot] = (audio_start + row * audio_tokens + k) as u32;
+    for (number, row) in rows.iter().enumerate() {
+        for (k, slot) in row.audio_slots.clone().enumerate() {
+            order[number * longest + slot] = (audio_start + number * audio_tokens + k) as u32;
         }
-        if let (Some(slots), Some(_)) = (&prompt.reference_slots, sequence.reference) {
+        if let (Some(slots), Some(_)) = (&row.reference_slots, row.reference) {
             for (k, slot) in slots.clone().enumerate() {
-                order[row * longest + slot] = (reference_start + referenced * Stem::ALL.len() + k) as u32;
+                order[number * longest + slot] = (reference_start + referenced * Stem::ALL.len() + k) as u32;
             }
         }
-        referenced += usize::from(sequence.reference.is_some());
+        referenced += usize::from(row.reference.is_some());
     }
     let embeds = Tensor::cat(&table, 0)?.index_select(&Tensor::new(order, device)?, 0)?.reshape((
         rows.len(),
         longest,
         hidden,
     ))?;
-    let states = decoder.forward(&embeds, dropout)?.reshape(((), hidden))?;
-
-    let mut places = Vec::new();
-    for (row, sequence) in sequences.iter().enumerate() {
-        // The prediction of a token is at the position of the token before it.
-        let start = row * longest + sequence.ids.prompt.ids.len() - 1;
-        places.extend((start..start + sequence.ids.answer.ids.len()).map(|place| place as u32));
-    }
-    let logits = decoder.logits(&states.index_select(&Tensor::new(places, device)?, 0)?)?;
-    let top = logits.max_keepdim(D::Minus1)?.detach();
-    let shifted = logits.broadcast_sub(&top)?;
-    Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
+    Ok((decoder.forward(&embeds, dropout)?.reshape(((), hidden))?, longest))
 }
 
 /// Audio tokens of all sequences, and reference tokens of the sequences with a reference.
 fn soft_tokens(
     projector: &Projector,
-    sequences: &[Sequence<'_>],
+    sequences: &[SoftSequence<'_>],
     device: &Device,
 ) -> Result<(Tensor, Option<Tensor>)> {
     let features: Vec<Tensor> =
         sequences.iter().map(|s| audio_features(s.reading, device)).collect::<Result<_, _>>()?;
     let width = sequences.first().map_or(0, |s| s.reading.vocals.summary.len());
-    let summaries: Vec<f32> = sequences
+    let mut summaries: Vec<f32> = sequences
         .iter()
         .flat_map(|s| Stem::ALL.map(|stem| &s.reading[stem].summary))
         .flatten()
         .copied()
         .collect();
-    let summaries = Tensor::from_vec(summaries, (sequences.len(), Stem::ALL.len(), width), device)?;
+    // A projector without tokens of the sound needs no summaries, but a GPU has no empty tensors.
+    summaries.resize(sequences.len() * Stem::ALL.len() * width.max(1), 0.0);
+    let summaries = Tensor::from_vec(summaries, (sequences.len(), Stem::ALL.len(), width.max(1)), device)?;
     let audio = projector.audio_tokens(&Tensor::cat(&features, 0)?, &summaries)?;
     let features: Vec<Tensor> = sequences
         .iter()

@@ -160,7 +160,7 @@ impl Runner<'_> {
             Stage::Advisor => {
                 let config = self.config(&self.plan.advisor, AdvisorRun::from_toml)?;
                 let decoder = self.out.join(Stage::Decoder.name());
-                self.start(&folder, &config, |start| train_advisor(start, self.source(), &decoder))?;
+                self.start(&folder, &config, |start| train_advisor(start, Some(self.source()), &decoder))?;
                 Ok(result(&folder, &[("validation", "nats"), ("decision", "nats per decision")]))
             }
             Stage::Dpo(keys) => {

@@ -2,17 +2,19 @@
 
 use super::advice_loop::{AdviceLoop, Validation};
 use super::config::tuning_config;
+use super::large::train_large;
 use super::setup::{LanguageTools, RunSetup, VALIDATION_SEED};
 use crate::mixing::mixer::MixSettings;
 use crate::train::early_stop::EarlyStop;
 use crate::train::examples::advice::{AdviceLoss, QuestionShares, advice_loss};
 use crate::train::examples::simulate::SimulationSettings;
 use crate::train::examples::tuning::MixSource;
+use crate::train::large::base::is_checkpoint;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::run::RunStart;
 use crate::train::tuning::{ModelConfigs, TunedModel};
 use crate::weights::{Part, field, load_part};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::Device;
 use mixing_buddy_core::decoder::{Projector, ProjectorConfig};
 use mixing_buddy_core::nn::{DropoutStream, LoraConfig};
@@ -70,12 +72,16 @@ const SEED_SHIFT: u32 = 41;
 /// Seeds of dropout are the run's seed, XOR the number of the part shifted by this.
 const DROPOUT_SHIFT: u32 = 33;
 
-/// Starts or resumes the tuning that the configuration describes, on the decoder in `decoder_file` (of a decoder run or a
-/// bundle).
+/// Starts or resumes the tuning that the configuration describes, on the decoder in `decoder_file`: of a decoder run, of a
+/// bundle, or a pretrained base, for which the songs may be left out.
 ///
 /// # Errors
 /// As [`super::encoder::train_encoder`].
-pub fn train_advisor(start: &RunStart<'_>, source: MixSource<'_>, decoder_file: &Path) -> Result<()> {
+pub fn train_advisor(start: &RunStart<'_>, source: Option<MixSource<'_>>, decoder_file: &Path) -> Result<()> {
+    if is_checkpoint(decoder_file) {
+        return train_large(start, source, decoder_file);
+    }
+    let source = source.context("name the songs (--cache) and the encoder that reads them (--encoder)")?;
     let run = AdvisorRun::from_toml(start.config)?;
     let tools = LanguageTools::shipped()?;
     let simulator = tools.simulator(&run.simulation, &run.questions);

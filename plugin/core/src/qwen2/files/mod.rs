@@ -24,4 +24,4 @@ pub use chat::{ChatTemplate, Message, Role};
 pub use checkpoint::Checkpoint;
 pub use storage::{Span, Storage};
 pub use tokenizer::{QwenTokenizer, TextStream};
-pub use weights::{Part, Place, Weights};
+pub use weights::{Naming, Part, Place, Weights};

@@ -94,7 +94,8 @@ pub enum Naming {
 }
 
 impl Naming {
-    fn name(self, place: Place, kind: &str) -> String {
+    /// The name of a weight (`kind` "weight") or bias ("bias").
+    pub fn name(self, place: Place, kind: &str) -> String {
         match (self, place) {
             (Naming::Gguf, Place::Embedding) => format!("token_embd.{kind}"),
             (Naming::Gguf, Place::FinalNorm) => format!("output_norm.{kind}"),

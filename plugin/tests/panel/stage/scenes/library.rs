@@ -3,7 +3,7 @@
 use super::super::song::{lu, playing};
 use super::Scene;
 use mixing_buddy::library::{LibraryView, Measuring};
-use mixing_buddy::view::{Reference, View};
+use mixing_buddy::view::{Reference, Undoable, View};
 use mixing_buddy_core::PerStem;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::profile::{Choice, Group, Listing, Part, SongLevels};
@@ -50,7 +50,7 @@ pub fn listed() -> Scene {
     let view = View {
         reference: Some(reference),
         library: LibraryView { listing: Some(listing), measuring: None },
-        can_undo_reference: true,
+        undo: Some(Undoable::Reference),
         ..playing()
     };
     let mut scene = Scene::new("library", view);

@@ -409,6 +409,24 @@ impl<T: Enum + PartialEq + 'static> EnumParam<T> {
         self
     }
 
+    /// Make this a parameter that only the plugin changes, with
+    /// [`set_read_only_value()`][Self::set_read_only_value()]. See [`ParamFlags::READ_ONLY`].
+    pub fn read_only(mut self) -> Self {
+        self.inner.inner = self.inner.inner.read_only();
+        self
+    }
+
+    /// Set the value of a [read only][Self::read_only()] parameter. Can be called from any thread,
+    /// and is realtime-safe unless there is a callback that is not. The host is told of it with the
+    /// next block.
+    pub fn set_read_only_value(&self, value: T) {
+        crate::nice_debug_assert!(self.flags().contains(ParamFlags::READ_ONLY));
+        // Only atomic stores; what the function is kept from is changing a parameter of the host.
+        unsafe {
+            self._internal_set_plain_value(value);
+        }
+    }
+
     /// Don't show this parameter when generating a generic UI for the plugin using one of
     /// nice-plug's generic UI widgets.
     pub fn hide_in_generic_ui(mut self) -> Self {

@@ -6,7 +6,7 @@ use std::{
 use anyhow::{Context, Result};
 use nice_plug_core::{
     audio_setup::BufferConfig,
-    params::{InternalParamMut, Param, Params, internals::ParamPtr},
+    params::{InternalParamMut, Param, ParamFlags, Params, internals::ParamPtr},
     plugin::{ParamValue, Plugin, PluginState},
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn make_params_iter<'a>(
 ) -> impl IntoIterator<Item = (&'a String, ParamPtr)> {
     param_id_to_hash.iter().filter_map(|(param_id_str, hash)| {
         let param_ptr = param_by_hash.get(hash)?;
-        Some((param_id_str, *param_ptr))
+        saved(*param_ptr).then_some((param_id_str, *param_ptr))
     })
 }
 
@@ -33,7 +33,13 @@ pub(crate) fn make_params_getter<'a>(
             .get(param_id_str)
             .and_then(|hash| param_by_hash.get(hash))
             .copied()
+            .filter(|param_ptr| saved(*param_ptr))
     }
+}
+
+/// Whether a parameter is part of the state: the plugin itself sets those that are read-only.
+fn saved(param_ptr: ParamPtr) -> bool {
+    !unsafe { param_ptr.flags() }.contains(ParamFlags::READ_ONLY)
 }
 
 /// Serialize a plugin's state to a state object. This is separate from [`serialize_json()`] to

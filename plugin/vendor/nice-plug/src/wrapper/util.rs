@@ -10,6 +10,7 @@ use crate::util::permit_alloc;
 pub(crate) mod buffer_management;
 #[cfg(all(debug_assertions, feature = "editor"))]
 pub(crate) mod context_checks;
+pub(crate) mod read_only;
 
 /// The bit that controls flush-to-zero behavior for denormals in 32 and 64-bit floating point
 /// numbers on x86 family architectures. Rust 1.75 deprecated the built in functions for controlling

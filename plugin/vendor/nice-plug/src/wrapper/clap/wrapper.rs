@@ -1,6 +1,6 @@
 use atomic_refcell::{AtomicRefCell, AtomicRefMut};
 use clap_sys::events::{
-    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_IS_LIVE, CLAP_EVENT_MIDI, CLAP_EVENT_MIDI_SYSEX,
+    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_DONT_RECORD, CLAP_EVENT_IS_LIVE, CLAP_EVENT_MIDI, CLAP_EVENT_MIDI_SYSEX,
     CLAP_EVENT_NOTE_CHOKE, CLAP_EVENT_NOTE_EXPRESSION, CLAP_EVENT_NOTE_OFF, CLAP_EVENT_NOTE_ON,
     CLAP_EVENT_PARAM_GESTURE_BEGIN, CLAP_EVENT_PARAM_GESTURE_END, CLAP_EVENT_PARAM_MOD,
     CLAP_EVENT_PARAM_VALUE, CLAP_EVENT_TRANSPORT, CLAP_NOTE_EXPRESSION_BRIGHTNESS,
@@ -105,6 +105,7 @@ use crate::wrapper::clap::context::WrapperGuiContext;
 use crate::wrapper::clap::util::{read_stream, write_stream};
 use crate::wrapper::state::{self};
 use crate::wrapper::util::buffer_management::{BufferManager, ChannelPointers};
+use crate::wrapper::util::read_only::ReadOnlyParams;
 use crate::wrapper::util::{clamp_input_event_timing, hash_param_id, process_wrapper, strlcpy};
 
 /// How many output parameter changes we can store in our output parameter change queue. Storing
@@ -248,6 +249,8 @@ pub struct Wrapper<P: ClapPlugin> {
     ///      even if it does then that should still not be a problem because the host also reads it
     ///      in the same order, right?
     output_parameter_events: ArrayQueue<OutputParamEvent>,
+    /// The parameters that only the plugin changes. The host is told of changes with the events above.
+    read_only_params: ReadOnlyParams,
 
     host_thread_check: AtomicRefCell<Option<ClapPtr<clap_host_thread_check>>>,
 
@@ -594,6 +597,12 @@ impl<P: ClapPlugin> Wrapper<P> {
             }
         }
 
+        let read_only_params = ReadOnlyParams::new(
+            param_id_hashes_ptrs_groups
+                .iter()
+                .map(|(_, hash, ptr, _)| (*hash, *ptr)),
+        );
+
         // Support for the remote controls extension
         let mut remote_control_pages = Vec::new();
         RemoteControlPages::define_remote_control_pages(
@@ -718,6 +727,7 @@ impl<P: ClapPlugin> Wrapper<P> {
             param_ptr_to_hash,
             poly_mod_ids_by_hash,
             output_parameter_events: ArrayQueue::new(OUTPUT_EVENT_QUEUE_CAPACITY),
+            read_only_params,
 
             host_thread_check: AtomicRefCell::new(None),
 
@@ -915,6 +925,8 @@ impl<P: ClapPlugin> Wrapper<P> {
         sample_rate: Option<f32>,
     ) -> bool {
         match self.param_by_hash.get(&hash) {
+            // Only the plugin changes these
+            Some(param_ptr) if unsafe { param_ptr.flags() }.contains(ParamFlags::READ_ONLY) => false,
             Some(param_ptr) => {
                 match update_type {
                     ClapParamUpdate::PlainValueSet(clap_plain_value) => {
@@ -1153,6 +1165,30 @@ impl<P: ClapPlugin> Wrapper<P> {
 
             crate::nice_debug_assert!(push_successful);
         }
+
+        // The parameters that only the plugin changes: no gesture, and nothing for the host to record
+        self.read_only_params.tell_changes(|change| {
+            let event = clap_event_param_value {
+                header: clap_event_header {
+                    size: mem::size_of::<clap_event_param_value>() as u32,
+                    time: current_sample_idx as u32,
+                    space_id: CLAP_CORE_EVENT_SPACE_ID,
+                    type_: CLAP_EVENT_PARAM_VALUE,
+                    flags: CLAP_EVENT_IS_LIVE | CLAP_EVENT_DONT_RECORD,
+                },
+                param_id: change.hash,
+                cookie: std::ptr::null_mut(),
+                port_index: -1,
+                note_id: -1,
+                channel: -1,
+                key: -1,
+                value: change.normalized as f64 * change.step_count.unwrap_or(1) as f64,
+            };
+
+            unsafe {
+                clap_call! { out=>try_push(out, &event.header) }
+            }
+        });
     }
 
     /// Handle an incoming CLAP event. The sample index is provided to support block splitting for
@@ -2285,7 +2321,7 @@ impl<P: ClapPlugin> Wrapper<P> {
                     ProcessStatus::KeepAlive => CLAP_PROCESS_CONTINUE,
                 };
 
-                if !process.out_events.is_null() && !wrapper.output_parameter_events.is_empty() {
+                if !process.out_events.is_null() {
                     unsafe { wrapper.handle_out_events(&*process.out_events, block_start) };
                 }
 
@@ -2796,7 +2832,8 @@ impl<P: ClapPlugin> Wrapper<P> {
                 match wrapper.editor.borrow().as_ref().unwrap().lock().spawn(
                     None,
                     true,
-                    fallback_scale_factor,
+                    // Suggested below: a window that gets it here keeps its size in physical pixels
+                    None,
                     wrapper.clone().make_gui_context(),
                     Some(HostMethods {
                         callbacks,
@@ -2804,6 +2841,16 @@ impl<P: ClapPlugin> Wrapper<P> {
                     }),
                 ) {
                     Ok(editor_window) => {
+                        use nice_plug_core::editor::EditorHandle;
+
+                        if let Some(scale_factor) = fallback_scale_factor
+                            && let Err(e) = editor_window.handle.set_fallback_scale_factor(
+                                scale_factor,
+                                editor_window.window.borrow(),
+                            )
+                        {
+                            crate::nice_error!("Failed to set suggested scale factor: {}", e);
+                        }
                         *wrapper.editor_window.borrow_mut() =
                             Some(fragile::Fragile::new(editor_window));
                         true
@@ -2911,7 +2958,14 @@ impl<P: ClapPlugin> Wrapper<P> {
         let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
 
         if let Some(editor) = wrapper.editor.borrow().as_ref() {
-            let size = editor.lock().size();
+            use nice_plug_core::editor::EditorHandle;
+
+            // Only the window knows the scale factor
+            let window_size = wrapper.editor_window.borrow().as_ref().and_then(|editor_window| {
+                let editor_window = editor_window.get();
+                editor_window.handle.size(editor_window.window.borrow())
+            });
+            let size = window_size.unwrap_or_else(|| editor.lock().size());
 
             unsafe {
                 *width = size.width;
@@ -3193,6 +3247,7 @@ impl<P: ClapPlugin> Wrapper<P> {
         let flags = unsafe { param_ptr.flags() };
         let automatable = !flags.contains(ParamFlags::NON_AUTOMATABLE);
         let hidden = flags.contains(ParamFlags::HIDDEN);
+        let read_only = flags.contains(ParamFlags::READ_ONLY);
         let is_bypass = flags.contains(ParamFlags::BYPASS);
 
         unsafe {
@@ -3205,7 +3260,7 @@ impl<P: ClapPlugin> Wrapper<P> {
         param_info.id = *param_hash;
         // TODO: Somehow expose per note/channel/port modulation
         param_info.flags = 0;
-        if automatable && !hidden {
+        if automatable && !hidden && !read_only {
             param_info.flags |= CLAP_PARAM_IS_AUTOMATABLE | CLAP_PARAM_IS_MODULATABLE;
             if wrapper.poly_mod_ids_by_hash.contains_key(param_hash) {
                 param_info.flags |= CLAP_PARAM_IS_MODULATABLE_PER_NOTE_ID;
@@ -3213,6 +3268,9 @@ impl<P: ClapPlugin> Wrapper<P> {
         }
         if hidden {
             param_info.flags |= CLAP_PARAM_IS_HIDDEN | CLAP_PARAM_IS_READONLY;
+        }
+        if read_only {
+            param_info.flags |= CLAP_PARAM_IS_READONLY;
         }
         if is_bypass {
             param_info.flags |= CLAP_PARAM_IS_BYPASS

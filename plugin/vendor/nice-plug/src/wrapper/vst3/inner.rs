@@ -37,6 +37,7 @@ use crate::util::permit_alloc;
 use crate::wrapper::state;
 use crate::wrapper::util::buffer_management::BufferManager;
 use crate::wrapper::util::hash_param_id;
+use crate::wrapper::util::read_only::ReadOnlyParams;
 use crate::wrapper::vst3::Vst3Plugin;
 #[cfg(feature = "editor")]
 use crate::wrapper::vst3::context::WrapperGuiContext;
@@ -170,6 +171,8 @@ pub(crate) struct WrapperInner<P: Vst3Plugin> {
     /// having to add a setter function to the parameter (or even worse, have it be completely
     /// untyped).
     pub param_ptr_to_hash: HashMap<ParamPtr, u32>,
+    /// The parameters that only the plugin changes, with the values that the host knows.
+    pub read_only_params: ReadOnlyParams,
 }
 
 /// Tasks that can be sent from the plugin to be executed on the main thread in a non-blocking
@@ -317,6 +320,11 @@ impl<P: Vst3Plugin> WrapperInner<P> {
             .iter()
             .map(|(id, hash, _, _)| (id.clone(), *hash))
             .collect();
+        let read_only_params = ReadOnlyParams::new(
+            param_id_hashes_ptrs_groups
+                .iter()
+                .map(|(_, hash, ptr, _)| (*hash, *ptr)),
+        );
         let param_ptr_to_hash = param_id_hashes_ptrs_groups
             .into_iter()
             .map(|(_, hash, ptr, _)| (ptr, hash))
@@ -380,6 +388,7 @@ impl<P: Vst3Plugin> WrapperInner<P> {
             param_units,
             param_id_to_hash,
             param_ptr_to_hash,
+            read_only_params,
         });
 
         // FIXME: Right now this is safe, but if we are going to have a singleton main thread queue
@@ -549,6 +558,10 @@ impl<P: Vst3Plugin> WrapperInner<P> {
         }
 
         match self.param_by_hash.get(&hash) {
+            // Only the plugin changes these
+            Some(param_ptr) if unsafe { param_ptr.flags() }.contains(ParamFlags::READ_ONLY) => {
+                kResultOk
+            }
             Some(param_ptr) => {
                 if unsafe { param_ptr._internal_set_normalized_value(normalized_value) } {
                     if let Some(sample_rate) = sample_rate {

@@ -391,7 +391,8 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
             event_handler_ptr: EventHandlerSelfRefPtr(Cell::new(std::ptr::null_mut())),
             notified: AtomicBool::new(false),
         });
-        let event_handler_ptr = handler.to_com_ptr::<IEventHandler>().unwrap().into_raw();
+        // Not an owned reference: with one to itself the handler would never be dropped
+        let event_handler_ptr = handler.as_com_ref::<IEventHandler>().unwrap().as_ptr();
 
         // Safety: `event_handler_ptr` is a self-referential pointer to the outer
         // `ComWrapper<RunLoopEventHandler>`, so it is valid for the lifetime of
@@ -408,6 +409,17 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
         );
 
         handler
+    }
+
+    /// Take the handler back from the host, which may hold a reference to it until then. Does
+    /// nothing the second time.
+    pub fn unregister(&self) {
+        let event_handler_ptr = self.event_handler_ptr.0.replace(std::ptr::null_mut());
+        if !event_handler_ptr.is_null() {
+            unsafe {
+                self.run_loop.unregisterEventHandler(event_handler_ptr);
+            }
+        }
     }
 
     /// Post a task to the tasks queue so it will be run on the host's GUI thread later. Returns the
@@ -571,11 +583,14 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
                 });
 
             let fallback_scale_factor = self.fallback_scale_factor.load().map(|s| s as f64);
+            let mut told_size: ViewRect = unsafe { std::mem::zeroed() };
+            unsafe { self.getSize(&mut told_size) };
 
             match self.editor.upgrade().unwrap().lock().spawn(
                 Some(parent_handle),
                 false,
-                fallback_scale_factor,
+                // Suggested below: a window that gets it here keeps its size in physical pixels
+                None,
                 inner.clone().make_gui_context(),
                 Some(HostMethods {
                     callbacks,
@@ -584,8 +599,35 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
             ) {
                 Ok(editor_window) => match editor_window.handle.show(&editor_window.window) {
                     Ok(()) => {
+                        if let Some(scale_factor) = fallback_scale_factor
+                            && let Err(e) = editor_window
+                                .handle
+                                .set_fallback_scale_factor(scale_factor, &editor_window.window)
+                        {
+                            crate::nice_error!("Failed to set suggested scale factor: {}", e);
+                        }
+                        let size = editor_window.handle.size(&editor_window.window);
                         *window = Some(Fragile::new(editor_window));
+                        drop(window);
                         inner.is_editor_open.store(true, Ordering::SeqCst);
+
+                        // The system's scale factor may be another than the host's. Before the window
+                        // was open, the host could only be told a guess.
+                        if let Some(size) = size
+                            && (size.width as i32, size.height as i32)
+                                != (told_size.right, told_size.bottom)
+                        {
+                            let task = Task::RequestResize {
+                                size: size.into(),
+                                scale_factor: 1.0,
+                            };
+                            if let Err(task) = self.do_maybe_in_run_loop(task)
+                                && !inner.schedule_gui(task)
+                            {
+                                crate::nice_error!("Failed to post window resize task");
+                            }
+                        }
+
                         kResultOk
                     }
                     Err(e) => {
@@ -651,7 +693,21 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         // TODO: This is technically incorrect during resizing, this should still report the old
         //       size until `.on_size()` has been called. We should probably only bother fixing this
         //       if it turns out to be an issue.
-        let editor_size = editor.lock().size();
+        let window_size = self.inner.upgrade().and_then(|inner| {
+            // Attaching the window may call the host, which may ask for the size
+            let editor_window = inner.editor_window.try_borrow().ok()?;
+            let editor_window = editor_window.as_ref()?.get();
+            editor_window.handle.size(&editor_window.window)
+        });
+        // Only an open window knows its scale factor. Before, there is what the host has suggested.
+        let editor_size = window_size.unwrap_or_else(|| {
+            let size = editor.lock().size();
+            let scale = self.fallback_scale_factor.load().unwrap_or(1.0) as f64;
+            NativeSize {
+                width: (size.width as f64 * scale).round() as u32,
+                height: (size.height as f64 * scale).round() as u32,
+            }
+        });
 
         size.left = 0;
         size.right = editor_size.width as i32;
@@ -710,6 +766,15 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         #[cfg(not(all(target_family = "unix", not(target_os = "macos"))))]
         let _ = inner;
 
+        // Before the handler is dropped: the host may hold a reference to it
+        #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+        {
+            let run_loop_event_handler = self.run_loop_event_handler.write().take();
+            if let Some(run_loop_event_handler) = run_loop_event_handler {
+                run_loop_event_handler.unregister();
+            }
+        }
+
         match unsafe { ComRef::from_raw(frame) } {
             Some(frame) => {
                 // On Linux the host will expose another interface that lets us run code on the
@@ -723,10 +788,6 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
                 *self.plug_frame.write() = Some(frame.to_com_ptr());
             }
             None => {
-                #[cfg(all(target_family = "unix", not(target_os = "macos")))]
-                {
-                    *self.run_loop_event_handler.write() = None;
-                }
                 *self.plug_frame.write() = None;
             }
         }
@@ -822,7 +883,9 @@ impl<P: Vst3Plugin> IPlugViewContentScaleSupportTrait for WrapperView<P> {
                 kResultOk
             }
         } else {
-            kResultFalse
+            // Most hosts call this before they attach the window
+            self.fallback_scale_factor.store(Some(scale_factor));
+            kResultOk
         }
     }
 }
@@ -870,8 +933,9 @@ impl<P: Vst3Plugin> IEventHandlerTrait for RunLoopEventHandler<P> {
 
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
-    // PLEASE FIXME: This drop method never actually gets called for some reason.
     fn drop(&mut self) {
+        self.unregister();
+
         // When this object gets dropped and there are still unprocessed tasks left, then we'll
         // handle those in the regular event loop so no work gets lost
         let mut posting_failed = false;
@@ -896,11 +960,6 @@ impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
         unsafe {
             libc::close(self.socket_read_fd);
             libc::close(self.socket_write_fd);
-        }
-
-        unsafe {
-            self.run_loop
-                .unregisterEventHandler(self.event_handler_ptr.0.get());
         }
     }
 }

@@ -663,6 +663,7 @@ impl<P: Vst3Plugin> IEditControllerTrait for Wrapper<P> {
             let flags = unsafe { param_ptr.flags() };
             let automatable = !flags.contains(ParamFlags::NON_AUTOMATABLE);
             let hidden = flags.contains(ParamFlags::HIDDEN);
+            let read_only = flags.contains(ParamFlags::READ_ONLY);
             let is_bypass = flags.contains(ParamFlags::BYPASS);
 
             info.id = *param_hash;
@@ -673,11 +674,14 @@ impl<P: Vst3Plugin> IEditControllerTrait for Wrapper<P> {
             info.defaultNormalizedValue = default_value as f64;
             info.unitId = *param_unit;
             info.flags = 0;
-            if automatable && !hidden {
+            if automatable && !hidden && !read_only {
                 info.flags |= ParameterFlags_::kCanAutomate;
             }
             if hidden {
                 info.flags |= ParameterFlags_::kIsReadOnly | (1 << 4); // kIsHidden
+            }
+            if read_only {
+                info.flags |= ParameterFlags_::kIsReadOnly;
             }
             if is_bypass {
                 info.flags |= ParameterFlags_::kIsBypass;
@@ -1076,6 +1080,20 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
             crate::nice_debug_assert!(data.numSamples >= 0);
 
             let total_buffer_len = data.numSamples as usize;
+
+            // The host does not record changes of read-only parameters
+            if let Some(changes) = unsafe { ComRef::from_raw(data.outputParameterChanges) } {
+                self.inner.read_only_params.tell_changes(|change| {
+                    let mut index = 0;
+                    let queue = unsafe { changes.addParameterData(&change.hash, &mut index) };
+                    match unsafe { ComRef::from_raw(queue) } {
+                        Some(queue) => unsafe {
+                            queue.addPoint(0, change.normalized as f64, &mut index) == kResultOk
+                        },
+                        None => false,
+                    }
+                });
+            }
 
             let current_audio_io_layout = self.inner.current_audio_io_layout.load();
             let has_main_input = current_audio_io_layout.main_input_channels.is_some();

@@ -1,0 +1,119 @@
+//! A run on a pretrained base, on a tiny one: it moves every factor, it is not resumed with another configuration, and what it writes is used by the plugin's code.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use candle_core::Device;
+use mixing_buddy_core::decoder::GenerationRequest;
+use mixing_buddy_core::encoder::{Reading, StemReading};
+use mixing_buddy_core::large::{LargeModel, Package};
+use mixing_buddy_core::qwen2::{Checkpoint, Precision, RunOptions};
+use mixing_buddy_core::{CancelFlag, PerStem};
+use mixing_buddy_trainer::train::large::base::dense_base;
+use mixing_buddy_trainer::train::run::RunStart;
+use mixing_buddy_trainer::train::runlog::last_figure;
+use mixing_buddy_trainer::train::runs::advisor::train_advisor;
+use std::path::Path;
+
+#[allow(dead_code, reason = "the core's tests use more of it")]
+#[path = "../../plugin/core/tests/qwen2/talking.rs"]
+mod talking;
+#[allow(dead_code, reason = "the core's tests use more of it")]
+#[path = "../../plugin/core/tests/qwen2/tiny.rs"]
+mod tiny;
+
+const CONFIG: &str = r#"
+seed = 5
+steps = 4
+batch = 4
+accumulate = 1
+conversations = 1
+talk_weight = 0.2
+checkpoint_steps = 2
+held_out = 8
+loaders = 1
+quantize_base = false
+projector_inner = 16
+languages = ["en"]
+
+[lora]
+rank = 2
+alpha = 4.0
+dropout = 0.0
+target_modules = ["q_proj", "v_proj", "down_proj"]
+
+[optimizer]
+learning_rate = 0.01
+warmup_steps = 1
+average_decay = 0.0
+"#;
+
+fn run(base: &Path, out: &Path, config: &str, resume: bool) -> anyhow::Result<()> {
+    let start = RunStart { config, out, resume, device: &Device::Cpu };
+    train_advisor(&start, None, base)
+}
+
+#[test]
+fn a_run_moves_every_factor_and_writes_an_adapter_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("base.gguf");
+    std::fs::write(&base, talking::base(1)).unwrap();
+    let (whole, parted) = (folder.path().join("whole"), folder.path().join("parted"));
+    run(&base, &whole, CONFIG, false).unwrap();
+    assert!(last_figure(&whole, "validation").unwrap().1.is_finite());
+
+    let half = CONFIG.replace("\nsteps = 4", "\nsteps = 2");
+    run(&base, &parted, &half, false).unwrap();
+    let sentence = run(&base, &parted, CONFIG, true).unwrap_err().to_string();
+    assert!(sentence.contains("another configuration"), "{sentence}");
+    std::fs::remove_dir_all(&parted).unwrap();
+    let quantized = CONFIG.replace("quantize_base = false", "quantize_base = true");
+    run(&base, &parted, &quantized.replace("\nsteps = 4", "\nsteps = 1"), false).unwrap();
+
+    let path = whole.join("adapter.safetensors");
+    let package = Package::open(&path).unwrap();
+    assert_eq!((package.about.steps, package.about.conversations), (4, 4));
+    assert_eq!(package.about.base_name, "Tiny");
+    // B starts at zero.
+    assert!(package.adapter.layers.values().all(|layer| layer.b.iter().any(|value| *value != 0.0)));
+    let large = LargeModel::open(&base, (&path, package)).unwrap();
+    let reading: Reading = PerStem::from_fn(|_| StemReading { presence: 1.0, ..StemReading::default() });
+    let decided = large.decide(&reading, &GenerationRequest::default(), &CancelFlag::new()).unwrap();
+    assert!(decided.outcomes.none > 0.0);
+}
+
+#[test]
+fn training_and_plugin_compute_the_same_logits() {
+    use mixing_buddy_core::decoder::Decoder;
+    use mixing_buddy_core::nn::Params;
+    use mixing_buddy_core::qwen2::{Cache, Model};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base.gguf");
+    std::fs::write(&path, talking::base(3)).unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let (config, weights) = dense_base(&checkpoint).unwrap();
+    let params = Params::load(weights, Default::default(), &Device::Cpu).frozen();
+    let decoder = Decoder::new(&params.pp("decoder"), &config, None).unwrap();
+    let ids: Vec<u32> = (0..40).map(|n| (n * 37 + 5) % 250).collect();
+    let states = decoder.forward(&decoder.embed(&ids).unwrap().unsqueeze(0).unwrap(), None).unwrap();
+    let last = states.squeeze(0).unwrap().narrow(0, ids.len() - 1, 1).unwrap();
+    let ours = decoder.logits(&last).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+
+    let model = Model::load(&checkpoint).unwrap();
+    let options = RunOptions { precision: Precision::Exact, ..RunOptions::default() };
+    let mut cache = Cache::new(model.config());
+    let theirs = model.extend(&mut cache, &model.embed(&ids).unwrap(), &options).unwrap();
+    let size = theirs.iter().map(|value| value.abs()).fold(0.0, f32::max);
+    let apart = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-4 * size, "{apart} of {size}");
+}
+
+#[test]
+fn songs_are_needed_where_readings_are_not_all_simulated() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("base.gguf");
+    std::fs::write(&base, talking::base(1)).unwrap();
+    let config = format!("simulated = 0.5\n{CONFIG}");
+    let sentence = run(&base, &folder.path().join("run"), &config, false).unwrap_err().to_string();
+    assert!(sentence.contains("--cache and --encoder"), "{sentence}");
+    let sentence = run(&folder.path().join("none"), &folder.path().join("run"), CONFIG, false).unwrap_err();
+    assert!(sentence.to_string().contains("--encoder"), "{sentence}");
+}
