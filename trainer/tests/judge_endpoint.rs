@@ -1,12 +1,11 @@
 //! The judge against a real server on this machine: answers, rate limits, faults, and a server that dies.
 
-use mixing_buddy_core::advice::{BestAnswer, Verdict};
-use mixing_buddy_core::stem::{Direction, PerStem, Stem};
+use judged::items;
 use mixing_buddy_trainer::evaluation::judge::{
     CandidateKind, EndpointJudge, EndpointSettings, Judge, JudgeFailure, JudgePlan, Judgement, judge_report,
     rubric::Prompt,
 };
-use mixing_buddy_trainer::evaluation::words::{Item, Truth, write_items};
+use mixing_buddy_trainer::evaluation::words::write_items;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 
 #[path = "common/cli.rs"]
 mod cli;
+#[path = "common/judged.rs"]
+mod judged;
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -106,31 +107,6 @@ fn judge_at(url: &str, key: Option<&str>) -> EndpointJudge {
 
 fn some_prompt() -> Prompt {
     Prompt { system: "Judge.".into(), user: "The advice: none".into() }
-}
-
-fn item(number: usize, truth: Option<Truth>) -> Item {
-    let best = BestAnswer { verdict: Verdict::Loud, stem: Some(Stem::Bass), gain_db: Some(-4.0) };
-    Item {
-        id: format!("song {number}/0/1/drums"),
-        song: format!("song {number}"),
-        window: 0,
-        question: "How is the balance of this mix?".into(),
-        anchor: Some(Stem::Drums),
-        truth,
-        // Of each song others, so that no two questions are the same.
-        levels_db: PerStem::from_array([-4.0 - number as f64, -6.0, -3.0, -5.0]),
-        best: Some(best),
-        confidence: 0.7,
-        spoken: true,
-        right: truth.is_some(),
-        wrong_direction: false,
-        text: "The bass is a little loud. Lower it by 4 dB.".into(),
-    }
-}
-
-fn items() -> Vec<Item> {
-    let truth = Truth { stem: Stem::Bass, direction: Direction::Loud, gain_db: 4.0 };
-    vec![item(1, Some(truth)), item(2, Some(Truth { stem: Stem::Vocals, ..truth })), item(3, None)]
 }
 
 #[test]

@@ -114,6 +114,21 @@ const EXTRAS: [Extra; 10] = [
         run: Run::Cargo(&["test", "--release", "--workspace", "--test", "state_fuzz", "--", "--ignored"]),
     },
     Extra {
+        name: "judge",
+        purpose: "a pretrained Qwen2 as judge of good and of planted bad advice",
+        needs: Some(("MIXING_BUDDY_QWEN2_GGUF", "a Qwen2 as a GGUF file")),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "judge_local",
+            "--",
+            "--ignored",
+            "--nocapture",
+        ]),
+    },
+    Extra {
         name: "similarity",
         purpose: "sentence embeddings of the real model against an independent implementation",
         needs: Some((

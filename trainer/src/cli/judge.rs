@@ -1,10 +1,12 @@
 //! `judge`: an LLM rates the advice of an evaluation.
 
 use super::words::RESAMPLES;
-use crate::evaluation::judge::{EndpointJudge, EndpointSettings, Judge, JudgePlan, judge_report};
+use crate::evaluation::judge::{
+    EndpointJudge, EndpointSettings, Judge, JudgePlan, LocalJudge, judge_report,
+};
 use crate::evaluation::words::read_items;
 use crate::progress::spinner;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use mixing_buddy_core::output::print_line;
 use std::path::PathBuf;
@@ -16,8 +18,9 @@ const KEY_VARIABLE: &str = "MIXING_BUDDY_JUDGE_KEY";
 /// Options of `judge`.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  mixing-buddy-trainer judge items.jsonl --judge-url http://localhost:8000/v1 \
-    --judge-model qwen2.5-7b-instruct --out judge.json\n\n\
+    after_help = "Examples:\n  mixing-buddy-trainer judge items.jsonl --judge-url http://localhost:8000/v1 \
+    --judge-model qwen2.5-7b-instruct --out judge.json\n  \
+    mixing-buddy-trainer judge items.jsonl --judge-file qwen2.5-1.5b-instruct.gguf --count 20\n\n\
     A key, where the endpoint asks for one, is read from the environment: MIXING_BUDDY_JUDGE_KEY. It is neither logged nor \
     written. Each answer is kept in a folder; if the command is interrupted or the endpoint fails, give it again: it goes on \
     from there. What the run will cost is printed first; --dry-run stops there."
@@ -25,12 +28,8 @@ const KEY_VARIABLE: &str = "MIXING_BUDDY_JUDGE_KEY";
 pub struct JudgeArgs {
     /// Items of `evaluate --items`
     items: PathBuf,
-    /// Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1
-    #[arg(long)]
-    judge_url: String,
-    /// Name of its model
-    #[arg(long)]
-    judge_model: String,
+    #[command(flatten)]
+    judge: WhichJudge,
     /// Judges only the first items
     #[arg(long)]
     count: Option<usize>,
@@ -66,6 +65,40 @@ pub struct JudgeArgs {
     out: Option<PathBuf>,
 }
 
+/// The judge: behind an endpoint, or in a file.
+#[derive(Args)]
+struct WhichJudge {
+    /// Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1
+    #[arg(long, requires = "judge_model", conflicts_with = "judge_file", required_unless_present = "judge_file")]
+    judge_url: Option<String>,
+    /// Name of its model
+    #[arg(long, requires = "judge_url")]
+    judge_model: Option<String>,
+    /// A pretrained Qwen2 that judges in this process: a GGUF file, or a folder with safetensors
+    #[arg(long, value_name = "FILE")]
+    judge_file: Option<PathBuf>,
+    /// Threads of the judge in this process
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+impl JudgeArgs {
+    fn open(&self) -> Result<Box<dyn Judge>> {
+        let WhichJudge { judge_url, judge_model, judge_file, threads } = &self.judge;
+        if let Some(file) = judge_file {
+            return Ok(Box::new(LocalJudge::open(file, *threads)?));
+        }
+        let (url, model) = judge_url.clone().zip(judge_model.clone()).context("no judge is named")?;
+        let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+        Ok(Box::new(EndpointJudge::new(EndpointSettings {
+            per_minute: self.per_minute,
+            attempts: self.attempts,
+            timeout: Duration::from_secs(self.timeout),
+            ..EndpointSettings::new(url, model, key)
+        })))
+    }
+}
+
 pub(super) fn run(args: &JudgeArgs) -> Result<()> {
     ensure!(args.repeats > 0, "--repeats must be at least 1");
     ensure!(args.attempts > 0, "--attempts must be at least 1");
@@ -73,19 +106,13 @@ pub(super) fn run(args: &JudgeArgs) -> Result<()> {
     let mut items = read_items(&args.items)?;
     items.truncate(args.count.unwrap_or(usize::MAX));
     let plan = JudgePlan::new(&items, args.repeats, args.seed);
-    print_line(&estimate_line(args, &plan))?;
+    let judge = args.open()?;
+    print_line(&estimate_line(args, &judge.name(), &plan))?;
     if args.dry_run {
         return Ok(());
     }
-    let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-    let judge = EndpointJudge::new(EndpointSettings {
-        per_minute: args.per_minute,
-        attempts: args.attempts,
-        timeout: Duration::from_secs(args.timeout),
-        ..EndpointSettings::new(args.judge_url.clone(), args.judge_model.clone(), key)
-    });
     let line = spinner();
-    let judgements = plan.run(&judge, &args.kept, &mut |done| {
+    let judgements = plan.run(judge.as_ref(), &args.kept, &mut |done| {
         line.set_message(format!("{done} of {} judgements", plan.len()));
         line.tick();
     });
@@ -98,8 +125,8 @@ pub(super) fn run(args: &JudgeArgs) -> Result<()> {
     Ok(())
 }
 
-fn estimate_line(args: &JudgeArgs, plan: &JudgePlan<'_>) -> String {
-    let estimate = plan.estimate(&args.judge_model, &args.kept);
+fn estimate_line(args: &JudgeArgs, judge: &str, plan: &JudgePlan<'_>) -> String {
+    let estimate = plan.estimate(judge, &args.kept);
     let cost = args.price_in.zip(args.price_out).map_or(String::new(), |(price_in, price_out)| {
         let tokens = |count: usize| count as f64 / 1e6;
         let cost = tokens(estimate.prompt_tokens) * price_in + tokens(estimate.answer_tokens) * price_out;

@@ -53,7 +53,7 @@ pub fn mean_rating(ratings: &Ratings) -> f64 {
 }
 
 /// Lowest and highest rating.
-const SCALE: std::ops::RangeInclusive<u8> = 1..=5;
+pub const SCALE: std::ops::RangeInclusive<u8> = 1..=5;
 
 /// A prompt in the two parts of a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
