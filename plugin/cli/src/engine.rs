@@ -1,9 +1,9 @@
 //! The engine that commands ask: the bundle's ears, and the language model that was chosen.
 
-use crate::model::file::{Place, place};
+use crate::model::file::{Place, is_bundle, place};
 use crate::model::settings::HubSettings;
 use crate::model::store::Store;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use mixing_buddy_core::large::LargeModel;
 use mixing_buddy_core::model_choice::LargeChoice;
@@ -18,7 +18,7 @@ pub struct EngineArgs {
     /// A model file; the built-in model if none is given
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// Language model: `compact`, `qwen2-0.5b`, or a file; by default the one of `model use`
+    /// Model: `compact`, `qwen2-0.5b`, `hf://OWNER/NAME`, or a file; by default the one of `model use`
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
     /// An adapter of your own for the file
@@ -38,11 +38,20 @@ impl EngineArgs {
     /// # Errors
     /// When a model that is named cannot be loaded.
     pub fn open(&self, cancel: &CancelFlag) -> Result<Engine> {
-        let engine = Engine::open(self.bundle.as_deref(), cancel)?;
+        let mut bundle = self.bundle.clone();
         let large = match &self.model {
             Some(model) => match self.named(model)? {
-                ModelChoice::Compact => None,
-                ModelChoice::Large(choice) => Some(LargeModel::of_choice(&choice)?),
+                Place::Compact => None,
+                Place::File { path, .. } if is_bundle(&path)? => {
+                    ensure!(bundle.is_none(), "--model {model} is a bundle: it and --bundle cannot be used together");
+                    ensure!(self.adapter.is_none(), "--model {model} is a bundle, which takes no adapter");
+                    bundle = Some(path);
+                    None
+                }
+                Place::File { name, path, .. } => {
+                    let choice = LargeChoice { name, file: path, adapter: self.adapter.clone() };
+                    Some(LargeModel::of_choice(&choice)?)
+                }
             },
             None => chosen().unwrap_or_else(|error| {
                 note(&format!(
@@ -51,20 +60,15 @@ impl EngineArgs {
                 None
             }),
         };
+        let engine = Engine::open(bundle.as_deref(), cancel)?;
         Ok(match large {
             Some(large) => engine.with_large(Arc::new(large.with_threads(self.threads))),
             None => engine,
         })
     }
 
-    fn named(&self, model: &str) -> Result<ModelChoice> {
-        let store = Store::at(HubSettings::from_environment(true)?.cache);
-        Ok(match place(model, &store)? {
-            Place::Compact => ModelChoice::Compact,
-            Place::File { name, path, .. } => {
-                ModelChoice::Large(LargeChoice { name, file: path, adapter: self.adapter.clone() })
-            }
-        })
+    fn named(&self, model: &str) -> Result<Place> {
+        place(model, &Store::at(HubSettings::from_environment(true)?.cache))
     }
 }
 

@@ -1,7 +1,11 @@
 //! `bundle`, `export` and `import-adapter`: weights for the plugin and for other programs, and back.
 
+use super::report::labelled;
+use crate::evaluation::page::EvaluationJson;
 use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
-use crate::weights::{AdvisorWeights, CardFacts, Part, export_peft, import_adapter, save_imported};
+use crate::weights::{
+    AdvisorWeights, CardFacts, HubParts, Part, export_hub, export_peft, import_adapter, save_imported,
+};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use mixing_buddy_core::output::note;
@@ -39,6 +43,8 @@ enum Format {
     Bundle,
     /// A folder for Hugging Face: the adapter in the layout of PEFT, the decoder in that of transformers, and a model card
     Peft,
+    /// A repository for Hugging Face's hub: the bundle, its weights as of `peft`, and a card with the figures of evaluations
+    Hub,
 }
 
 /// Options of `export`.
@@ -46,6 +52,8 @@ enum Format {
 #[command(after_help = "Examples:
   mixing-buddy-trainer export RUN3 --format peft --model-version 0.6.0 --encoder RUN1 --out hub
   mixing-buddy-trainer export RUN3 --format bundle --model-version 0.6.0 --encoder RUN1 --cache CACHE --out model
+  mixing-buddy-trainer export assets/compact.mixbuddy --format hub --model-version 0.6.0 --card assets/MODEL_CARD.md \\
+    --evaluation 'real, anchor=assets/evaluation/real-anchor.json' --also assets/NOTICE --also LICENSE --out hub
 
 `hf upload NAME hub` then publishes the folder; read its README.md first.")]
 pub struct ExportArgs {
@@ -72,6 +80,15 @@ pub struct ExportArgs {
     /// Licence of the weights for the model card, in Hugging Face's short form; it depends on the training data
     #[arg(long, default_value = "other")]
     licence: String,
+    /// Model card without metadata, for `hub`
+    #[arg(long)]
+    card: Option<PathBuf>,
+    /// LABEL=REPORT: a report of `evaluate --out` and its name in the metadata, for `hub`
+    #[arg(long = "evaluation", value_parser = labelled)]
+    evaluations: Vec<(String, PathBuf)>,
+    /// A file that `hub` copies into the repository, such as a licence
+    #[arg(long = "also", value_name = "FILE")]
+    also: Vec<PathBuf>,
 }
 
 /// Options of `import-adapter`.
@@ -120,6 +137,21 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
                 licence: args.licence.clone(),
             };
             export_peft(&weights, args.encoder.as_deref(), &facts, &args.out)?;
+            note(&format!("wrote {}", args.out.display()));
+        }
+        Format::Hub => {
+            let card = args.card.as_deref().context("a repository has a model card: name it with --card")?;
+            let evaluations: Vec<EvaluationJson> = (args.evaluations.iter())
+                .map(|(label, path)| EvaluationJson::read(label, path))
+                .collect::<Result<_>>()?;
+            let parts = HubParts {
+                bundle: &args.run,
+                card,
+                evaluations: &evaluations,
+                more: &args.also,
+                version: &args.model_version,
+            };
+            export_hub(&parts, &args.out)?;
             note(&format!("wrote {}", args.out.display()));
         }
         Format::Bundle => {

@@ -51,7 +51,8 @@ pub struct ReportArgs {
     card: Option<PathBuf>,
 }
 
-fn labelled(text: &str) -> Result<(String, PathBuf), String> {
+/// LABEL=REPORT.
+pub(super) fn labelled(text: &str) -> Result<(String, PathBuf), String> {
     let parts = text.split_once('=').filter(|(label, path)| !label.is_empty() && !path.is_empty());
     let (label, path) = parts.ok_or(format!("'{text}' is not LABEL=REPORT, such as anchor=report.json"))?;
     // It stands in a table of Markdown.

@@ -8,7 +8,7 @@
 //! | [`advisor`] | a tuned language model |
 //! | [`shapes`] | the weights of an adapter |
 //! | [`average`] | means of weights |
-//! | [`export`] | the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2 |
+//! | [`export`] | the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2, and a repository for its hub |
 //! | [`import`], [`parse_adapter_config`] | such an adapter back again, and which adapters are plain LoRA |
 //! | [`tokenizer`] | the shipped tokenizer |
 
@@ -26,7 +26,7 @@ pub mod widen;
 
 pub use advisor::AdvisorWeights;
 pub use average::weighted_mean;
-pub use export::{CardFacts, export_peft};
+pub use export::{CardFacts, HubParts, export_hub, export_peft};
 pub use files::{Metadata, Tensors, field, load_tensors, parse_tensors, save_tensors};
 pub use import::{import_adapter, save_imported};
 pub use parts::{Part, bundle_file, load_encoder, load_part, start_from};

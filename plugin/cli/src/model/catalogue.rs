@@ -57,10 +57,15 @@ pub const KNOWN: [Known; 3] = [
     },
 ];
 
+/// What a repository with a bundle begins with.
+const SCHEME: &str = "hf://";
+/// The bundle in such a repository, unless another file is named: what the trainer's `export --format hub` writes.
+const BUNDLE: &str = "compact.mixbuddy";
+
 /// A file on the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// Name as the user writes it: of a known model, or `OWNER/REPOSITORY/FILE.gguf`.
+    /// Name as the user writes it: of a known model, `OWNER/REPOSITORY/FILE.gguf`, or `hf://OWNER/REPOSITORY`.
     pub name: String,
     /// Owner and name of the repository.
     pub repository: String,
@@ -90,7 +95,7 @@ pub enum Named {
     Hub(Address),
 }
 
-/// The model of this name: `compact`, a known one, or `OWNER/REPOSITORY/FILE.gguf`.
+/// The model of this name: `compact`, a known one, `OWNER/REPOSITORY/FILE.gguf`, or the bundle of `hf://OWNER/REPOSITORY`.
 ///
 /// # Errors
 /// When it is none of them.
@@ -106,21 +111,26 @@ pub fn named(name: &str) -> Result<Named> {
     }
     let names: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
     bail!(
-        "there is no model '{name}'; known are {COMPACT}, {}; a file on the hub is OWNER/REPOSITORY/FILE.gguf",
+        "there is no model '{name}'; known are {COMPACT}, {}; a file on the hub is OWNER/REPOSITORY/FILE.gguf, a bundle on it \
+         hf://OWNER/REPOSITORY",
         names.join(", ")
     )
 }
 
-/// `OWNER/REPOSITORY/FILE.gguf`. Only characters that are the same in an address and in a file's name.
+/// `OWNER/REPOSITORY/FILE.gguf` or `hf://OWNER/REPOSITORY[/FILE]`. Only characters that are the same in an address and in a
+/// file's name.
 fn address(name: &str) -> Option<Address> {
     let is_plain = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     };
-    let mut parts = name.splitn(3, '/');
-    let (owner, repository, file) = (parts.next()?, parts.next()?, parts.next()?);
-    if !file.to_lowercase().ends_with(".gguf") || !name.split('/').all(is_plain) {
+    let (path, bundle) = name.strip_prefix(SCHEME).map_or((name, None), |path| (path, Some(BUNDLE)));
+    let mut parts = path.splitn(3, '/');
+    let (owner, repository, file) = (parts.next()?, parts.next()?, parts.next().or(bundle)?);
+    let file_lower = file.to_lowercase();
+    let is_model = file_lower.ends_with(".gguf") || (bundle.is_some() && file_lower.ends_with(".mixbuddy"));
+    if !is_model || !path.split('/').all(is_plain) {
         return None;
     }
     let repository = format!("{owner}/{repository}");
@@ -154,9 +164,19 @@ mod tests {
         assert_eq!(same.known, known.known);
         let Named::Hub(other) = named("me/my-model/q8/a_b.GGUF").unwrap() else { panic!("it is on the hub") };
         assert_eq!((other.repository.as_str(), other.file.as_str()), ("me/my-model", "q8/a_b.GGUF"));
+        let Named::Hub(bundle) = named("hf://me/ears").unwrap() else { panic!("it is on the hub") };
+        assert_eq!((bundle.repository.as_str(), bundle.file.as_str()), ("me/ears", "compact.mixbuddy"));
+        let Named::Hub(bundle) = named("hf://me/ears/other.mixbuddy").unwrap() else { panic!("it is on the hub") };
+        assert_eq!((bundle.repository.as_str(), bundle.file.as_str()), ("me/ears", "other.mixbuddy"));
         for wrong in [
             "",
             "qwen",
+            "hf://",
+            "hf://me",
+            "hf://me/",
+            "hf://me/../x",
+            "hf://me/r/x.bin",
+            "me/r/x.mixbuddy",
             "me/x.gguf",
             "me/r/../x.gguf",
             "me//x.gguf",

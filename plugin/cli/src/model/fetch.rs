@@ -29,10 +29,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
     mixing-buddy model fetch qwen2-0.5b --yes\n  \
     mixing-buddy model fetch qwen2-0.5b --yes --json\n  \
     HF_HOME=/big/disk mixing-buddy model fetch qwen2-0.5b\n  \
-    mixing-buddy model fetch Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q8_0.gguf"
+    mixing-buddy model fetch Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q8_0.gguf\n  \
+    mixing-buddy model fetch hf://OWNER/NAME && mixing-buddy advise song.wav --model hf://OWNER/NAME"
 )]
 pub struct FetchArgs {
-    /// A model of `model list`, or a file on the hub as OWNER/REPOSITORY/FILE.gguf
+    /// A model of `model list`, a file on the hub as OWNER/REPOSITORY/FILE.gguf, or the bundle of hf://OWNER/REPOSITORY
     #[arg(default_value = KNOWN[0].name)]
     name: String,
     /// Fetch without a question

@@ -2,13 +2,19 @@
 
 use super::catalogue::{Address, KNOWN, Known, Named, named};
 use super::store::Store;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use mixing_buddy_core::bundle::Bundle;
 use mixing_buddy_core::large::shipped::SHIPPED_ADAPTER_NAME;
 use mixing_buddy_core::large::{LargeModel, Package};
 use mixing_buddy_core::qwen2::files::Storage;
 use mixing_buddy_core::qwen2::files::gguf::Head;
 use mixing_buddy_core::qwen2::{Checkpoint, Model};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Bytes that tell what a file is.
+const HEAD_BYTES: u64 = 64;
 
 /// Where a model lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,12 +77,32 @@ pub fn place(text: &str, store: &Store) -> Result<Place> {
     }
 }
 
+/// Whether a file is a bundle: a whole model, with ears. A folder is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_bundle(path: &Path) -> Result<bool> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let cannot = || format!("{} cannot be read", path.display());
+    let mut head = Vec::new();
+    File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head)).with_context(cannot)?;
+    Ok(Bundle::is_one(&head))
+}
+
 impl Opened {
     /// Opens a file or folder, and checks that every part of the model is there.
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn open(path: &Path) -> Result<Self> {
+        ensure!(
+            !is_bundle(path)?,
+            "{0} is a bundle, not a language model. The plugin's \"Choose model\" and --model take it; `mixing-buddy info {0}` \
+             describes it",
+            path.display()
+        );
         let checkpoint = Checkpoint::open(path)?;
         let model = Model::load(&checkpoint)?;
         Ok(Opened { checkpoint, model, path: path.to_path_buf() })

@@ -13,7 +13,7 @@ use serde_json::json;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  mixing-buddy model remove qwen2-0.5b")]
 pub struct RemoveArgs {
-    /// A model of `model list`, or a file on the hub as OWNER/REPOSITORY/FILE.gguf
+    /// A model of `model list`, a file on the hub as OWNER/REPOSITORY/FILE.gguf, or hf://OWNER/REPOSITORY
     name: String,
 }
 

@@ -63,6 +63,12 @@ impl Computer {
 
     /// `mixing-buddy model …`.
     pub fn command(&self, args: &[&str]) -> Command {
+        let all: Vec<&str> = ["model"].iter().chain(args).copied().collect();
+        self.program(&all)
+    }
+
+    /// `mixing-buddy …`.
+    pub fn program(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mixing-buddy"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy().to_lowercase();
@@ -71,7 +77,6 @@ impl Computer {
             }
         }
         command
-            .arg("model")
             .args(args)
             .env("HF_HOME", self.folder.path().join("hf"))
             .env("HF_ENDPOINT", &self.endpoint)

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 pub const REPOSITORY: &str = "me/my-model";
 pub const FILE: &str = "q8/tiny.gguf";
+/// The bundle that the repository has in another story.
+pub const BUNDLE: &str = "compact.mixbuddy";
 pub const NAME: &str = "me/my-model/q8/tiny.gguf";
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Where the content's server has the file.
@@ -171,8 +173,11 @@ fn usual(request: &Asked, content: &[u8], place: &str) -> Answer {
         return answer
             .with("Content-Range", format!("bytes {start}-{}/{}", content.len() - 1, content.len()));
     }
-    let file = |revision: &str| format!("/{REPOSITORY}/resolve/{revision}/{FILE}");
-    if request.path == file("main") || request.path == file(COMMIT) {
+    let is_file = ["main", COMMIT].iter().any(|revision| {
+        let name = request.path.strip_prefix(&format!("/{REPOSITORY}/resolve/{revision}/"));
+        matches!(name, Some(FILE | BUNDLE))
+    });
+    if is_file {
         return Answer::status(302)
             .with("X-Repo-Commit", COMMIT)
             .with("X-Linked-Etag", format!("\"{}\"", sha256(content)))

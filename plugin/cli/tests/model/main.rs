@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod bundle;
 mod choice;
 mod computer;
 mod fetch;

@@ -1,4 +1,5 @@
-//! Weights for other programs: the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2.
+//! Weights for other programs: the adapter in the layout of PEFT, the decoder as Hugging Face's Qwen2; and a repository for its hub
+//! with these and the bundle ([`hub`]).
 //!
 //! ```text
 //! DIR/
@@ -13,7 +14,9 @@
 //! ```
 
 mod card;
+pub mod hub;
 mod peft;
 
 pub use card::CardFacts;
+pub use hub::{HubParts, export_hub};
 pub use peft::export_peft;

@@ -87,7 +87,7 @@ fn save(path: &Path, tensors: &Tensors) -> Result<()> {
     save_tensors(path, tensors, &PYTORCH.map(|(key, value)| (key, value.to_string())))
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<()> {
     files::replace(path, serde_json::to_string_pretty(value)? + "\n")
 }
 
