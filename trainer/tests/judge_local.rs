@@ -69,7 +69,8 @@ fn the_command_judges_with_a_file_and_refuses_what_is_none() {
     std::fs::write(place.path("words.gguf"), "no model").unwrap();
     let sentence = judged("words.gguf").unwrap_err();
     assert!(sentence.contains("words.gguf"), "{sentence}");
-    let both = cli::run(&["judge", "items.jsonl", "--judge-file", "a", "--judge-url", "http://b"]).unwrap_err();
+    let both =
+        cli::run(&["judge", "items.jsonl", "--judge-file", "a", "--judge-url", "http://b"]).unwrap_err();
     assert!(both.contains("cannot be used with"), "{both}");
     let none = cli::run(&["judge", "items.jsonl"]).unwrap_err();
     assert!(none.contains("--judge-file"), "{none}");

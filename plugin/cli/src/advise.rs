@@ -102,13 +102,7 @@ fn page(engine: &Engine, judged: &[Judged], reference: Option<&Measured>) -> Str
             windows: song
                 .windows
                 .iter()
-                .map(|(start_s, end_s, advice)| report::Window {
-                    start_s: *start_s,
-                    end_s: *end_s,
-                    advice,
-                    is_outdated: false,
-                    followed: None,
-                })
+                .map(|(start_s, end_s, advice)| report::Window::new(*start_s, *end_s, advice))
                 .collect(),
             target: match reference {
                 Some(reference) => report::Target::Reference(reference.name.clone(), reference.levels_lu),

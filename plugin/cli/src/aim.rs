@@ -50,7 +50,12 @@ impl AimArgs {
             (None, names) => {
                 let target = profile::target(names, None)?;
                 let name = names.join(", ");
-                Ok(Some(Measured { name, balance: target.balance, levels_lu: target.levels_lu, warnings: Vec::new() }))
+                Ok(Some(Measured {
+                    name,
+                    balance: target.balance,
+                    levels_lu: target.levels_lu,
+                    warnings: Vec::new(),
+                }))
             }
         }
     }

@@ -36,7 +36,6 @@ pub struct ChatArgs {
     engine: EngineArgs,
 }
 
-
 /// Measures the song and answers the lines of standard input.
 ///
 /// # Errors

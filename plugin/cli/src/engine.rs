@@ -43,7 +43,10 @@ impl EngineArgs {
             Some(model) => match self.named(model)? {
                 Place::Compact => None,
                 Place::File { path, .. } if is_bundle(&path)? => {
-                    ensure!(bundle.is_none(), "--model {model} is a bundle: it and --bundle cannot be used together");
+                    ensure!(
+                        bundle.is_none(),
+                        "--model {model} is a bundle: it and --bundle cannot be used together"
+                    );
                     ensure!(self.adapter.is_none(), "--model {model} is a bundle, which takes no adapter");
                     bundle = Some(path);
                     None

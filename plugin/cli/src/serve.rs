@@ -3,8 +3,8 @@
 use crate::engine::EngineArgs;
 use anyhow::{Result, ensure};
 use clap::Args;
-use mixing_buddy_core::output::{note, print_line};
 use mixing_buddy_core::CancelFlag;
+use mixing_buddy_core::output::{note, print_line};
 use mixing_buddy_web::{DEFAULT_PORT, Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::clips::{Source, Version, Wanted, file};
 use crate::guard::Client;
 use crate::hear::{self, NotHeard, Plan};
-use crate::job::{Job, Judged};
+use crate::job::Job;
 use crate::problem::{Answer, Problem};
 use crate::workers::NotDone;
 use axum::Json;
@@ -85,17 +85,11 @@ pub async fn report(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
     let job = job(&app, &id)?;
     let known = job.known();
     let verdict = known.verdict.as_ref().ok_or_else(|| conflict("There is no verdict on the song yet."))?;
-    let window = |window: &'_ Judged| report::Window {
-        start_s: window.start_s,
-        end_s: window.end_s,
-        advice: &window.advice,
-        is_outdated: false,
-        followed: None,
-    };
+    let windows = known.windows.iter();
     let song = report::Song {
         name: job.song.name.clone(),
         whole: Some((&verdict.advice, known.windows.len())),
-        windows: known.windows.iter().map(window).collect(),
+        windows: windows.map(|one| report::Window::new(one.start_s, one.end_s, &one.advice)).collect(),
         target: match (&job.reference, verdict.reference_lu) {
             (Some(upload), Some(levels_lu)) => Target::Reference(upload.name.clone(), levels_lu),
             _ => Target::Usual(bands_lu(app.engine.norms())),

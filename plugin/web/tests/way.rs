@@ -65,7 +65,8 @@ fn a_song_goes_the_whole_way_and_leaves_nothing() {
     std::fs::write(&of_song, &song).unwrap();
     std::fs::write(&of_reference, &reference).unwrap();
     let measured = measure_reference(&engine(), &of_reference, &CancelFlag::new(), |_| Ok(())).unwrap();
-    let request = Request { anchor: Some(Stem::Bass), reference: Some(measured.balance), ..Request::default() };
+    let request =
+        Request { anchor: Some(Stem::Bass), reference: Some(measured.balance), ..Request::default() };
     let result = running.get(&format!("/api/jobs/{id}/result"));
     assert_eq!(result.header("content-type"), "application/x-ndjson");
     assert_eq!(result.text(), lines_of(&of_song, "my mix.wav", &request));

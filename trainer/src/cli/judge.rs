@@ -1,9 +1,7 @@
 //! `judge`: an LLM rates the advice of an evaluation.
 
 use super::words::RESAMPLES;
-use crate::evaluation::judge::{
-    EndpointJudge, EndpointSettings, Judge, JudgePlan, LocalJudge, judge_report,
-};
+use crate::evaluation::judge::{EndpointJudge, EndpointSettings, Judge, JudgePlan, LocalJudge, judge_report};
 use crate::evaluation::words::read_items;
 use crate::progress::spinner;
 use anyhow::{Context, Result, ensure};
@@ -69,7 +67,12 @@ pub struct JudgeArgs {
 #[derive(Args)]
 struct WhichJudge {
     /// Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1
-    #[arg(long, requires = "judge_model", conflicts_with = "judge_file", required_unless_present = "judge_file")]
+    #[arg(
+        long,
+        requires = "judge_model",
+        conflicts_with = "judge_file",
+        required_unless_present = "judge_file"
+    )]
     judge_url: Option<String>,
     /// Name of its model
     #[arg(long, requires = "judge_url")]

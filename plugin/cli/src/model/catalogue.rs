@@ -166,7 +166,9 @@ mod tests {
         assert_eq!((other.repository.as_str(), other.file.as_str()), ("me/my-model", "q8/a_b.GGUF"));
         let Named::Hub(bundle) = named("hf://me/ears").unwrap() else { panic!("it is on the hub") };
         assert_eq!((bundle.repository.as_str(), bundle.file.as_str()), ("me/ears", "compact.mixbuddy"));
-        let Named::Hub(bundle) = named("hf://me/ears/other.mixbuddy").unwrap() else { panic!("it is on the hub") };
+        let Named::Hub(bundle) = named("hf://me/ears/other.mixbuddy").unwrap() else {
+            panic!("it is on the hub")
+        };
         assert_eq!((bundle.repository.as_str(), bundle.file.as_str()), ("me/ears", "other.mixbuddy"));
         for wrong in [
             "",

@@ -46,6 +46,13 @@ pub struct Window<'a> {
     pub followed: Option<String>,
 }
 
+impl<'a> Window<'a> {
+    /// A window of a mix that did not change.
+    pub fn new(start_s: f64, end_s: f64, advice: &'a Advice) -> Self {
+        Window { start_s, end_s, advice, is_outdated: false, followed: None }
+    }
+}
+
 /// What levels are compared with.
 #[derive(Clone, Debug)]
 pub enum Target {

@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 /// Name of the bundle in a repository.
 const BUNDLE: &str = "compact.mixbuddy";
 /// Large files, so that the hub knows their SHA-256.
-const ATTRIBUTES: &str = "*.mixbuddy filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n";
+const ATTRIBUTES: &str =
+    "*.mixbuddy filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n";
 
 /// What a repository is made of.
 pub struct HubParts<'a> {
