@@ -26,6 +26,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
 Commands:
   bundle   Builds the plugin: VST3 and CLAP in target/bundled
   dist     Builds a release for this platform: archive, package, checksums
+  space    Writes a folder for a Space on Hugging Face, which serves the web page
   install  Builds the plugin and copies it into your plugin folders
   listen   Plays a song, or the demo, through the built plugin and prints its advice
   advise   Prints the same advice from the command line, without the plugin
@@ -59,6 +60,7 @@ fn run(args: &[String]) -> Result<()> {
     let (help, run): (String, Run) = match command.as_str() {
         "bundle" => (bundle::HELP.into(), bundle::run),
         "dist" => (dist::HELP.into(), dist::run),
+        "space" => (dist::space::HELP.into(), dist::space::run),
         "install" => (install::HELP.into(), install::run),
         "listen" => (listen::HELP.into(), listen::run),
         "advise" => (advise::HELP.into(), advise::run),

@@ -241,11 +241,6 @@ impl Job {
         self.known().last_seen = Instant::now();
     }
 
-    /// Whether it waits for its turn.
-    pub fn is_waiting(&self) -> bool {
-        matches!(self.known().state, State::Waiting)
-    }
-
     /// For how long nobody has watched it or asked for it, and whether it has ended. None while it is watched.
     pub fn unseen_for(&self) -> (Option<std::time::Duration>, bool) {
         let known = self.known();

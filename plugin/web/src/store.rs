@@ -51,6 +51,7 @@ impl Store {
     }
 
     /// Bytes that are in use.
+    #[cfg(test)]
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Ordering::Acquire)
     }

@@ -53,7 +53,7 @@ pub type Listen = Arc<dyn Fn(&Job, &dyn Fn()) + Send + Sync>;
 pub struct Workers {
     shared: Arc<Shared>,
     /// Each is the pool of one thread, which works on it: candle's operations then stay on this thread.
-    pools: Vec<ThreadPool>,
+    _pools: Vec<ThreadPool>,
     /// Closed when all workers have ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -76,12 +76,7 @@ impl Workers {
             pool.spawn(move || work(&shared, &listen, ends));
             pools.push(pool);
         }
-        Ok(Workers { shared, pools, ended: Mutex::new(ended) })
-    }
-
-    /// Number of threads.
-    pub fn count(&self) -> usize {
-        self.pools.len()
+        Ok(Workers { shared, _pools: pools, ended: Mutex::new(ended) })
     }
 
     /// Puts a song into the queue.

@@ -3,6 +3,7 @@
 mod archive;
 mod deb;
 mod licences;
+pub(crate) mod space;
 
 use crate::Result;
 use crate::bundle::{NAME, build_and_lay_out, light};
