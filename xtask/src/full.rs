@@ -36,7 +36,7 @@ impl Run {
 }
 
 /// All of them. A new one gets a row here and in `tests/README.md`.
-const EXTRAS: [Extra; 10] = [
+const EXTRAS: &[Extra] = &[
     Extra {
         name: "debug-allocs",
         purpose: "the CLAP in its host, on a debug build that aborts when the audio callback allocates",
@@ -232,7 +232,7 @@ mod tests {
     fn every_extra_test_is_in_the_readme_of_the_tests() {
         let path = crate::cargo::root().join("tests/README.md");
         let readme = std::fs::read_to_string(path).expect("tests/README.md is in the repository");
-        for extra in &EXTRAS {
+        for extra in EXTRAS {
             assert!(readme.contains(&format!("| `{}` |", extra.name)), "{}", extra.name);
             if let Some((variable, _)) = extra.needs {
                 assert!(readme.contains(&format!("`{variable}`")), "{variable}");
