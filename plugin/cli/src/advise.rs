@@ -32,7 +32,7 @@ pub struct AdviseArgs {
     #[arg(long)]
     prompt: Option<String>,
     /// Seconds from one window to the next
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = DEFAULT_HOP_S)]
     hop: f32,
     /// Print JSON lines
     #[arg(long)]
