@@ -111,8 +111,14 @@ fn a_space_serves_the_page_in_a_system_that_has_nothing_else() -> Result<()> {
     // SAFETY: it reads a number of the process and cannot fail.
     let is_root = unsafe { libc::geteuid() } == 0;
     let mut server = if is_root { Command::new("chroot") } else { chroot };
-    let server =
-        server.arg(&system).args(&args).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let server = server
+        .arg(&system)
+        .args(&args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut server = Stopped(server.context("chroot cannot be started")?);
 
     let begun = Instant::now();

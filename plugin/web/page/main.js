@@ -92,7 +92,8 @@ function open(state) {
   history.replaceState(null, "", `#${state.id}`);
   show("progress", true);
   leave = api.follow(state.id, { window: onWindow, song: onSong, state: onState, lost: onLost });
-  onState(state);
+  // Of a song that is judged already, the windows and the verdict are told before the state.
+  if (state.state !== "done") onState(state);
 }
 
 function onLost() {

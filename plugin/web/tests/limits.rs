@@ -39,7 +39,7 @@ fn the_queue_is_bounded_and_tells_places_and_addresses_take_turns() {
     assert_eq!(full.header("retry-after"), "60");
     // Who leaves the queue makes room, and the others move up.
     assert_eq!(running.delete(&format!("/api/jobs/{}", greedy[0])).status, 204);
-    assert_eq!(place(&modest), Some(1));
+    assert_eq!((place(&greedy[1]), place(&modest), place(&greedy[2])), (Some(1), Some(2), Some(4)));
     assert_eq!(running.delete(&format!("/api/jobs/{first}")).status, 204);
     assert_eq!(running.wait_for_end(&modest)["state"], "done");
     assert_eq!(running.wait_for_end(&greedy[2])["state"], "done");

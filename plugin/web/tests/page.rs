@@ -90,6 +90,7 @@ fn a_song_goes_from_upload_to_verdict_and_is_heard_and_asked_about() {
     click(&mut browser, "input[value=window]");
     click(&mut browser, "input[value=song]");
     browser.wait_for("document.getElementById('play-text').innerText.startsWith('All versions')");
+    theme(&mut browser, "dark");
     picture(&mut browser, "verdict-dark");
     click(&mut browser, "#play");
     assert_eq!(text(&mut browser, "play"), "Play");

@@ -16,7 +16,7 @@ fn what_is_no_song_is_refused_at_once_by_its_content_not_by_its_name() {
     let running = start(|_| {});
     let mut zip = b"PK\x03\x04".to_vec();
     zip.extend(std::iter::repeat_n(0, 100_000));
-    assert!(refuse(&running, "song.wav", &zip, 415).contains("song.wav: is a ZIP archive"));
+    assert!(refuse(&running, "song.wav", &zip, 415).contains("it is a ZIP archive"));
     refuse(&running, "song.wav", b"these are words and not sound", 415);
     assert!(refuse(&running, "song.wav", b"", 415).contains("empty"));
     assert!(refuse(&running, "song.mp3", b"<html></html>", 415).starts_with("song.mp3: "));
@@ -73,7 +73,6 @@ fn no_name_of_a_client_is_ever_a_path() {
         outside.display().to_string(),
         "..\\..\\outside.wav".to_string(),
         "%2e%2e%2foutside.wav".to_string(),
-        "a\u{0}b.wav".to_string(),
     ];
     for name in &names {
         let reply = running.upload(&[("song", Some(name), &tones(4))]);
@@ -81,6 +80,7 @@ fn no_name_of_a_client_is_ever_a_path() {
         let shown = reply.json()["file"].as_str().unwrap().to_string();
         assert!(!shown.contains('/') && !shown.contains('\\'), "{shown}");
     }
+    refuse(&running, "a\u{0}b.wav", &tones(4), 400);
     assert!(!outside.exists());
     let entries: Vec<_> = std::fs::read_dir(running.temporary.path()).unwrap().collect();
     assert_eq!(entries.len(), 1, "the server's own folder, and nothing else");

@@ -91,7 +91,10 @@ impl JudgeArgs {
         if let Some(file) = judge_file {
             return Ok(Box::new(LocalJudge::open(file, *threads)?));
         }
-        let (url, model) = judge_url.clone().zip(judge_model.clone()).context("no judge is named")?;
+        let (url, model) = judge_url
+            .clone()
+            .zip(judge_model.clone())
+            .context("no judge is named: give --judge-url and --judge-model, or --judge-file")?;
         let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
         Ok(Box::new(EndpointJudge::new(EndpointSettings {
             per_minute: self.per_minute,

@@ -243,7 +243,7 @@ pub fn wav(sound: &StereoPcm) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// The demo song with its drums 6 dB too loud, cut to so many seconds.
+/// The demo song with its drums 6 dB too loud, again and again, cut to so many seconds.
 pub fn demo(seconds: f64) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo");
     let mut mix = StereoPcm::default();
@@ -258,9 +258,9 @@ pub fn demo(seconds: f64) -> Vec<u8> {
         mix.add(&sound).unwrap();
     }
     let frames = (seconds * f64::from(mix.sample_rate_hz)) as usize;
-    assert!(mix.len() >= frames, "the demo is shorter");
-    mix.left.truncate(frames);
-    mix.right.truncate(frames);
+    for channel in [&mut mix.left, &mut mix.right] {
+        *channel = channel.iter().copied().cycle().take(frames).collect();
+    }
     wav(&mix)
 }
 
