@@ -71,7 +71,7 @@ fn the_command_judges_with_a_file_and_refuses_what_is_none() {
     let both =
         cli::run(&["judge", "items.jsonl", "--judge-file", "a", "--judge-url", "http://b"]).unwrap_err();
     assert!(both.contains("cannot be used with"), "{both}");
-    let none = cli::run(&["judge", "items.jsonl"]).unwrap_err();
+    let none = cli::run(&["judge", &place.text("items.jsonl")]).unwrap_err();
     assert!(none.contains("--judge-file"), "{none}");
 }
 

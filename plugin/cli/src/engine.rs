@@ -6,7 +6,7 @@ use crate::model::store::Store;
 use anyhow::{Result, ensure};
 use clap::Args;
 use mixing_buddy_core::large::LargeModel;
-use mixing_buddy_core::model_choice::LargeChoice;
+use mixing_buddy_core::model_choice::{COMPACT, LargeChoice};
 use mixing_buddy_core::output::note;
 use mixing_buddy_core::{CancelFlag, Engine, ModelChoice};
 use std::path::PathBuf;
@@ -71,6 +71,10 @@ impl EngineArgs {
     }
 
     fn named(&self, model: &str) -> Result<Place> {
+        // The built-in model needs no folder of the hub, which a system without homes has not.
+        if model == COMPACT {
+            return Ok(Place::Compact);
+        }
         place(model, &Store::at(HubSettings::from_environment(true)?.cache))
     }
 }

@@ -37,7 +37,7 @@ fn choose(browser: &mut Browser, input: &str, file: &Path) {
 /// Clicks with the mouse in the middle of an element.
 fn click(browser: &mut Browser, selector: &str) {
     let place = browser.value(&format!(
-        "(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{block: 'center'}}); \
+        "(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
          const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
     ));
     for kind in ["mousePressed", "mouseReleased"] {
@@ -55,6 +55,15 @@ fn picture(browser: &mut Browser, name: &str) {
 
 fn text(browser: &mut Browser, id: &str) -> String {
     browser.value(&format!("document.getElementById('{id}').innerText")).as_str().unwrap().to_string()
+}
+
+/// Waits for the verdict; a problem on the way is a failure.
+fn await_verdict(browser: &mut Browser) {
+    let ends = "!document.getElementById('verdict').hidden || !document.getElementById('problem').hidden";
+    browser.wait_for(ends);
+    let problem = browser
+        .value("document.getElementById('problem').hidden || document.getElementById('problem').innerText");
+    assert_eq!(problem, true);
 }
 
 fn theme(browser: &mut Browser, name: &str) {
@@ -76,7 +85,7 @@ fn a_song_goes_from_upload_to_verdict_and_is_heard_and_asked_about() {
     click(&mut browser, "#start button[type=submit]");
     browser.wait_for("document.querySelectorAll('#windows button').length > 0");
     picture(&mut browser, "progress");
-    browser.wait_for("!document.getElementById('verdict').hidden");
+    await_verdict(&mut browser);
     assert!(text(&mut browser, "headline").contains("drums"), "{}", text(&mut browser, "headline"));
     assert!(text(&mut browser, "figure").contains("lower drums"));
     assert!(text(&mut browser, "evidence").contains("% sure · drums at "));
@@ -121,7 +130,7 @@ fn a_song_goes_from_upload_to_verdict_and_is_heard_and_asked_about() {
     choose(&mut browser, "#song", &song);
     choose(&mut browser, "#reference", &reference);
     click(&mut browser, "#start button[type=submit]");
-    browser.wait_for("!document.getElementById('verdict').hidden");
+    await_verdict(&mut browser);
     assert!(text(&mut browser, "song-name").contains("my mix.wav, next to hit.wav"));
     assert_eq!(text(&mut browser, "aim-head"), "Reference");
     theme(&mut browser, "dark");
@@ -155,7 +164,7 @@ fn the_keyboard_is_enough_and_errors_are_said() {
     assert_eq!(focused(&mut browser), "vocals");
     browser.press("Tab");
     browser.press("Enter");
-    browser.wait_for("!document.getElementById('verdict').hidden");
+    await_verdict(&mut browser);
     assert_eq!(focused(&mut browser), "headline");
     assert!(text(&mut browser, "evidence").contains("the vocals taken as right"));
     // Report, lines, then the first window; arrows go on from there.

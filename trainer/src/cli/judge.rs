@@ -67,12 +67,7 @@ pub struct JudgeArgs {
 #[derive(Args)]
 struct WhichJudge {
     /// Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1
-    #[arg(
-        long,
-        requires = "judge_model",
-        conflicts_with = "judge_file",
-        required_unless_present = "judge_file"
-    )]
+    #[arg(long, requires = "judge_model", conflicts_with = "judge_file")]
     judge_url: Option<String>,
     /// Name of its model
     #[arg(long, requires = "judge_url")]
