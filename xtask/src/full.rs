@@ -155,6 +155,18 @@ const EXTRAS: &[Extra] = &[
         ]),
     },
     Extra {
+        name: "axe",
+        purpose: "the web page for people with a keyboard or a screen reader, as axe judges it",
+        needs: Some(("MIXING_BUDDY_AXE", "axe.min.js, such as the one in PyPI's axe-playwright-python")),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "page", "--", "--ignored"]),
+    },
+    Extra {
+        name: "schemathesis",
+        purpose: "the web page's API against its description",
+        needs: Some(("MIXING_BUDDY_SCHEMATHESIS", "the program schemathesis, from PyPI")),
+        run: Run::Cargo(&["test", "--release", "--workspace", "--test", "refused", "--", "--ignored"]),
+    },
+    Extra {
         name: "qlora-model",
         purpose: "training steps on a quantized Qwen2 of half a billion weights",
         needs: Some(("MIXING_BUDDY_QWEN_GGUF", "the model Qwen2 0.5B as a GGUF file")),

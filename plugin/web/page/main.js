@@ -140,7 +140,7 @@ function showVerdict() {
   const { stem, gain_db: gain } = verdict;
   show("figure", Boolean(stem));
   if (stem) {
-    at("gain").textContent = `${signed(gain, 0)} dB`;
+    at("gain").textContent = `${signed(gain, Number.isInteger(gain) ? 0 : 1)} dB`;
     at("gain").className = `of-${stem}`;
     const spread = verdict.gain_db_sd ? ` · ± ${verdict.gain_db_sd.toFixed(1)}` : "";
     at("gain-words").textContent = `${gain < 0 ? "lower" : "raise"} ${stem}${spread}`;

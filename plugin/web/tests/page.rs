@@ -92,6 +92,9 @@ fn a_song_goes_from_upload_to_verdict_and_is_heard_and_asked_about() {
     assert_eq!(browser.value("document.querySelectorAll('#level-rows tr').length"), 4);
     assert_eq!(browser.value("document.querySelectorAll('#windows button').length"), 5);
 
+    theme(&mut browser, "dark");
+    picture(&mut browser, "verdict");
+
     click(&mut browser, "#windows button:nth-child(2)");
     assert!(text(&mut browser, "window-text").starts_with("0:05–0:15 · "));
     click(&mut browser, "#play");
@@ -182,4 +185,51 @@ fn the_keyboard_is_enough_and_errors_are_said() {
     assert_eq!(focused(&mut browser), "play");
     let names = "[...document.querySelectorAll('#windows button')].every(b => b.getAttribute('aria-label').includes(' to '))";
     assert_eq!(browser.value(names), true);
+}
+
+/// What axe finds that is serious or critical, a line each.
+fn faults(browser: &mut Browser) -> Vec<String> {
+    browser.value(
+        "window.faults = null; axe.run(document).then(found => { window.faults = found.violations; })",
+    );
+    browser.wait_for("window.faults !== null");
+    let found = browser.value(
+        "window.faults.filter(one => ['serious', 'critical'].includes(one.impact)) \
+         .map(one => `${one.id}: ${one.nodes.map(node => node.html).join(' ')}`)",
+    );
+    found.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+#[ignore = "needs axe"]
+fn axe_finds_nothing_serious() {
+    let Some(axe) = std::env::var_os("MIXING_BUDDY_AXE") else {
+        prerequisite::missing("axe.min.js in MIXING_BUDDY_AXE");
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let running = start(|_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let song = folder.path().join("song.wav");
+    std::fs::write(&song, demo(22.0)).unwrap();
+    let Some(mut browser) = open(&running, folder.path()) else { return };
+    // Its value, a whole library, must not be sent back.
+    browser.value(&format!("{axe}\n; true"));
+    let mut looked = 0;
+    let mut look = |browser: &mut Browser, at: &str| {
+        for name in ["dark", "light"] {
+            theme(browser, name);
+            assert_eq!(faults(browser), Vec::<String>::new(), "{at}, {name}");
+            looked += 1;
+        }
+    };
+    look(&mut browser, "start");
+    choose(&mut browser, "#song", &song);
+    click(&mut browser, "#start button[type=submit]");
+    await_verdict(&mut browser);
+    click(&mut browser, "#windows button:nth-child(1)");
+    look(&mut browser, "verdict");
+    browser.resize(360, 780, true);
+    look(&mut browser, "phone");
+    assert_eq!(looked, 6);
 }
