@@ -7,6 +7,7 @@ use super::store::Store;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use mixing_buddy_core::ModelChoice;
+use mixing_buddy_core::large::LargeModel;
 use mixing_buddy_core::model_choice::{COMPACT, LargeChoice};
 use mixing_buddy_core::output::print_line;
 use serde_json::json;
@@ -45,7 +46,10 @@ pub(super) fn run(args: &UseArgs, json: bool) -> Result<()> {
                 ),
                 Fit::Other(reason) => bail!("{name} cannot be used: {reason}"),
             }
-            ModelChoice::Large(LargeChoice { name, file: path, adapter })
+            let choice = LargeChoice { name, file: path, adapter };
+            // As the plugin will open it: with its projector and the words of its decisions.
+            LargeModel::of_choice(&choice).with_context(|| format!("{} cannot be used", choice.name))?;
+            ModelChoice::Large(choice)
         }
     };
     choice.write(&ModelChoice::path_of_user()?)?;

@@ -2,20 +2,17 @@
 
 use super::computer::Computer;
 use super::hub::{COMMIT, FakeHub, NAME};
-use super::talking::package_of;
-use super::tiny::{Tiny, config};
-use candle_core::quantized::GgmlDType;
+use super::talking::{base, package};
 use serde_json::Value;
 use std::path::Path;
 
 fn tiny() -> Vec<u8> {
-    Tiny::new(1, config()).gguf(&[GgmlDType::Q8_0])
+    base(1)
 }
 
-/// An adapter of rank 1 for the tiny model of this seed.
+/// An adapter for the tiny model of this seed.
 fn write_adapter(path: &Path, seed: u64) {
-    let model = Tiny::new(seed, config()).model(&[GgmlDType::Q8_0]);
-    std::fs::write(path, package_of(&model, 1).to_bytes().unwrap()).unwrap();
+    std::fs::write(path, package(seed).to_bytes().unwrap()).unwrap();
 }
 
 fn json(text: &str) -> Value {
