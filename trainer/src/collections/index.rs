@@ -159,6 +159,12 @@ impl FileEntry {
     }
 }
 
+/// What tells an index from other files, whatever else is in it.
+#[derive(Deserialize)]
+struct Head {
+    format: u64,
+}
+
 impl Index {
     /// Reads an index.
     ///
@@ -175,9 +181,12 @@ impl Index {
     /// # Errors
     /// As [`Index::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let format = serde_json::from_str::<serde_json::Value>(text)
-            .ok()
-            .and_then(|value| value.get("format").and_then(serde_json::Value::as_u64));
+        // An index of a large collection has hundreds of megabytes, so it is read once; why it cannot be is found out only then.
+        let parsed = serde_json::from_str::<Index>(text);
+        let format = match &parsed {
+            Ok(index) => Some(u64::from(index.format)),
+            Err(_) => serde_json::from_str::<Head>(text).ok().map(|head| head.format),
+        };
         match format {
             Some(format) if format == u64::from(FORMAT) => {}
             Some(format) => bail!(
@@ -186,8 +195,7 @@ impl Index {
             ),
             None => bail!("{} is not an index; `data import` writes one", path.display()),
         }
-        let index: Index =
-            serde_json::from_str(text).with_context(|| format!("{} is damaged", path.display()))?;
+        let index = parsed.with_context(|| format!("{} is damaged", path.display()))?;
         let mut names = BTreeSet::new();
         for song in &index.songs {
             ensure!(names.insert(&song.name), "{} names the song '{}' twice", path.display(), song.name);
