@@ -61,9 +61,8 @@ fn assert_same(place: &Place, one: &str, other: &str, weights: &str) {
         assert!(!one.is_empty());
         assert!(one == other, "{file} differs");
     }
-    let steps = |run: &str| -> Vec<String> {
-        rows(&place.path(run)).iter().map(|cells| cells[0].clone()).collect()
-    };
+    let steps =
+        |run: &str| -> Vec<String> { rows(&place.path(run)).iter().map(|cells| cells[0].clone()).collect() };
     assert_eq!(steps(one), steps(other));
 }
 
@@ -287,7 +286,10 @@ fn an_error_of_one_rank_names_it_and_ends_all() {
     let differing =
         there.iter().map(|arg| if *arg == config { other.clone() } else { arg.clone() }).collect();
     let said = finish(unlike_ranks(&[there.clone(), differing])).unwrap_err();
-    assert!(said.contains(", rank 1, ") && said.contains("not the one that rank 0 has"), "{said}");
+    assert!(
+        said.contains(", rank 1, ") && said.contains("this configuration are not those of rank 0"),
+        "{said}"
+    );
 
     // A loss that is not a number, some steps after the first.
     let steep = format!("{}[optimizer]\nlearning_rate = 1e25\nwarmup_steps = 0\n", four_shards(ENCODER, ""));

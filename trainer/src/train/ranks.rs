@@ -95,20 +95,25 @@ pub fn with_ranks(body: impl FnOnce(&dyn Ranks) -> Result<()>) -> Result<()> {
     body(&OneProcess)
 }
 
-/// Refuses to go on where `text` is not the one that the first rank has.
+/// Refuses to go on where something is not the same as on the first rank, by its hash ([`hash_of`]). `otherwise` is the
+/// start of the sentence.
 ///
 /// # Errors
-/// When it is another one; the sentence calls it `what`.
-pub fn ensure_same(ranks: &dyn Ranks, what: &str, text: &str) -> Result<()> {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text.as_bytes());
+/// When it is not.
+pub fn ensure_same(ranks: &dyn Ranks, hash: u64, otherwise: &str) -> Result<()> {
     // In halves, since a f64 holds 53 bits.
-    let hash = hasher.finish();
     let own = [(hash >> 32) as u32, hash as u32].map(f64::from);
     let mut first = own;
     ranks.broadcast_figures(0, &mut first);
-    ensure!(own == first, "{what} is not the one that rank 0 has; give all ranks the same files");
+    ensure!(own == first, "{otherwise} those of rank 0; give all ranks the same program and the same files");
     Ok(())
+}
+
+/// A hash that is the same in every process of the same program.
+pub fn hash_of(feed: impl FnOnce(&mut dyn Hasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    feed(&mut hasher);
+    hasher.finish()
 }
 
 /// Ranks as threads of one process, for tests.
@@ -225,10 +230,11 @@ mod tests {
         assert_eq!(told, [(true, false); 3]);
         let texts = ["steps = 1", "steps = 1", "steps = 2"];
         let answers = as_ranks(3, |ranks| {
-            ensure_same(ranks, "this configuration", texts[ranks.index()]).map_err(|error| error.to_string())
+            let hash = hash_of(|hasher| hasher.write(texts[ranks.index()].as_bytes()));
+            ensure_same(ranks, hash, "the settings are not").map_err(|error| error.to_string())
         });
         assert!(answers[0].is_ok() && answers[1].is_ok());
         let sentence = answers[2].as_ref().expect_err("another text");
-        assert!(sentence.starts_with("this configuration is not the one that rank 0 has"), "{sentence}");
+        assert!(sentence.starts_with("the settings are not those of rank 0"), "{sentence}");
     }
 }

@@ -75,7 +75,10 @@ impl AdviceLoop<'_> {
                 .with_context(|| format!("{}: step {done}", folder.stop_note()))?;
             let norm = optimizer.step(&grads, rate).with_context(|| folder.stop_note())?;
             figures.extend([("gradient_norm", norm), ("learning_rate", rate)]);
-            let is_checkpoint = done % schedule.checkpoint_steps == 0 || done == schedule.steps;
+            let is_checkpoint = self.setup.is_checkpoint(done);
+            if is_checkpoint {
+                self.setup.compare_weights(optimizer)?;
+            }
             if let Some(notes) = &mut notes {
                 self.note(notes, done, figures)?;
                 if is_checkpoint {

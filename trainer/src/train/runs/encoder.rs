@@ -201,6 +201,9 @@ impl EncoderLoop<'_> {
             let done = step + 1;
             ranks.begin_step(done);
             let figures = self.step(step, optimizer, parts)?;
+            if self.setup.is_checkpoint(done) {
+                self.setup.compare_weights(optimizer)?;
+            }
             if let Some(notes) = &mut notes {
                 self.note(notes, done, figures, optimizer)?;
             }
@@ -266,7 +269,7 @@ impl EncoderLoop<'_> {
             }
             log.row(done, &means)?;
         }
-        if done % self.run.checkpoint_steps == 0 || done == self.run.steps || watch.has_stopped() {
+        if self.setup.is_checkpoint(done) || watch.has_stopped() {
             self.export(optimizer, Part::Encoder.file_name())?;
             self.report(done, log, watch)?;
             // Last: a run that is killed before this line repeats the steps and exports them again.

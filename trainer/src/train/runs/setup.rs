@@ -5,7 +5,7 @@ use crate::text::TextSampler;
 use crate::train::examples::advice::QuestionShares;
 use crate::train::examples::simulate::{SimulationSettings, Simulator};
 use crate::train::optimizer::AdamW;
-use crate::train::ranks::{Ranks, ensure_same};
+use crate::train::ranks::{Ranks, ensure_same, hash_of};
 use crate::train::run::{RunFolder, RunStart};
 use crate::train::shards::BatchSplit;
 use crate::weights::TOKENIZER;
@@ -41,7 +41,8 @@ impl<'a> RunSetup<'a> {
     pub fn open(start: &RunStart<'a>, schedule: Schedule<'a>) -> Result<Self> {
         let RunStart { config, device, ranks, .. } = *start;
         let split = BatchSplit::new(schedule.batch, schedule.shards, schedule.accumulate)?.among(ranks)?;
-        ensure_same(ranks, "this configuration", config)?;
+        let hash = hash_of(|hasher| hasher.write(config.as_bytes()));
+        ensure_same(ranks, hash, "the settings of this configuration are not")?;
         Ok(RunSetup { schedule, split, folder: RunFolder::open(start)?, device, ranks })
     }
 
@@ -58,6 +59,24 @@ impl<'a> RunSetup<'a> {
         let (steps, action) = (self.schedule.steps, if start > 0 { "resumed at" } else { "starts at" });
         tracing::info!("{}: {action} step {start} of {steps}, {weights} weights", self.folder.dir.display());
         Ok((optimizer, start))
+    }
+
+    /// Whether a checkpoint is written after this step.
+    pub fn is_checkpoint(&self, done: usize) -> bool {
+        done % self.schedule.checkpoint_steps == 0 || done == self.schedule.steps
+    }
+
+    /// Before a checkpoint: whether this rank still has the weights of the first. They differ where a machine computes
+    /// otherwise, for example with another version of the system's mathematical functions.
+    ///
+    /// # Errors
+    /// When they differ.
+    pub fn compare_weights(&self, optimizer: &AdamW) -> Result<()> {
+        if self.ranks.count() == 1 {
+            return Ok(());
+        }
+        let hash = hash_of(|hasher| optimizer.feed_weights(hasher));
+        ensure_same(self.ranks, hash, "the weights are no longer")
     }
 }
 
