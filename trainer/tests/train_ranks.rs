@@ -113,6 +113,7 @@ fn ranks_give_the_weights_of_one_process_with_micro_batches_loaders_and_an_early
     let place = Place::new();
     let early = "loaders = 2\naccumulate = 3\nearly_stop = { patience = 1, least_gain = 1000.0 }\n";
     let text = four_shards(ENCODER, early)
+        .replace("batch = 8", "batch = 4")
         .replace("steps = 24", "steps = 100")
         .replace("measure_steps = 1000", "measure_steps = 20");
     same_with_ranks(&encoder_args(&place, &text), &place, "encoder.safetensors");

@@ -114,7 +114,7 @@ impl AdviceLoop<'_> {
             *notes.means.entry(name.to_string()).or_default() += value / LOG_STEPS as f64;
         }
         notes.bar.set_position(done as u64);
-        if done % LOG_STEPS == 0 {
+        if done.is_multiple_of(LOG_STEPS) {
             let shown = self.figures.iter().map(|name| format!("{name} {:.3},", notes.means[*name]));
             notes.bar.set_message(shown.collect::<Vec<_>>().join(" "));
             notes.log.row(done, &notes.means)?;

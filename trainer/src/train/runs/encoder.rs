@@ -232,12 +232,12 @@ impl EncoderLoop<'_> {
 
     /// Whether the log gets a row after this step.
     fn is_logged(&self, done: usize) -> bool {
-        done % LOG_STEPS == 0 || done == self.run.steps
+        done.is_multiple_of(LOG_STEPS) || done == self.run.steps
     }
 
     /// Whether the errors are measured after this step.
     fn is_measured(&self, done: usize) -> bool {
-        self.is_logged(done) && (done % self.run.measure_steps == 0 || done == self.run.steps)
+        self.is_logged(done) && (done.is_multiple_of(self.run.measure_steps) || done == self.run.steps)
     }
 
     /// Notes the figures of a step, measures the weights and writes all files, each where it is due.

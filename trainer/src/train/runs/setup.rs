@@ -63,7 +63,7 @@ impl<'a> RunSetup<'a> {
 
     /// Whether a checkpoint is written after this step.
     pub fn is_checkpoint(&self, done: usize) -> bool {
-        done % self.schedule.checkpoint_steps == 0 || done == self.schedule.steps
+        done.is_multiple_of(self.schedule.checkpoint_steps) || done == self.schedule.steps
     }
 
     /// Before a checkpoint: whether this rank still has the weights of the first. They differ where a machine computes
