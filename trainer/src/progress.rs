@@ -3,15 +3,30 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All bars of the process: output between them has to hide them first.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Whether this process shows no progress, since another one shows that of all.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on, this process shows no progress and logs only warnings: another one shows that of all.
+pub fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`be_quiet`] was called.
+pub fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
 
 /// A progress bar with a message and the time left.
 pub fn progress(name: &str, steps: usize, start: usize) -> ProgressBar {
     let template = format!("{name} {{wide_bar}} {{pos}}/{{len}}, {{msg}} {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("a valid template");
-    let bar = BARS.add(ProgressBar::new(steps as u64).with_style(style));
+    let bar = if is_quiet() { ProgressBar::hidden() } else { BARS.add(ProgressBar::new(steps as u64)) };
+    let bar = bar.with_style(style);
     bar.set_position(start as u64);
     bar
 }

@@ -8,6 +8,7 @@ use mixing_buddy_core::large::{LargeModel, Package};
 use mixing_buddy_core::qwen2::{Checkpoint, Precision, RunOptions};
 use mixing_buddy_core::{CancelFlag, PerStem};
 use mixing_buddy_trainer::train::large::base::dense_base;
+use mixing_buddy_trainer::train::ranks::OneProcess;
 use mixing_buddy_trainer::train::run::RunStart;
 use mixing_buddy_trainer::train::runlog::last_figure;
 use mixing_buddy_trainer::train::runs::advisor::train_advisor;
@@ -47,7 +48,7 @@ average_decay = 0.0
 "#;
 
 fn run(base: &Path, out: &Path, config: &str, resume: bool) -> anyhow::Result<()> {
-    let start = RunStart { config, out, resume, device: &Device::Cpu };
+    let start = RunStart { config, out, resume, device: &Device::Cpu, ranks: &OneProcess };
     train_advisor(&start, None, base)
 }
 

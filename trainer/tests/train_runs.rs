@@ -4,6 +4,8 @@
 
 #[path = "common/cli.rs"]
 mod cli;
+#[path = "common/maps.rs"]
+mod maps;
 #[path = "common/runs.rs"]
 mod runs;
 #[path = "common/sounds.rs"]
@@ -11,6 +13,7 @@ mod sounds;
 
 use candle_core::Tensor;
 use cli::{Place, run, trainer};
+use maps::{bits, cache};
 use mixing_buddy_trainer::weights::load_tensors;
 use rand::{Rng, SeedableRng};
 use runs::{ADVISOR, DECODER, ENCODER, TOKENIZER, tuned};
@@ -18,13 +21,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
-    let of = |tensor: &Tensor| {
-        tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect()
-    };
-    load_tensors(path).unwrap().0.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
-}
 
 /// Starts a run, kills it with SIGKILL at a random moment once it has a checkpoint, resumes it, kills it again, and
 /// lets it end. Returns how many kills hit a running process.
@@ -81,18 +77,6 @@ fn a_killed_decoder_run_resumes_to_the_same_weights() {
             .to_vec()
     };
     same_after_kills(&args, &place, "decoder.safetensors");
-}
-
-/// Feature maps of three songs of 25 s: two to train on, one for calibration.
-fn cache(place: &Place) -> String {
-    for (seed, split) in [(1, "train"), (2, "train"), (3, "calib")] {
-        let dir = place.path(&format!("songs/Song {seed}"));
-        sounds::musdb_song(&dir, seed, 25.0);
-        std::fs::write(dir.join("song.json"), format!(r#"{{"split": "{split}"}}"#)).unwrap();
-    }
-    let out = place.text("cache");
-    run(&["prepare", "--songs", &place.text("songs"), "--out", &out, "--variants", "0"]).unwrap();
-    out
 }
 
 #[test]

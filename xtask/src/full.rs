@@ -167,6 +167,20 @@ const EXTRAS: &[Extra] = &[
         run: Run::Cargo(&["test", "--release", "--workspace", "--test", "refused", "--", "--ignored"]),
     },
     Extra {
+        name: "mpi",
+        purpose: "training in many processes, killed and resumed, in a build with MPI",
+        needs: None,
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--features",
+            "mixing-buddy-trainer/mpi",
+            "--test",
+            "train_ranks",
+        ]),
+    },
+    Extra {
         name: "qlora-model",
         purpose: "training steps on a quantized Qwen2 of half a billion weights",
         needs: Some(("MIXING_BUDDY_QWEN_GGUF", "the model Qwen2 0.5B as a GGUF file")),

@@ -1,9 +1,10 @@
 //! The log: events of a run on standard error.
 
-use crate::progress::StderrBetweenBars;
+use crate::progress::{StderrBetweenBars, is_quiet};
 use std::io::IsTerminal;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{dynamic_filter_fn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -23,6 +24,8 @@ pub(super) fn start(verbose: bool) {
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(|event| !TELL_SECRETS.iter().any(|name| event.target().starts_with(name))))
+        // Dynamic, because a process learns only after its start that another one logs for it.
+        .with(dynamic_filter_fn(|event, _| *event.level() <= Level::WARN || !is_quiet()))
         .with(
             tracing_subscriber::fmt::layer()
                 .with_writer(|| StderrBetweenBars)

@@ -8,6 +8,7 @@ use crate::text::{TextSampler, train_tokenizer};
 use crate::train::device::open_device;
 use crate::train::examples::tuning::MixSource;
 use crate::train::plan::{Plan, PlanInput, PlanOptions, run_plan};
+use crate::train::ranks::with_ranks;
 use crate::train::run::RunStart;
 use crate::train::runs::advisor::train_advisor;
 use crate::train::runs::decoder::train_decoder;
@@ -329,14 +330,23 @@ pub(super) fn train(command: &TrainCommand) -> Result<()> {
         TrainCommand::Dpo { run, source, advisor } => {
             run.start(|start| train_dpo(start, source.source(), advisor))
         }
-        TrainCommand::Plan(args) => train_plan(args),
+        TrainCommand::Plan(args) => with_ranks(|ranks| {
+            ensure!(
+                ranks.count() == 1,
+                "`train plan` runs in one process, but {} were started; start the stages one by one with all of them",
+                ranks.count()
+            );
+            train_plan(args)
+        }),
     }
 }
 
 impl RunArgs {
     fn start(&self, train: impl FnOnce(&RunStart<'_>) -> Result<()>) -> Result<()> {
-        let (config, device) = (text(&self.config)?, open_device(&self.device.device)?);
-        train(&RunStart { config: &config, out: &self.out, resume: self.resume, device: &device })
+        with_ranks(|ranks| {
+            let (config, device) = (text(&self.config)?, open_device(&self.device.device)?);
+            train(&RunStart { config: &config, out: &self.out, resume: self.resume, device: &device, ranks })
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use super::advisor::{Advisor, Answered, Question, Settings};
 use super::baselines::band_levels;
 use super::records::{Answers, WindowRecord, rounded};
 use super::separating::{SeparatedLevels, SeparatorMeter, mean_separated, separated_levels};
-use crate::mixing::loaders::{LoadAhead, load_ahead};
+use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
 use crate::protocol::{
     Flaw, GatedWindow, Protocol, Sample, SongAudio, gated_windows, missing_stem, plan_window, shuffled_mixes,
 };
@@ -132,7 +132,12 @@ fn in_order<T: Send>(
     done: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Vec<T>> {
     let threads = if settings.threads > 1 { settings.threads } else { 0 };
-    let plan = LoadAhead { threads, ahead: 2 * settings.threads as u64, numbers: 0..count as u64 };
+    let plan = LoadAhead {
+        threads,
+        ahead: 2 * settings.threads as u64,
+        numbers: 0..count as u64,
+        share: Share::ALL,
+    };
     load_ahead(
         plan,
         |number| work(number as usize),

@@ -10,7 +10,7 @@ use super::judges::NormsSource;
 use super::records::{Answers, KeptRecords, SongRecord, WindowRecord};
 use super::report::Report;
 use super::separating::SeparatorMeter;
-use crate::mixing::loaders::{LoadAhead, load_ahead};
+use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
 use crate::protocol::SongAudio;
 use anyhow::{Result, bail};
 use std::sync::Mutex;
@@ -82,7 +82,7 @@ pub fn evaluate<A: Advisor>(
         songs.iter().map(|song| kept.and_then(|kept| kept.read(&song.name))).collect();
     let to_read: Vec<usize> = (0..songs.len()).filter(|at| records[*at].is_none()).collect();
     // One song is read while another is analyzed.
-    let plan = LoadAhead { threads: 1, ahead: 1, numbers: 0..to_read.len() as u64 };
+    let plan = LoadAhead { threads: 1, ahead: 1, numbers: 0..to_read.len() as u64, share: Share::ALL };
     let records = load_ahead(
         plan,
         // A song that cannot be read must not stop the others.

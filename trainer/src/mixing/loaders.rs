@@ -19,6 +19,33 @@ pub struct LoadAhead {
     pub ahead: u64,
     /// The items to make, in the order in which they are taken.
     pub numbers: Range<u64>,
+    /// Which of them.
+    pub share: Share,
+}
+
+/// A share of numbers: of every `of` of them, `count` from `first` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Place of the first in each block.
+    pub first: u64,
+    /// How many of each block.
+    pub count: u64,
+    /// Length of a block.
+    pub of: u64,
+}
+
+impl Share {
+    /// All numbers.
+    pub const ALL: Share = Share { first: 0, count: 1, of: 1 };
+}
+
+impl LoadAhead {
+    /// The number of the item that is made as the `nth`, if there is one.
+    fn number(&self, nth: u64) -> Option<u64> {
+        let Share { first, count, of } = self.share;
+        let number = self.numbers.start + nth / count * of + first + nth % count;
+        (number < self.numbers.end).then_some(number)
+    }
 }
 
 /// Gives training threads the items that were made for them.
@@ -30,9 +57,9 @@ pub struct Loaded<'a, T> {
 }
 
 struct State<T> {
-    /// The next item that no thread has begun.
-    next: u64,
-    /// Number of items taken.
+    /// How many items threads have begun.
+    begun: u64,
+    /// How many items were taken.
     taken: u64,
     made: BTreeMap<u64, Result<T>>,
     has_ended: bool,
@@ -47,7 +74,7 @@ pub fn load_ahead<T: Send, R>(
     make: impl Fn(u64) -> Result<T> + Sync,
     body: impl FnOnce(&Loaded<'_, T>) -> Result<R>,
 ) -> Result<R> {
-    let state = State { next: plan.numbers.start, taken: 0, made: BTreeMap::new(), has_ended: false };
+    let state = State { begun: 0, taken: 0, made: BTreeMap::new(), has_ended: false };
     let loaded = Loaded { plan, make: &make, state: Mutex::new(state), changed: Condvar::new() };
     std::thread::scope(|scope| {
         for _ in 0..loaded.plan.threads {
@@ -90,13 +117,14 @@ impl<T> Loaded<'_, T> {
 
     fn work(&self) {
         let mut state = self.lock();
-        while !state.has_ended && state.next < self.plan.numbers.end {
-            if state.next >= self.plan.numbers.start + state.taken + self.plan.ahead {
+        while !state.has_ended
+            && let Some(number) = self.plan.number(state.begun)
+        {
+            if state.begun >= state.taken + self.plan.ahead {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let number = state.next;
-            state.next += 1;
+            state.begun += 1;
             drop(state);
             let made = self.make(number);
             state = self.lock();
@@ -129,7 +157,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     fn plan(threads: usize, ahead: u64, numbers: Range<u64>) -> LoadAhead {
-        LoadAhead { threads, ahead, numbers }
+        LoadAhead { threads, ahead, numbers, share: Share::ALL }
     }
 
     #[test]
@@ -142,6 +170,29 @@ mod tests {
             )
             .unwrap();
             assert_eq!(taken, (5..50).map(|number| number * number).collect::<Vec<_>>(), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_share_is_made_and_nothing_else() {
+        for threads in [0, 2] {
+            let share = Share { first: 2, count: 2, of: 6 };
+            let plan = LoadAhead { share, ..plan(threads, 2, 12..30) };
+            let made = Mutex::new(Vec::new());
+            let make = |number: u64| {
+                made.lock().unwrap().push(number);
+                Ok(number)
+            };
+            load_ahead(plan, make, |loaded| {
+                for number in [14, 15, 20, 21, 26, 27] {
+                    assert_eq!(loaded.take(number)?, number);
+                }
+                Ok(())
+            })
+            .unwrap();
+            let mut made = made.into_inner().unwrap();
+            made.sort_unstable();
+            assert_eq!(made, [14, 15, 20, 21, 26, 27], "{threads} threads");
         }
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 
 /// Settings of the optimizer. The defaults were chosen, not tuned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +137,14 @@ impl AdamW {
             var.set(&Tensor::from_slice(&slot.weights, var.shape(), var.device())?)?;
         }
         Ok(norm)
+    }
+
+    /// Feeds the bits of all weights into a hash.
+    pub fn feed_weights(&self, hasher: &mut dyn Hasher) {
+        self.slots
+            .values()
+            .flat_map(|slot| &slot.weights)
+            .for_each(|weight| hasher.write_u32(weight.to_bits()));
     }
 
     /// The averaged weights (or the last ones without averaging), by name.

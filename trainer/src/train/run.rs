@@ -2,6 +2,7 @@
 
 use super::checkpoint::{resume_run, save_run};
 use super::optimizer::AdamW;
+use super::ranks::Ranks;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
@@ -20,6 +21,8 @@ pub struct RunStart<'a> {
     pub resume: bool,
     /// Where the run computes.
     pub device: &'a Device,
+    /// The processes that work on it. The first alone uses the folder.
+    pub ranks: &'a dyn Ranks,
 }
 
 /// The file in the folder of a run that the run resumes from.
@@ -32,30 +35,36 @@ pub struct RunFolder {
     /// The configuration (TOML text).
     pub config: String,
     checkpoint: PathBuf,
+    /// Whether this process writes into the folder.
+    is_own: bool,
     started: Instant,
     /// Time that was spent before this start.
     spent_before: Cell<Duration>,
 }
 
 impl RunFolder {
-    /// Makes or opens the folder and writes the configuration into it.
+    /// Makes or opens the folder and writes the configuration into it, on the first rank. The others need no folder.
     ///
     /// # Errors
     /// When it holds a checkpoint and `resume` is not set, or when the folder cannot be written.
     pub fn open(start: &RunStart<'_>) -> Result<Self> {
         let (dir, config) = (start.out, start.config);
-        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be created", dir.display()))?;
         let checkpoint = dir.join(CHECKPOINT_FILE);
-        ensure!(
-            start.resume || !checkpoint.exists(),
-            "{} exists: resume it, or choose another folder",
-            checkpoint.display()
-        );
-        files::replace(&dir.join("config.toml"), config)?;
+        let is_own = start.ranks.is_first();
+        if is_own {
+            std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be created", dir.display()))?;
+            ensure!(
+                start.resume || !checkpoint.exists(),
+                "{} exists: resume it, or choose another folder",
+                checkpoint.display()
+            );
+            files::replace(&dir.join("config.toml"), config)?;
+        }
         Ok(RunFolder {
             dir: dir.to_path_buf(),
             config: config.to_string(),
             checkpoint,
+            is_own,
             started: Instant::now(),
             spent_before: Cell::default(),
         })
@@ -93,6 +102,9 @@ impl RunFolder {
     pub fn stop_note(&self) -> String {
         if self.checkpoint.exists() {
             format!("training stopped; {} holds the last good weights", self.checkpoint.display())
+        } else if !self.is_own {
+            // The folder may be on another machine.
+            "training stopped".into()
         } else {
             "training stopped before its first checkpoint".into()
         }

@@ -1,10 +1,13 @@
-//! Divides the examples of a step into parts: threads work on them in parallel, round after round, and the gradients of
-//! the parts are added.
+//! Divides the examples of a step into parts: threads, of one process or of many, work on them in parallel, round after
+//! round, and the gradients of the parts are added.
 //!
 //! candle runs elementwise operations on one thread, so whole forward and backward passes in parallel use the cores
 //! better than a parallel matmul.
 
+use super::gradient_sum::{GradientSum, PartGradients};
 use super::optimizer::Gradients;
+use super::ranks::{OneProcess, Ranks};
+use crate::mixing::loaders::Share;
 use anyhow::{Result, anyhow, ensure};
 use candle_core::{Tensor, Var};
 use std::collections::BTreeMap;
@@ -14,12 +17,14 @@ use std::ops::Range;
 /// steps, and random draws are seeded with the number, so that a resumed run sees the examples of an uninterrupted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSplit {
-    /// Threads, and so parts in memory at a time.
+    /// Threads of all ranks, and so parts in memory at a time.
     shards: usize,
     /// Rounds of such parts per step.
     rounds: usize,
     /// Examples per part.
     examples: usize,
+    /// Number of this rank, and of all ranks.
+    rank: (usize, usize),
 }
 
 impl BatchSplit {
@@ -31,12 +36,38 @@ impl BatchSplit {
         ensure!(shards > 0 && batch.is_multiple_of(shards), "'batch' must be a multiple of 'shards'");
         ensure!(batch > 0, "'batch' must be at least 1");
         ensure!(accumulate > 0, "'accumulate' must be at least 1");
-        Ok(BatchSplit { shards, rounds: accumulate, examples: batch / shards })
+        Ok(BatchSplit { shards, rounds: accumulate, examples: batch / shards, rank: (0, 1) })
     }
 
-    /// Threads, and so parts in memory at a time.
-    pub fn shards(&self) -> usize {
-        self.shards
+    /// The same division among several ranks: each works on an equal share of each round.
+    ///
+    /// # Errors
+    /// When the shards cannot be divided equally.
+    pub fn among(self, ranks: &dyn Ranks) -> Result<Self> {
+        let (shards, count) = (self.shards, ranks.count());
+        ensure!(
+            shards.is_multiple_of(count),
+            "'shards' is {shards}, which cannot be divided equally among {count} ranks; set 'shards' to a multiple \
+             of {count}, or start another number of ranks"
+        );
+        Ok(BatchSplit { rank: (ranks.index(), count), ..self })
+    }
+
+    /// Threads of this rank, and so its parts in memory at a time.
+    pub fn own_shards(&self) -> usize {
+        self.shards / self.rank.1
+    }
+
+    /// The parts of this rank in a round, by their places in the step.
+    fn own_parts(&self, round: usize) -> Range<usize> {
+        let first = round * self.shards + self.rank.0 * self.own_shards();
+        first..first + self.own_shards()
+    }
+
+    /// Which of the numbers of parts are those of this rank.
+    pub fn own_share(&self) -> Share {
+        let own = self.own_shards() as u64;
+        Share { first: self.rank.0 as u64 * own, count: own, of: self.shards as u64 }
     }
 
     /// Micro-batches per step, one after another.
@@ -79,61 +110,59 @@ pub struct ShardOutcome {
     pub figures: Vec<(&'static str, f64)>,
 }
 
-/// Gradients and figures of a part.
-type PartResult = Result<(Gradients, Vec<(&'static str, f64)>)>;
-
-/// Runs `part(index)` for each part of a step and returns the mean of the gradients and of the figures. The parts of a
-/// round run in parallel, each on its own thread; before the next round their gradients are added to the sum, so that
-/// memory does not grow with the number of rounds.
-///
-/// The sum is made in the order of the parts, so that the result does not depend on which thread ends first.
+/// As [`gradients_of`], in one process.
 ///
 /// # Errors
-/// When a part fails or panics, or its loss is not a number.
+/// As [`gradients_of`].
 pub fn gradients(
     vars: &BTreeMap<String, Var>,
     split: BatchSplit,
     part: impl Fn(usize) -> Result<ShardOutcome> + Sync,
-) -> PartResult {
+) -> Result<(Gradients, Vec<(&'static str, f64)>)> {
+    gradients_of(&OneProcess, vars, split, part)
+}
+
+/// Runs `part(index)` for each part of a step that is this rank's and returns the mean of the gradients and of the
+/// figures of all ranks. The parts of a round run in parallel, each on its own thread; before the next round their
+/// gradients are added to the sum, so that memory does not grow with the number of rounds.
+///
+/// The sum is made in the order of the parts, so that the result does not depend on which thread ends first, nor on the
+/// number of ranks.
+///
+/// # Errors
+/// When a part of this rank fails or panics, or its loss is not a number.
+pub fn gradients_of(
+    ranks: &dyn Ranks,
+    vars: &BTreeMap<String, Var>,
+    split: BatchSplit,
+    part: impl Fn(usize) -> Result<ShardOutcome> + Sync,
+) -> Result<(Gradients, Vec<(&'static str, f64)>)> {
     let count = split.parts_per_step();
-    let run = |index: usize| -> PartResult {
+    let run = |index: usize| -> Result<PartGradients> {
         let outcome = part(index)?;
         let loss = outcome.loss.to_scalar::<f32>()?;
         ensure!(loss.is_finite(), "the loss of part {} of {count} of its batch is {loss}", index + 1);
         let store = outcome.loss.backward()?;
-        let mut gradients = Gradients::new();
-        for (name, var) in vars {
-            if let Some(gradient) = store.get(var) {
-                gradients.insert(name.clone(), gradient.flatten_all()?.to_vec1::<f32>()?);
-            }
-        }
-        Ok((gradients, outcome.figures))
+        let values = |var: &Var| -> Result<Option<Vec<f32>>> {
+            let gradient = store.get(var);
+            gradient.map(|gradient| Ok(gradient.flatten_all()?.to_vec1::<f32>()?)).transpose()
+        };
+        let gradients = vars.values().map(values).collect::<Result<_>>()?;
+        Ok(PartGradients { gradients, figures: outcome.figures })
     };
-    let share = 1.0 / count as f32;
-    let (mut total, mut figures) = (Gradients::new(), Vec::new());
+    let mut sum = GradientSum::new(ranks, vars, count);
     for round in 0..split.rounds {
-        let first = round * split.shards;
-        for result in in_parallel(first..first + split.shards, &run) {
-            let (gradients, of_part) = result?;
-            for (name, gradient) in gradients {
-                match total.get_mut(&name) {
-                    Some(sum) => sum.iter_mut().zip(&gradient).for_each(|(sum, g)| *sum += g * share),
-                    None => _ = total.insert(name, gradient.into_iter().map(|g| g * share).collect()),
-                }
-            }
-            if figures.is_empty() {
-                figures = of_part.iter().map(|(name, _)| (*name, 0.0)).collect();
-            }
-            for ((_, sum), (_, value)) in figures.iter_mut().zip(&of_part) {
-                *sum += value / count as f64;
-            }
-        }
+        let parts = in_parallel(split.own_parts(round), &run);
+        sum.add_round(&parts.into_iter().collect::<Result<Vec<_>>>()?);
     }
-    Ok((total, figures))
+    Ok(sum.finish())
 }
 
 /// Runs each of these parts on its own thread; a single one on this thread.
-fn in_parallel(parts: Range<usize>, run: &(impl Fn(usize) -> PartResult + Sync)) -> Vec<PartResult> {
+fn in_parallel(
+    parts: Range<usize>,
+    run: &(impl Fn(usize) -> Result<PartGradients> + Sync),
+) -> Vec<Result<PartGradients>> {
     if parts.len() == 1 {
         return parts.map(run).collect();
     }
@@ -188,6 +217,21 @@ mod tests {
         assert_eq!(split.number(2, 5), 17);
         assert_eq!(split.numbers(1..3), 6..18);
         assert_eq!(split.examples(17), 51..54);
+    }
+
+    #[test]
+    fn ranks_share_each_round_of_a_step() {
+        use crate::train::ranks::threads::as_ranks;
+        let split = BatchSplit::new(12, 6, 2).unwrap();
+        let shares = as_ranks(3, |ranks| {
+            let own = split.among(ranks).unwrap();
+            (own.own_parts(0), own.own_parts(1), own.own_share())
+        });
+        assert_eq!((&shares[0].0, &shares[0].1), (&(0..2), &(6..8)));
+        assert_eq!((&shares[2].0, &shares[2].1), (&(4..6), &(10..12)));
+        assert_eq!(shares[1].2, Share { first: 2, count: 2, of: 6 });
+        let refused = as_ranks(4, |ranks| split.among(ranks).unwrap_err().to_string());
+        assert!(refused[3].contains("'shards' is 6") && refused[3].contains("4 ranks"), "{}", refused[3]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use table::{Measured, VariantFigures};
 
 use super::examples::mix_reading::MixReading;
 use super::examples::tuning::MixSource;
+use super::ranks::OneProcess;
 use super::run::{CHECKPOINT_FILE, RunStart};
 use super::runs::advisor::{AdvisorRun, train_advisor};
 use super::runs::encoder::{EncoderRun, train_encoder};
@@ -153,7 +154,7 @@ pub fn ablate(plan_text: &str, split: &Split, out: &Path) -> Result<Vec<VariantF
         let folder = out.join(folder_name(&variant.name));
         let cache = variant.cache.as_ref().unwrap_or(&plan.cache);
         let resume = folder.join(CHECKPOINT_FILE).exists();
-        let start = RunStart { config, out: &folder, resume, device: &Device::Cpu };
+        let start = RunStart { config, out: &folder, resume, device: &Device::Cpu, ranks: &OneProcess };
         tracing::info!("variant \"{}\"", variant.name);
         let (measured, songs, mixes) = match (&base, &readings) {
             (Base::Advisor { encoder_file, decoder_file, .. }, Some(readings)) => {

@@ -7,6 +7,7 @@ use crate::files;
 use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
 use crate::train::examples::tuning::MixSource;
+use crate::train::ranks::OneProcess;
 use crate::train::report::in_words;
 use crate::train::run::{CHECKPOINT_FILE, RunStart};
 use crate::train::runlog::last_figure;
@@ -226,7 +227,7 @@ impl Runner<'_> {
         train: impl FnOnce(&RunStart<'_>) -> Result<()>,
     ) -> Result<()> {
         let resume = folder.join(CHECKPOINT_FILE).exists();
-        train(&RunStart { config, out: folder, resume, device: self.options.device })
+        train(&RunStart { config, out: folder, resume, device: self.options.device, ranks: &OneProcess })
     }
 }
 

@@ -118,13 +118,15 @@ pub fn train_dpo(start: &RunStart<'_>, source: MixSource<'_>, advisor: &Path) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::ranks::OneProcess;
     use candle_core::Device;
 
     #[test]
     fn unknown_keys_and_senseless_values_are_refused() {
         let nowhere = Path::new("/nowhere");
         let sentence = |config: &str| {
-            let start = RunStart { config, out: nowhere, resume: false, device: &Device::Cpu };
+            let (device, ranks) = (&Device::Cpu, &OneProcess);
+            let start = RunStart { config, out: nowhere, resume: false, device, ranks };
             let source = MixSource { cache: nowhere, encoder: nowhere };
             let refused = train_dpo(&start, source, nowhere).unwrap_err();
             format!("{refused:#}")

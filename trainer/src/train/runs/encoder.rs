@@ -14,9 +14,10 @@ use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::report::RunReport;
 use crate::train::run::RunStart;
 use crate::train::runlog::RunLog;
-use crate::train::shards::{ShardOutcome, gradients};
+use crate::train::shards::{ShardOutcome, gradients_of};
 use crate::weights::{Part, Tensors, save_tensors, start_encoder_from, weighted_mean};
 use anyhow::{Context, Result, ensure};
+use indicatif::ProgressBar;
 use mixing_buddy_core::PerStem;
 use mixing_buddy_core::encoder::{Encoder, EncoderConfig};
 use mixing_buddy_core::features::FeatureSettings;
@@ -141,8 +142,9 @@ pub fn train_encoder(start: &RunStart<'_>, cache_dir: &Path) -> Result<()> {
 
     let ahead = LoadAhead {
         threads: run.loaders,
-        ahead: (ROUNDS_AHEAD * run.shards) as u64,
+        ahead: (ROUNDS_AHEAD * setup.split.own_shards()) as u64,
         numbers: setup.split.numbers(first_step..run.steps),
+        share: setup.split.own_share(),
     };
     let make = |number: u64| {
         let examples: Vec<Example> =
@@ -172,52 +174,106 @@ struct EncoderLoop<'a> {
     calib: Option<&'a MapCache>,
 }
 
+/// What the first rank keeps of a run.
+struct Notes {
+    log: RunLog,
+    watch: Watch,
+    bar: ProgressBar,
+    /// Sums of the figures since the last row of the log, and their number.
+    sums: BTreeMap<String, f64>,
+    counted: usize,
+}
+
 impl EncoderLoop<'_> {
+    /// Takes the steps. The first rank alone measures and writes: the log with the earlier figures is in its folder, and
+    /// the others would only compute the same figures again. They wait to hear whether the run ends.
     fn run(&self, first_step: usize, optimizer: &mut AdamW, parts: &Loaded<'_, EncoderPart>) -> Result<()> {
-        let (run, folder) = (self.run, &self.setup.folder);
-        let log = RunLog::open(&folder.dir, &COLUMNS, first_step)?;
-        let bar = progress("encoder", run.steps, first_step);
-        let mut means: BTreeMap<String, f64> = BTreeMap::new();
-        let mut counted = 0usize;
-        let mut watch = Watch::new(&run.early_stop, &log.figures(MEAN_ERROR)?);
+        let (run, ranks) = (self.run, self.setup.ranks);
+        let mut notes = if ranks.is_first() { Some(self.notes(first_step)?) } else { None };
+        let has_stopped = |notes: &Option<Notes>| {
+            ranks.as_first(notes.as_ref().is_some_and(|notes| notes.watch.has_stopped()))
+        };
+        let mut is_over = has_stopped(&notes);
         for step in first_step..run.steps {
-            if watch.has_stopped() {
+            if is_over {
                 break;
             }
-            for (name, value) in self.step(step, optimizer, parts)? {
-                *means.entry(name.to_string()).or_default() += value;
-            }
-            counted += 1;
             let done = step + 1;
-            bar.set_position(done as u64);
-            if done % LOG_STEPS == 0 || done == run.steps {
-                means.values_mut().for_each(|v| *v /= counted as f64);
-                bar.set_message(format!("mask {:.3}, level {:.2} dB,", means["mask"], means["level_db"]));
-                if (done % run.measure_steps == 0 || done == run.steps)
-                    && let Some(calib) = self.calib
-                {
-                    let mean_db = self.measure(done, optimizer, calib, &mut means)?;
-                    if watch.observe(done, mean_db) == Progress::Best {
-                        self.export(optimizer, "encoder-best.safetensors")?;
-                    }
-                }
-                log.row(done, &means)?;
-                means.clear();
-                counted = 0;
+            ranks.begin_step(done);
+            let figures = self.step(step, optimizer, parts)?;
+            if self.setup.is_checkpoint(done) {
+                self.setup.compare_weights(optimizer)?;
             }
-            if done % run.checkpoint_steps == 0 || done == run.steps || watch.has_stopped() {
-                self.export(optimizer, Part::Encoder.file_name())?;
-                self.report(done, &log, &watch)?;
-                // Last: a run that is killed before this line repeats the steps and exports them again.
-                folder.save(optimizer)?;
+            if let Some(notes) = &mut notes {
+                self.note(notes, done, figures, optimizer)?;
+            }
+            if self.is_measured(done) {
+                is_over = has_stopped(&notes);
             }
         }
-        bar.finish_and_clear();
-        if let (true, Some((best, error))) = (watch.has_stopped(), watch.best()) {
-            tracing::info!(
-                "stopped early: the best error was {error:.2} dB at step {best}; encoder-best.safetensors holds \
-                 these weights"
-            );
+        if let Some(notes) = notes {
+            notes.bar.finish_and_clear();
+            if let (true, Some((best, error))) = (notes.watch.has_stopped(), notes.watch.best()) {
+                tracing::info!(
+                    "stopped early: the best error was {error:.2} dB at step {best}; encoder-best.safetensors \
+                     holds these weights"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn notes(&self, first_step: usize) -> Result<Notes> {
+        let log = RunLog::open(&self.setup.folder.dir, &COLUMNS, first_step)?;
+        let watch = Watch::new(&self.run.early_stop, &log.figures(MEAN_ERROR)?);
+        let bar = progress("encoder", self.run.steps, first_step);
+        Ok(Notes { log, watch, bar, sums: BTreeMap::new(), counted: 0 })
+    }
+
+    /// Whether the log gets a row after this step.
+    fn is_logged(&self, done: usize) -> bool {
+        done.is_multiple_of(LOG_STEPS) || done == self.run.steps
+    }
+
+    /// Whether the errors are measured after this step.
+    fn is_measured(&self, done: usize) -> bool {
+        self.is_logged(done) && (done.is_multiple_of(self.run.measure_steps) || done == self.run.steps)
+    }
+
+    /// Notes the figures of a step, measures the weights and writes all files, each where it is due.
+    fn note(
+        &self,
+        notes: &mut Notes,
+        done: usize,
+        figures: Vec<(&'static str, f64)>,
+        optimizer: &AdamW,
+    ) -> Result<()> {
+        let Notes { log, watch, bar, sums, counted } = notes;
+        for (name, value) in figures {
+            *sums.entry(name.to_string()).or_default() += value;
+        }
+        *counted += 1;
+        bar.set_position(done as u64);
+        if self.is_logged(done) {
+            let mut means = std::mem::take(sums);
+            means.values_mut().for_each(|v| *v /= *counted as f64);
+            *counted = 0;
+            bar.set_message(format!("mask {:.3}, level {:.2} dB,", means["mask"], means["level_db"]));
+            if self.is_measured(done)
+                && let Some(calib) = self.calib
+            {
+                let mean_db = self.measure(done, optimizer, calib, &mut means)?;
+                if watch.observe(done, mean_db) == Progress::Best {
+                    self.export(optimizer, "encoder-best.safetensors")?;
+                }
+            }
+            log.row(done, &means)?;
+        }
+        if self.setup.is_checkpoint(done) || watch.has_stopped() {
+            self.export(optimizer, Part::Encoder.file_name())?;
+            self.report(done, log, watch)?;
+            // Last: a run that is killed before this line repeats the steps and exports them again.
+            self.setup.folder.save(optimizer)?;
         }
         Ok(())
     }
@@ -229,10 +285,10 @@ impl EncoderLoop<'_> {
         optimizer: &mut AdamW,
         parts: &Loaded<'_, EncoderPart>,
     ) -> Result<Vec<(&'static str, f64)>> {
-        let EncoderLoop { run, setup: RunSetup { split, folder, .. }, .. } = *self;
+        let EncoderLoop { run, setup: RunSetup { split, folder, ranks, .. }, .. } = *self;
         let started = Instant::now();
         let rate = run.optimizer.learning_rate_at(step, run.steps);
-        let (grads, mut figures) = gradients(optimizer.vars(), *split, |part| {
+        let (grads, mut figures) = gradients_of(*ranks, optimizer.vars(), *split, |part| {
             let number = split.number(step, part);
             let before = Instant::now();
             let data = parts.take(number)?;

@@ -250,8 +250,10 @@ pub fn train_large(start: &RunStart<'_>, source: Option<MixSource<'_>>, base: &P
     let steps = AdviceLoop { name: "adapter", figures, setup: &setup };
     let plan = LoadAhead {
         threads: run.loaders,
-        ahead: (run.loaders as u64 * AHEAD_PER_LOADER).max(setup.split.parts_per_step() as u64),
+        ahead: (run.loaders as u64 * AHEAD_PER_LOADER)
+            .max((setup.split.own_shards() * setup.split.rounds()) as u64),
         numbers: setup.split.numbers(first_step..run.steps),
+        share: setup.split.own_share(),
     };
     load_ahead(
         plan,
