@@ -85,7 +85,7 @@ fn a_real_model_rates_planted_advice() {
     let (judge, folder, items) = (LocalJudge::open(&file, 2).unwrap(), tempfile::tempdir().unwrap(), items());
     let judgements = JudgePlan::new(&items, 2, 0).run(&judge, folder.path(), &mut |_| ()).unwrap();
     let report = judge_report(&judge.name(), &judgements, 0, 200);
-    println!("{report}");
+    eprintln!("{report}");
     assert_eq!((report.judgements, report.unreadable), (34, 0));
     // It reads the prompt: not all advice is worth the same to it.
     let means: Vec<f64> = report.kinds.iter().filter_map(|scores| scores.mean.value).collect();

@@ -45,7 +45,7 @@ pub struct ServeArgs {
     /// Take a client's address from the last entry of X-Forwarded-For: only if a proxy always writes it
     #[arg(long)]
     behind_proxy: bool,
-    /// The site whose pages may show this page in a frame, such as https://huggingface.co
+    /// The site whose pages may show this page in a frame, such as `https://huggingface.co`
     #[arg(long, value_name = "ORIGIN")]
     embed_in: Option<String>,
     /// Folder for temporary files; that of the system if none is given

@@ -1,5 +1,4 @@
 //! Many clients, slow ones, ones that leave; and how a server starts and stops.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod common;
 

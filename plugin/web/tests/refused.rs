@@ -1,5 +1,4 @@
 //! What clients must not do: wrong files, names that are paths, too much of everything, pages of other sites.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod common;
 #[path = "../../../tests/src/prerequisite.rs"]
