@@ -42,7 +42,7 @@ fn a_fetched_model_is_chosen_described_and_removed() {
     assert_eq!(about["own_name"], "Tiny");
     assert_eq!(
         (&about["layers"], &about["hidden"], &about["context"]),
-        (&3.into(), &256.into(), &512.into())
+        (&3.into(), &256.into(), &4096.into())
     );
     assert!(about["weights"]["Q8_0"]["bytes"].as_u64().unwrap() > 100_000, "{about}");
     assert_eq!(about["adapter_fits"], true);
