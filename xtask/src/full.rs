@@ -155,6 +155,22 @@ const EXTRAS: &[Extra] = &[
         ]),
     },
     Extra {
+        name: "serve-load",
+        purpose: "the web page's server with fifty clients for two minutes; the time of a song of four minutes",
+        needs: None,
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "serve_load",
+            "--",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ]),
+    },
+    Extra {
         name: "axe",
         purpose: "the web page for people with a keyboard or a screen reader, as axe judges it",
         needs: Some(("MIXING_BUDDY_AXE", "axe.min.js, such as the one in PyPI's axe-playwright-python")),

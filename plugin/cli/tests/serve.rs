@@ -2,83 +2,14 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use serving::{Serving, upload_of};
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-struct Serving {
-    child: Child,
-    address: String,
-}
-
-impl Serving {
-    fn start(temporary: &Path) -> Serving {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mixing-buddy"))
-            .args(["serve", "--bind", "127.0.0.1:0", "--workers", "1", "--temporary"])
-            .arg(temporary)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}")).to_string();
-        Serving { child, address }
-    }
-
-    /// Sends a request and returns the answer.
-    fn ask(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Uploads a song that takes a while.
-    fn upload(&self) {
-        let mut song = std::io::Cursor::new(Vec::new());
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 8_000,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut writer = hound::WavWriter::new(&mut song, spec).unwrap();
-        for n in 0..8_000 * 600 {
-            writer.write_sample(((n as f32 * 0.3).sin() * 8_000.0) as i16).unwrap();
-        }
-        writer.finalize().unwrap();
-        let mut body =
-            b"--b\r\nContent-Disposition: form-data; name=\"song\"; filename=\"a.wav\"\r\n\r\n".to_vec();
-        body.extend(song.into_inner());
-        body.extend(b"\r\n--b--\r\n");
-        let mut request = format!(
-            "POST /api/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend(body);
-        let answer = self.ask(&request);
-        assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
-    }
-
-    fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
+#[path = "common/serving.rs"]
+mod serving;
 
 /// Files below a folder, but for locks.
 fn files(folder: &Path) -> usize {
@@ -89,18 +20,18 @@ fn files(folder: &Path) -> usize {
 #[test]
 fn uploads_of_a_killed_server_are_removed_by_the_next_and_a_signal_ends_it_in_order() {
     let temporary = tempfile::tempdir().unwrap();
-    let mut killed = Serving::start(temporary.path());
-    killed.upload();
+    let mut killed = Serving::start(temporary.path(), &["--workers", "1"]);
+    killed.upload(&upload_of(600, 8_000));
     assert_eq!(files(temporary.path()), 1);
     killed.signal("KILL");
     killed.child.wait().unwrap();
     assert_eq!(files(temporary.path()), 1, "nobody could clean up");
 
-    let mut next = Serving::start(temporary.path());
+    let mut next = Serving::start(temporary.path(), &["--workers", "1"]);
     assert_eq!(files(temporary.path()), 0);
     let page = next.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<title>MixingBuddy</title>"), "{page}");
-    next.upload();
+    next.upload(&upload_of(600, 8_000));
     let begun = Instant::now();
     next.signal("TERM");
     let status = next.child.wait().unwrap();
