@@ -21,6 +21,10 @@ fn version() -> String {
 }
 
 fn export(place: &Place, version: &str, report: &Path, out: &str) -> Result<(), String> {
+    export_with(place, version, report, out, &asset("NOTICE"))
+}
+
+fn export_with(place: &Place, version: &str, report: &Path, out: &str, also: &Path) -> Result<(), String> {
     cli::run(&[
         "export".to_string(),
         asset("compact.mixbuddy").display().to_string(),
@@ -28,7 +32,8 @@ fn export(place: &Place, version: &str, report: &Path, out: &str) -> Result<(), 
         format!("--model-version={version}"),
         format!("--card={}", asset("MODEL_CARD.md").display()),
         format!("--evaluation=real, anchor={}", report.display()),
-        format!("--also={}", asset("NOTICE").display()),
+        format!("--also={}", also.display()),
+        format!("--also=separator-LICENSE={}", asset("separator/LICENSE").display()),
         format!("--out={}", place.text(out)),
     ])
 }
@@ -42,6 +47,7 @@ fn the_repository_is_complete_and_its_figures_are_those_of_the_reports() {
     assert_eq!(std::fs::read(hub.join("compact.mixbuddy")).unwrap(), SHIPPED_BUNDLE);
     for file in [
         "NOTICE",
+        "separator-LICENSE",
         ".gitattributes",
         "peft/adapter_config.json",
         "peft/adapter_model.safetensors",
@@ -77,6 +83,9 @@ fn what_does_not_belong_together_is_refused_and_nothing_is_written() {
     let report = asset("evaluation/real-anchor.json");
     let sentence = export(&place, "9.9.9", &report, "hub").unwrap_err();
     assert!(sentence.contains(&version()) && sentence.contains("9.9.9"), "{sentence}");
+
+    let sentence = export_with(&place, &version(), &report, "hub", &asset("demo/README.md")).unwrap_err();
+    assert!(sentence.contains("has a file README.md"), "{sentence}");
 
     let mut other: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     other["model"] = "another 1.0".into();

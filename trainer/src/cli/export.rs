@@ -53,7 +53,8 @@ enum Format {
   mixing-buddy-trainer export RUN3 --format peft --model-version 0.6.0 --encoder RUN1 --out hub
   mixing-buddy-trainer export RUN3 --format bundle --model-version 0.6.0 --encoder RUN1 --cache CACHE --out model
   mixing-buddy-trainer export assets/compact.mixbuddy --format hub --model-version 0.6.0 --card assets/MODEL_CARD.md \\
-    --evaluation 'real, anchor=assets/evaluation/real-anchor.json' --also assets/NOTICE --also LICENSE --out hub
+    --evaluation 'real, anchor=assets/evaluation/real-anchor.json' --also assets/NOTICE --also LICENSE \\
+    --also separator-LICENSE=assets/separator/LICENSE --out hub
 
 `hf upload NAME hub` then publishes the folder; read its README.md first.")]
 pub struct ExportArgs {
@@ -86,9 +87,18 @@ pub struct ExportArgs {
     /// LABEL=REPORT: a report of `evaluate --out` and its name in the metadata, for `hub`
     #[arg(long = "evaluation", value_parser = labelled)]
     evaluations: Vec<(String, PathBuf)>,
-    /// A file that `hub` copies into the repository, such as a licence
-    #[arg(long = "also", value_name = "FILE")]
-    also: Vec<PathBuf>,
+    /// A file that `hub` copies into the repository, such as a licence, perhaps under another name
+    #[arg(long = "also", value_name = "[NAME=]FILE", value_parser = named)]
+    also: Vec<(String, PathBuf)>,
+}
+
+/// FILE under its own name, or NAME=FILE.
+fn named(text: &str) -> Result<(String, PathBuf), String> {
+    if let Some((name, path)) = text.split_once('=') {
+        return Ok((name.to_string(), path.into()));
+    }
+    let name = Path::new(text).file_name().ok_or(format!("'{text}' is no file"))?;
+    Ok((name.to_string_lossy().into_owned(), text.into()))
 }
 
 /// Options of `import-adapter`.

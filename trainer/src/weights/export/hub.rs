@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the bundle in a repository.
 const BUNDLE: &str = "compact.mixbuddy";
+/// Files that are written anyway.
+const OWN: [&str; 4] = ["README.md", BUNDLE, "config.json", ".gitattributes"];
 /// Large files, so that the hub knows their SHA-256.
 const ATTRIBUTES: &str =
     "*.mixbuddy filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n";
@@ -36,8 +38,8 @@ pub struct HubParts<'a> {
     pub card: &'a Path,
     /// Reports of `evaluate`, for the metadata.
     pub evaluations: &'a [EvaluationJson],
-    /// Files that are copied: licence, credits.
-    pub more: &'a [PathBuf],
+    /// Files that are copied, with their names in the repository: licences, credits.
+    pub more: &'a [(String, PathBuf)],
     /// Version that the bundle must have.
     pub version: &'a str,
 }
@@ -68,8 +70,16 @@ pub fn export_hub(parts: &HubParts<'_>, dir: &Path) -> Result<()> {
     let card = String::from_utf8(read(parts.card)?)
         .with_context(|| format!("{} is not a text", parts.card.display()))?;
     let mut more = Vec::new();
-    for path in parts.more {
-        let file = path.file_name().with_context(|| format!("{} is no file", path.display()))?;
+    for (file, path) in parts.more {
+        let is_name = Path::new(file).file_name().is_some_and(|name| name == file.as_str());
+        ensure!(is_name, "'{file}' is no name of a file in the repository");
+        let is_taken =
+            OWN.contains(&file.as_str()) || more.iter().any(|(other, _): &(&String, _)| *other == file);
+        ensure!(
+            !is_taken,
+            "{} cannot be copied: the repository has a file {file}; give it another name (NAME=FILE)",
+            path.display()
+        );
         more.push((file, read(path)?));
     }
     let metadata = metadata(&info, parts.evaluations)?;
