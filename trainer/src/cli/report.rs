@@ -3,6 +3,7 @@
 use crate::collections::find_songs;
 use crate::evaluation::page::html::worst_items;
 use crate::evaluation::page::{EvaluationJson, PageInputs, card_tables, examples, page, with_card_tables};
+use crate::evaluation::study::licence::credit;
 use crate::evaluation::words::read_items;
 use crate::files::replace;
 use anyhow::{Context, Result, bail, ensure};
@@ -89,9 +90,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         inputs.items = read_items(path)?;
     }
     if let Some(songs) = &args.songs {
-        let mut worst = worst_items(&inputs.items);
+        let (mut worst, folders) = (worst_items(&inputs.items), find_songs(songs)?);
+        // The worst of those that may be heard.
+        worst.retain(|item| {
+            let folder = folders.iter().find(|folder| folder.name == item.song);
+            folder.is_some_and(|folder| credit(&folder.dir, &item.song).is_ok())
+        });
         worst.truncate(args.listen);
-        inputs.examples = examples(&worst, &find_songs(songs)?, &CancelFlag::new())?;
+        inputs.examples = examples(&worst, &folders, &CancelFlag::new())?;
     }
     if let Some(card) = &args.card {
         let name = card.display();

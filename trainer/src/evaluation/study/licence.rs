@@ -19,8 +19,18 @@ pub struct Credit {
     pub licence: String,
 }
 
-/// Whether a licence permits to pass a song on, changed: CC0, CC-BY or CC-BY-SA, of any version, and nothing else.
+/// The licences of a song whose parts have several: they are joined by `AND`, as SPDX writes it.
+fn parts(licence: &str) -> impl Iterator<Item = &str> {
+    licence.split(" AND ")
+}
+
+/// Whether a licence permits to pass a song on, changed: CC0, CC-BY or CC-BY-SA, of any version, and nothing else. Of
+/// several, each must.
 pub fn shareable(licence: &str) -> bool {
+    parts(licence).all(is_shareable)
+}
+
+fn is_shareable(licence: &str) -> bool {
     let words: String = licence
         .trim()
         .to_ascii_lowercase()
@@ -82,7 +92,9 @@ pub fn credit(dir: &Path, song: &str) -> Result<Credit> {
     let by = meta.credit.or(meta.artist).filter(|by| !by.trim().is_empty());
     let by = match by {
         Some(by) => by,
-        None if licence.to_ascii_lowercase().starts_with("cc0") => "unknown".to_string(),
+        None if parts(&licence).all(|part| part.trim().to_ascii_lowercase().starts_with("cc0")) => {
+            "unknown".to_string()
+        }
         None => {
             return Err(anyhow::anyhow!("its song.json states neither credit nor artist"))
                 .with_context(|| format!("{song} is under '{licence}', which asks for a credit"));
@@ -97,7 +109,16 @@ mod tests {
 
     #[test]
     fn only_licences_that_permit_changes_and_commerce_are_shareable() {
-        for good in ["CC0", "CC0-1.0", "CC-BY-4.0", "CC BY 3.0", "cc-by-sa-3.0", "CC-BY-SA", " CC-BY "] {
+        for good in [
+            "CC0",
+            "CC0-1.0",
+            "CC-BY-4.0",
+            "CC BY 3.0",
+            "cc-by-sa-3.0",
+            "CC-BY-SA",
+            " CC-BY ",
+            "CC-BY-4.0 AND CC0-1.0",
+        ] {
             assert!(shareable(good), "{good}");
         }
         for bad in [
@@ -112,6 +133,8 @@ mod tests {
             "not CC0",
             "CC-BYE",
             "CC-BY-4.0 OR proprietary",
+            "CC0-1.0 AND GPL-2.0",
+            "CC-BY-4.0 AND ",
             "CC-BY-",
         ] {
             assert!(!shareable(bad), "{bad}");
