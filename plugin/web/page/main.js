@@ -37,6 +37,14 @@ function begin() {
   show("start", true);
 }
 
+/** Goes back to the start, and has the server forget the song. */
+function discard() {
+  const id = song?.id;
+  begin();
+  at("song").focus();
+  if (id) api.remove(id).catch(() => {});
+}
+
 /** Says what went wrong, and goes back to the start if there is nothing else to show. */
 function complain(error, goBack = true) {
   if (error.name === "AbortError") return;
@@ -269,18 +277,8 @@ function listenToDrops() {
 async function start() {
   listenToDrops();
   at("start").addEventListener("submit", send);
-  at("again").addEventListener("click", () => {
-    const id = song?.id;
-    begin();
-    at("song").focus();
-    if (id) api.remove(id).catch(() => {});
-  });
-  at("cancel").addEventListener("click", () => {
-    const id = song?.id;
-    begin();
-    at("song").focus();
-    if (id) api.remove(id).catch(() => {});
-  });
+  at("again").addEventListener("click", discard);
+  at("cancel").addEventListener("click", discard);
   at("play").addEventListener("click", onPlay);
   at("ask").addEventListener("submit", ask);
   document.querySelectorAll("input[name=version]").forEach((input) => input.addEventListener("change", onVersion));
