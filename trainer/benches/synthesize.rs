@@ -2,8 +2,10 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mixing_buddy_core::PerStem;
-use mixing_buddy_trainer::collections::index::FORMAT;
-use mixing_buddy_trainer::collections::{Checks, ChunkEntry, Index, Layout, SongEntry, SongFiles};
+use mixing_buddy_trainer::collections::{
+    Checks, ChunkEntry, Index, Layout, MeasuredSong, SongEntry, SongFiles,
+};
+use mixing_buddy_trainer::part::Part;
 use mixing_buddy_trainer::protocol::Split;
 use mixing_buddy_trainer::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use mixing_buddy_trainer::text::{Instructions, TextSampler};
@@ -15,29 +17,26 @@ const LINES: u64 = 100_000;
 
 fn index() -> Index {
     let chunk = |at: usize| ChunkEntry {
-        level_dbfs: [-24.0 - at as f64 * 0.1, -22.5, -25.0, -23.0],
+        level_dbfs: [-24.0 - at as f32 * 0.1, -22.5, -25.0, -23.0],
         mix_dbfs: -17.5,
         active_share: [0.9, 1.0, 0.95, 1.0],
         correlation: [0.01, -0.02, 0.05, 0.1, 0.0, 0.03],
     };
-    let song = |number: usize| SongEntry {
-        name: format!("Artist {number} - Song"),
-        split: Some(Split::Train),
-        rate_hz: 44_100,
-        duration_s: 240.0,
-        files: SongFiles::default(),
-        level_dbfs: PerStem::from_fn(|_| Some(-24.0)),
-        mix_dbfs: -17.5,
-        checks: Checks::default(),
+    let song = |number: usize| MeasuredSong {
+        entry: SongEntry {
+            name: format!("Artist {number} - Song"),
+            split: Some(Split::Train),
+            rate_hz: 44_100,
+            duration_s: 240.0,
+            files: SongFiles::default(),
+            level_dbfs: PerStem::from_fn(|_| Some(-24.0)),
+            mix_dbfs: -17.5,
+            checks: Checks::default(),
+            chunks: 0..CHUNKS,
+        },
         chunks: (0..CHUNKS).map(chunk).collect(),
     };
-    Index {
-        format: FORMAT,
-        layout: Layout::Musdb,
-        root: "/".into(),
-        songs: (0..SONGS).map(song).collect(),
-        refused: Vec::new(),
-    }
+    Index::new(Layout::Musdb, "/".into(), (0..SONGS).map(song).collect(), Vec::new())
 }
 
 #[expect(clippy::unwrap_used, reason = "a benchmark that cannot run must fail")]
@@ -51,7 +50,7 @@ fn synthesis(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("100,000 lines from 150 songs", |bench| {
         bench.iter(|| {
-            let plan = Synthesis { count: LINES, seed: 1, audio: None };
+            let plan = Synthesis { count: LINES, seed: 1, part: Part::WHOLE, audio: None };
             synthesize(black_box(&index), &synthesizer, plan, &out).unwrap();
         });
     });

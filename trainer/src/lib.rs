@@ -12,7 +12,7 @@
 //! | [`weights`] | tensors and files: checkpoints, bundles, adapters | |
 //! | [`train`] | the runs: encoder, decoder, advisor; calibration, ablation | all above but `synthesis` |
 //! | [`cli`] | the commands | all above |
-//! | [`files`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things | |
+//! | [`files`], [`mapped`], [`part`], [`progress`], [`plotfont`], [`allocator`], [`denormals`] | small things | |
 //!
 //! The order of the table is the order of use, with no circle: a module uses only modules above it, and the small things
 //! in its last row (`trainer/tests/module_order.rs` checks it).
@@ -23,8 +23,10 @@ pub mod collections;
 pub mod denormals;
 pub mod evaluation;
 pub mod files;
+pub mod mapped;
 pub mod mixing;
 pub mod oracle;
+pub mod part;
 pub mod plotfont;
 pub mod progress;
 pub mod protocol;

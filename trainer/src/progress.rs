@@ -31,6 +31,13 @@ pub fn progress(name: &str, steps: usize, start: usize) -> ProgressBar {
     bar
 }
 
+/// A line that counts what is done of work of unknown length.
+pub fn counter(name: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {name}, {{msg}} {{per_sec}}"));
+    let bar = if is_quiet() { ProgressBar::hidden() } else { BARS.add(ProgressBar::new_spinner()) };
+    bar.with_style(style.expect("a valid template"))
+}
+
 /// A line for work of unknown length.
 pub fn spinner() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}").expect("a valid template");

@@ -275,7 +275,7 @@ fn a_name_that_is_not_text_costs_its_song_only() {
     std::fs::rename(third.join("bass.wav"), third.join(std::ffi::OsStr::from_bytes(b"bass \xe9.wav")))
         .unwrap();
     std::fs::create_dir(songs.join(std::ffi::OsStr::from_bytes(b"empty \xe9"))).unwrap();
-    let index_file = place.path("index.json");
+    let index_file = place.path("songs.index");
     let index = run(&songs, Layout::Folder);
     index.save(&index_file).unwrap();
     let index = Index::load(&index_file).unwrap();
@@ -293,7 +293,7 @@ fn a_name_that_is_not_text_costs_its_song_only() {
         ["data", "import", "--layout", "folder", "--out"]
             .map(std::ffi::OsString::from)
             .into_iter()
-            .chain([place.path("root.json").into(), root.into()])
+            .chain([place.path("root.index").into(), root.into()])
             .collect::<Vec<_>>()
     };
     let done = answer(&arguments(&root));
@@ -303,5 +303,5 @@ fn a_name_that_is_not_text_costs_its_song_only() {
     std::os::unix::fs::symlink(&root, &link).unwrap();
     let done = answer(&arguments(&link));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert_eq!(names(&Index::load(&place.path("root.json")).unwrap()), ["One"]);
+    assert_eq!(names(&Index::load(&place.path("root.index")).unwrap()), ["One"]);
 }

@@ -6,7 +6,12 @@
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{Device, Tensor};
-use mixing_buddy_trainer::collections::{Index, SongMeta, layouts::stems_of_medleydb};
+use mixing_buddy_core::{PerStem, Stem};
+use mixing_buddy_trainer::collections::{
+    Checks, ChunkEntry, FileEntry, Index, Layout, MeasuredSong, SongEntry, SongFiles, SongMeta,
+    layouts::stems_of_medleydb,
+};
+use mixing_buddy_trainer::protocol::Split;
 use mixing_buddy_trainer::weights::{
     Tensors, load_tensors, parse_adapter_config, parse_tensors, save_tensors,
 };
@@ -17,11 +22,6 @@ use std::path::Path;
 
 const ADAPTER_CONFIG: &str = r#"{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.05, "bias": "none",
     "target_modules": ["q_proj", "v_proj"], "rank_pattern": {}, "use_dora": false, "init_lora_weights": true}"#;
-const INDEX: &str = r#"{"format": 1, "layout": "musdb", "root": "/songs", "songs": [{"name": "One", "split": "train",
-    "rate_hz": 8000, "duration_s": 10.0, "files": {"stems": {"vocals": [{"path": "v.wav", "bytes": 9, "modified_ms": 1}],
-    "drums": [], "bass": [], "other": []}, "mixture": null}, "level_dbfs": {"vocals": -20.0, "drums": null, "bass": null,
-    "other": null}, "mix_dbfs": -20.0, "checks": {"sum_residual_db": null, "mixture_gain_db": null, "silent": [],
-    "warnings": []}, "chunks": []}], "refused": []}"#;
 const SONG_JSON: &str =
     r#"{"song": "S", "source": "real", "split": "calib", "licence": "CC0-1.0", "seconds": 64.93}"#;
 const MEDLEYDB: &str = "stem_dir: A_STEMS\nmix_filename: A_MIX.wav\nhas_bleed: 'no'\nstems:\n  S01: &a\n    \
@@ -73,6 +73,38 @@ fn safetensors() -> &'static [u8] {
     std::fs::read(path).unwrap().leak()
 }
 
+/// A small index.
+fn index() -> &'static [u8] {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("songs.index");
+    let chunk =
+        ChunkEntry { level_dbfs: [-20.0; 4], mix_dbfs: -14.0, active_share: [1.0; 4], correlation: [0.0; 6] };
+    let file = FileEntry { path: "v.wav".into(), track: None, bytes: 9, modified_ms: 1 };
+    let mut files = SongFiles::default();
+    files.stems[Stem::Vocals].push(file);
+    let entry = SongEntry {
+        name: "One".into(),
+        split: Some(Split::Train),
+        rate_hz: 8000,
+        duration_s: 10.0,
+        files,
+        level_dbfs: PerStem::from_fn(|_| None),
+        mix_dbfs: -14.0,
+        checks: Checks::default(),
+        chunks: 0..2,
+    };
+    let song = MeasuredSong { entry, chunks: vec![chunk; 2] };
+    Index::new(Layout::Musdb, "/songs".into(), vec![song], Vec::new()).save(&path).unwrap();
+    std::fs::read(path).unwrap().leak()
+}
+
+/// Whether bytes are an index all of whose chunks can be read.
+fn is_index(bytes: &[u8], path: &Path) -> bool {
+    std::fs::write(path, bytes).unwrap();
+    let index = Index::load(path);
+    index.is_ok_and(|index| index.songs.iter().all(|song| index.chunks(song).len() == song.chunks.len()))
+}
+
 fn try_inputs(cases: u32, seed: &'static [u8], read: impl Fn(&[u8]) -> bool) {
     assert!(read(seed), "the seed itself is valid");
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
@@ -92,6 +124,7 @@ fn text(read: impl Fn(&str) -> bool) -> impl Fn(&[u8]) -> bool {
 type Reader<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 fn try_all(cases: u32) {
+    let dir = tempfile::tempdir().unwrap();
     let readers: [(&str, &'static [u8], Reader<'_>); 5] = [
         ("adapter_config.json", ADAPTER_CONFIG.as_bytes(), &text(|text| parse_adapter_config(text).is_ok())),
         ("safetensors", safetensors(), &|bytes| match parse_tensors(bytes, Path::new("a.safetensors")) {
@@ -103,7 +136,7 @@ fn try_all(cases: u32) {
             }
             Err(_) => false,
         }),
-        ("an index", INDEX.as_bytes(), &text(|text| Index::parse(text, Path::new("index.json")).is_ok())),
+        ("an index", index(), &|bytes| is_index(bytes, &dir.path().join("songs.index"))),
         ("song.json", SONG_JSON.as_bytes(), &|bytes| SongMeta::parse(bytes).is_ok()),
         ("MedleyDB's metadata", MEDLEYDB.as_bytes(), &text(|text| stems_of_medleydb(text).is_ok())),
     ];

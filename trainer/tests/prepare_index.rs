@@ -45,7 +45,7 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
         musdb_song(&collection.join(song), seed as u64 + 1, 21.0);
     }
     std::fs::remove_file(collection.join("train/Bad - Song/bass.wav")).unwrap();
-    let index = text("musdb.json");
+    let index = text("musdb.index");
     import(&collection, "musdb", &index);
 
     let prepare = |out: &str, more: &[&str]| {
@@ -72,7 +72,7 @@ fn an_index_of_musdb_keeps_its_splits_and_leaves_out_what_was_refused() {
     let moved = dir.path("moved");
     std::fs::rename(&collection, &moved).unwrap();
     let sentence = prepare(&text("gone"), &[]).unwrap_err();
-    assert!(sentence.contains("musdb.json cannot be used"), "{sentence}");
+    assert!(sentence.contains("musdb.index cannot be used"), "{sentence}");
     prepare(&text("found"), &["--root", moved.to_str().unwrap()]).unwrap();
     let bass = moved.join("test/B Band - Two/bass.wav");
     write_wav(&bass, &stem_samples(Stem::Bass, 9, 20.5, RATE_HZ), RATE_HZ);
@@ -95,7 +95,7 @@ fn an_index_gives_the_maps_that_its_folder_gives() {
     ] {
         write_wav(&song.join(format!("{name}.wav")), &stem_samples(stem, seed, 21.0, RATE_HZ), RATE_HZ);
     }
-    let (index, by_folder, by_index) = (text("index.json"), text("by-folder"), text("by-index"));
+    let (index, by_folder, by_index) = (text("songs.index"), text("by-folder"), text("by-index"));
     import(&dir.path("songs"), "folder", &index);
     run(&["prepare", "--songs", &text("songs"), "--out", &by_folder, "--variants", "0"]).unwrap();
     run(&["prepare", "--index", &index, "--out", &by_index, "--variants", "0", "--calib-share", "0"])
@@ -133,8 +133,8 @@ fn a_collection_becomes_a_model_that_advises() {
     for (seed, song) in (3..).zip(held_out) {
         musdb_song(&place.path("musdb/train").join(song), seed, 21.0);
     }
-    import(&place.path("musdb"), "musdb", &text("index.json"));
-    let (index, cache) = (text("index.json"), text("cache"));
+    import(&place.path("musdb"), "musdb", &text("songs.index"));
+    let (index, cache) = (text("songs.index"), text("cache"));
     run(&["prepare", "--index", &index, "--out", &cache, "--variants", "0", "--calib-share", "0"]).unwrap();
 
     // Some of the held-out songs are for the advisor, the others for its calibration.
@@ -198,9 +198,12 @@ fn stem_files_are_prepared_like_folders_of_stems() {
 #[test]
 fn songs_come_from_a_folder_or_an_index() {
     let sentence = run(&["prepare", "--out", "x"]).unwrap_err();
-    assert!(sentence.contains("give a folder of songs (--songs) or an index (--index)"), "{sentence}");
+    assert!(
+        sentence.contains("give a folder of songs (--songs), an index (--index) or shards (--shards)"),
+        "{sentence}"
+    );
     // Options of an index cannot be used with a folder.
-    for (option, value) in [("--index", "b"), ("--root", "b"), ("--calib-share", "0.2")] {
+    for (option, value) in [("--index", "b"), ("--root", "b"), ("--shards", "b")] {
         let sentence = run(&["prepare", "--out", "x", "--songs", "a", option, value]).unwrap_err();
         assert!(
             sentence.contains("'--songs <SONGS>' cannot be used with") && sentence.contains(option),

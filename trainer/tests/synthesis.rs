@@ -11,6 +11,7 @@ mod sounds;
 use cli::{Place, answer};
 use mixing_buddy_core::Stem;
 use mixing_buddy_trainer::collections::{ImportOptions, Index, Layout, import};
+use mixing_buddy_trainer::part::Part;
 use mixing_buddy_trainer::protocol::{Category, Split};
 use mixing_buddy_trainer::synthesis::{
     PromptKind, SampleLine, Synthesis, SynthesisSettings, Synthesizer, audio, read_lines, synthesize,
@@ -38,7 +39,7 @@ fn lines(
     let synthesizer = Synthesizer::new(index, settings, &text, &instructions, &splits).unwrap();
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("lines.jsonl");
-    synthesize(index, &synthesizer, Synthesis { count, seed, audio }, &path).unwrap();
+    synthesize(index, &synthesizer, Synthesis { count, seed, part: Part::WHOLE, audio }, &path).unwrap();
     read_lines(&path).unwrap()
 }
 
@@ -96,7 +97,7 @@ fn samples_are_as_published_and_answers_are_about_the_stem_in_question() {
         }
         // The level that the line states includes the gain.
         let song = index.song(&line.song).unwrap();
-        let plain = song.chunks[line.chunk].level_dbfs[line.target.index()];
+        let plain = f64::from(index.chunks(song)[line.chunk].level_dbfs[line.target.index()]);
         assert!((line.levels_dbfs.stems[line.target].unwrap() - plain - line.gain_db).abs() < 0.011);
     }
 }
@@ -182,7 +183,7 @@ fn the_commands_work_from_folder_to_lines() {
     let place = |name: &str| dir.text(name);
     musdb_song(&dir.path("set/train/One"), 1, 20.0);
     std::fs::create_dir_all(dir.path("set/train/Bad")).unwrap();
-    let (set, index) = (place("set"), place("index.json"));
+    let (set, index) = (place("set"), place("songs.index"));
     let done = answer(&["data", "import", &set, "--layout", "musdb", "--out", &index, "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -202,6 +203,15 @@ fn the_commands_work_from_folder_to_lines() {
     let bytes = |path: &str| std::fs::read(path).unwrap();
     assert_eq!(bytes(&a), bytes(&b));
     assert_ne!(bytes(&a), bytes(&c));
+
+    // The parts one after another are the whole.
+    let parts = ["1/3", "2/3", "3/3"].map(|part| {
+        let out = place("part.jsonl");
+        assert!(make("5", &out, &["--part", part]).status.success());
+        bytes(&out)
+    });
+    assert_eq!(parts.concat(), bytes(&a));
+    assert!(parts.iter().all(|part| part.len() > bytes(&a).len() / 4));
 
     // Wordings that a user edits are used, and checked.
     let words = place("words");
@@ -236,7 +246,7 @@ fn the_commands_work_from_folder_to_lines() {
     assert!(sentence.contains("no chunk") && sentence.contains("test"), "{sentence}");
     std::fs::remove_file(dir.path("set/train/One/drums.wav")).unwrap();
     let sentence = text(&make("5", &b, &[]).stderr);
-    assert!(sentence.contains("drums.wav") && sentence.contains("index.json"), "{sentence}");
+    assert!(sentence.contains("drums.wav") && sentence.contains("songs.index"), "{sentence}");
     assert!(make("5", &b, &["--trust-index"]).status.success());
     assert_eq!(bytes(&a), bytes(&b));
 }

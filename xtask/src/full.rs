@@ -197,6 +197,20 @@ const EXTRAS: &[Extra] = &[
         ]),
     },
     Extra {
+        name: "stores",
+        purpose: "songs out of an object store and over HTTP, in a build with stores",
+        needs: Some(("MIXING_BUDDY_MOTO", "the program moto_server, of PyPI's moto[server,s3]")),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--features",
+            "mixing-buddy-trainer/stores",
+            "--test",
+            "prepare_stores",
+        ]),
+    },
+    Extra {
         name: "qlora-model",
         purpose: "training steps on a quantized Qwen2 of half a billion weights",
         needs: Some(("MIXING_BUDDY_QWEN_GGUF", "the model Qwen2 0.5B as a GGUF file")),

@@ -3,6 +3,7 @@
 use super::conversations::ConversationsArgs;
 use crate::collections::{ImportOptions, Index, Layout, import};
 use crate::files;
+use crate::part::Part;
 use crate::protocol::Split;
 use crate::synthesis::{Synthesis, SynthesisSettings, Synthesizer, synthesize};
 use crate::text::{Instructions, Templates, TextSampler, templates::TEMPLATE_FILES};
@@ -28,9 +29,9 @@ pub enum DataCommand {
 /// Options of `data synthesize`.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  mixing-buddy-trainer data synthesize musdb.json --count 100000 --seed 1 --out train.jsonl
-  mixing-buddy-trainer data synthesize musdb.json --count 50 --split test --out test.jsonl --write-audio test-audio
-  mixing-buddy-trainer data synthesize musdb.json --count 1000 --config mine.toml --templates wordings --out a.jsonl
+  mixing-buddy-trainer data synthesize musdb.index --count 100000 --seed 1 --out train.jsonl
+  mixing-buddy-trainer data synthesize musdb.index --count 50 --split test --out test.jsonl --write-audio test-audio
+  mixing-buddy-trainer data synthesize musdb.index --count 1000 --config mine.toml --templates wordings --out a.jsonl
 
 A configuration states differences from the published pipeline; this one states the defaults:
   [gate]
@@ -52,7 +53,8 @@ A configuration states differences from the published pipeline; this one states 
   about_target = 0.6
 
 The same index, seed, configuration and wordings give the same bytes. A line holds everything that its audio is made
-from.")]
+from. On several machines, each makes a part, and the parts one after another are the same file as one run makes:
+  mixing-buddy-trainer data synthesize musdb.index --count 100000 --part 1/4 --out train-1.jsonl")]
 pub struct SynthesizeArgs {
     /// The index that `data import` wrote
     index: PathBuf,
@@ -65,6 +67,9 @@ pub struct SynthesizeArgs {
     /// The samples (JSON lines)
     #[arg(long)]
     out: PathBuf,
+    /// Makes a part of the samples, such as 2/4
+    #[arg(long, default_value_t = Part::WHOLE)]
+    part: Part,
     /// Also writes each flawed mix into this folder (WAV, 32-bit float), and the reference if there is one
     #[arg(long)]
     write_audio: Option<PathBuf>,
@@ -121,9 +126,9 @@ pub struct TemplatesArgs {
 /// Options of `data import`.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.json
-  mixing-buddy-trainer data import MUSDB18 --layout musdb-stem --out musdb.json
-  mixing-buddy-trainer data import my-stems --layout folder --map stems.toml --out mine.json
+  mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.index
+  mixing-buddy-trainer data import MUSDB18 --layout musdb-stem --out musdb.index
+  mixing-buddy-trainer data import my-stems --layout folder --map stems.toml --out mine.index
 
 A mapping file names patterns for each class; the first list that fits decides, in this order:
   ignore = [\"click*\"]
@@ -146,7 +151,7 @@ pub struct ImportArgs {
     /// classes (vocals.wav, drums_2.flac, ...)
     #[arg(long)]
     map: Option<PathBuf>,
-    /// The index (JSON)
+    /// The index
     #[arg(long)]
     out: PathBuf,
     /// Largest difference between the sum of the stems and the finished mix, as power against that mix, in dB
@@ -185,13 +190,16 @@ fn synthesize_samples(args: &SynthesizeArgs) -> Result<()> {
     let text = TextSampler::new(templates);
     let synthesizer = Synthesizer::new(&index, &settings, &text, &instructions, &args.split)?;
     let (songs, chunks) = synthesizer.counts();
-    let plan = Synthesis { count: args.count, seed: args.seed, audio: args.write_audio.as_deref() };
+    let (count, seed, part) = (args.count, args.seed, args.part);
+    let plan = Synthesis { count, seed, part, audio: args.write_audio.as_deref() };
     synthesize(&index, &synthesizer, plan, &args.out)?;
+    let ids = part.range(count);
+    let samples = ids.end - ids.start;
     if args.json {
-        print_line(&json!({ "samples": args.count, "songs": songs, "chunks": chunks }).to_string())?;
+        print_line(&json!({ "samples": samples, "songs": songs, "chunks": chunks }).to_string())?;
     } else {
         let out = args.out.display();
-        print_line(&format!("{out}: {} samples of {chunks} chunks of {songs} songs", args.count))?;
+        print_line(&format!("{out}: {samples} samples of {chunks} chunks of {songs} songs"))?;
     }
     Ok(())
 }

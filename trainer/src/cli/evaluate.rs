@@ -8,9 +8,10 @@ use crate::evaluation::engine::EngineAdvisor;
 use crate::evaluation::plot::plot_report;
 use crate::evaluation::words::{choose_items, write_items};
 use crate::evaluation::{
-    Extras, KeptRecords, NormsSource, ReadReport, SeparatorMeter, Settings, SongSource, VocalConvention,
-    VocalSeparator, compare, evaluate,
+    Extras, KeptRecords, NormsSource, Progress, ReadReport, SeparatorMeter, Settings, SongSource,
+    VocalConvention, VocalSeparator, compare, evaluate, records_of,
 };
+use crate::part::Part;
 use crate::progress::spinner;
 use crate::protocol::{Protocol, SongAudio};
 use crate::weights::bundle_file;
@@ -18,7 +19,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::hash::fnv1a;
-use mixing_buddy_core::output::print_line;
+use mixing_buddy_core::output::{note, print_line};
 use mixing_buddy_core::stem::Stem;
 use mixing_buddy_core::{CancelFlag, Engine};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,10 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
     mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png\n\n\
     With --out, the results of each song are kept in a folder next to it until the report is written. \
-    If the command is interrupted or fails, give it again: it goes on from there.")]
+    If the command is interrupted or fails, give it again: it goes on from there.\n\n\
+    On several machines, each evaluates a part of the songs, and keeps its results in that folder. When the folders are one, the \
+    same command without --part writes the report:\n  \
+    mixing-buddy-trainer evaluate --songs test-songs --out report.json --part 1/4")]
 pub struct EvaluateArgs {
     /// Folder with one folder per song, each with one file per stem
     #[arg(long)]
@@ -43,6 +47,9 @@ pub struct EvaluateArgs {
     /// Writes the report as JSON
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Evaluates a part of the songs, such as 2/4, and keeps the results for the report
+    #[arg(long, requires = "out")]
+    part: Option<Part>,
     /// Draws accuracy against coverage, and calibration (PNG)
     #[arg(long)]
     plot: Option<PathBuf>,
@@ -199,23 +206,32 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let separator = separator_meter(args)?;
     let extras = Extras { kept: kept.as_ref(), separator: separator.as_deref() };
     let line = spinner();
-    let evaluation = evaluate(&songs, &advisor, &settings, &norms, extras, &mut |progress| {
+    let mut show = |progress: &Progress| {
         line.set_message(format!(
             "{} songs, {} windows, {} answers",
             progress.songs_done, progress.windows_analyzed, progress.samples_answered
         ));
         line.tick();
         Ok(())
-    });
-    line.finish_and_clear();
-    let evaluation = evaluation.map_err(|error| match &kept {
+    };
+    let failed = |error: anyhow::Error| match &kept {
         Some(kept) if kept.count() > 0 => anyhow!(
             "{error:#}. The results of {} songs are kept in {}: give the same command again to go on",
             kept.count(),
             kept.dir().display()
         ),
         _ => error,
-    })?;
+    };
+    if let (Some(part), Some(kept)) = (args.part, &kept) {
+        let records = records_of(&songs, part, &advisor, &settings, extras, &mut show).map_err(failed)?;
+        line.finish_and_clear();
+        let usable = records.iter().filter(|record| record.left_out.is_none()).count();
+        note(&format!("part {part}: the results of {usable} songs are in {}", kept.dir().display()));
+        return Ok(());
+    }
+    let evaluation = evaluate(&songs, &advisor, &settings, &norms, extras, &mut show);
+    line.finish_and_clear();
+    let evaluation = evaluation.map_err(failed)?;
     let report = &evaluation.report;
     if let Some(out) = &args.out {
         report.write_json(out)?;

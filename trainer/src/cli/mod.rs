@@ -8,6 +8,7 @@ mod export;
 mod judge;
 mod large;
 mod logging;
+mod prepare;
 mod report;
 mod study;
 mod training;
@@ -62,7 +63,7 @@ enum Command {
     /// Checks the answers of a large model: contradictions, own words, the stem that was asked for, noes
     ScoreConversations(conversations::ScoreConversationsArgs),
     /// Computes the feature maps of a folder of songs, once
-    Prepare(training::PrepareArgs),
+    Prepare(prepare::PrepareArgs),
     /// Trains one part of the model, or all of them by a plan
     #[command(subcommand)]
     Train(training::TrainCommand),
@@ -102,7 +103,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::CalibrateAdapter(args) => large::calibrate(&args),
         Command::AnswerConversations(args) => large::answer(&args),
         Command::ScoreConversations(args) => conversations::score(&args),
-        Command::Prepare(args) => training::prepare_songs(&args),
+        Command::Prepare(args) => prepare::run(&args),
         Command::Train(command) => training::train(&command),
         Command::Bundle(args) => export::bundle(&args),
         Command::Ablate(args) => training::ablate(&args),

@@ -1,8 +1,5 @@
 //! Commands that make weights.
 
-use super::data::IndexOptions;
-use crate::collections::songs::{SongsBelow, songs_below, songs_of_index};
-use crate::mixing::prepare::{PrepareOptions, prepare};
 use crate::protocol::Split;
 use crate::text::{TextSampler, train_tokenizer};
 use crate::train::device::open_device;
@@ -16,59 +13,9 @@ use crate::train::runs::dpo::train_dpo;
 use crate::train::runs::encoder::train_encoder;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use mixing_buddy_core::Stem;
-use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::language::AdviceTokenizer;
 use mixing_buddy_core::output::{note, print_line};
 use std::path::{Path, PathBuf};
-
-/// Options of `prepare`.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  mixing-buddy-trainer prepare --songs CORPUS --out CACHE --threads 2
-  mixing-buddy-trainer data import MUSDB18-HQ --layout musdb --out musdb.json
-  mixing-buddy-trainer prepare --index musdb.json --out CACHE
-
-The splits of an index are kept: `train` songs are for training, `test` songs for measuring, and `valid` songs for
-calibration (`calib`). A share of the `train` songs, chosen by the name of the artist, is for calibration too, since
-calibration and the advisor need songs that the encoder is not trained on. Songs without a split count as `train`.")]
-pub struct PrepareArgs {
-    /// Folder of songs, one folder per song with one file per stem, at any depth
-    #[arg(long, conflicts_with_all = ["index", "calib_share", "root", "trust_index"])]
-    songs: Option<PathBuf>,
-    /// Index that `data import` wrote, in place of a folder; files of one stem are added
-    #[arg(long)]
-    index: Option<PathBuf>,
-    /// Share of the `train` songs of the index that are kept for calibration, 0 to 1
-    #[arg(long, default_value_t = 0.1)]
-    calib_share: f64,
-    #[command(flatten)]
-    index_options: IndexOptions,
-    /// Where the feature maps go
-    #[arg(long)]
-    out: PathBuf,
-    /// Pitch-shifted variants of real songs and voices
-    #[arg(long, default_value_t = 3)]
-    variants: usize,
-    /// Most windows kept per song and variant
-    #[arg(long, default_value_t = 12)]
-    windows: usize,
-    /// Feature settings (TOML) in place of the standard ones
-    #[arg(long)]
-    features: Option<PathBuf>,
-    /// Threads
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
-    /// Seed of the variants
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Stems whose share a separator estimates; `none` for a model without a separator
-    #[arg(long, value_delimiter = ',', default_value = "vocals")]
-    separated: Vec<String>,
-    /// Folder of the separator's networks, STEM.safetensors; by default the project's own (vocals)
-    #[arg(long)]
-    networks: Option<PathBuf>,
-}
 
 /// What `train` trains.
 #[derive(Subcommand)]
@@ -262,55 +209,7 @@ pub struct NormsArgs {
     seed: u64,
 }
 
-/// The stems of `--separated`.
-fn separated_stems(names: &[String]) -> Result<Vec<Stem>> {
-    let named = names.iter().filter(|name| *name != "none");
-    named
-        .map(|name| {
-            let stem = Stem::ALL.into_iter().find(|stem| stem.to_string() == *name);
-            stem.with_context(|| format!("--separated: '{name}' is not a stem"))
-        })
-        .collect()
-}
-
-pub(super) fn prepare_songs(args: &PrepareArgs) -> Result<()> {
-    let mut features: FeatureSettings = match &args.features {
-        Some(path) => toml::from_str(&text(path)?)
-            .with_context(|| format!("{} does not hold feature settings", path.display()))?,
-        None => FeatureSettings::default(),
-    };
-    features.separated = separated_stems(&args.separated)?;
-    let options = PrepareOptions {
-        features,
-        variants: args.variants,
-        windows: args.windows,
-        threads: args.threads,
-        seed: args.seed,
-        networks: args.networks.clone(),
-    };
-    let SongsBelow { songs, refused } = match (&args.songs, &args.index) {
-        (Some(root), _) => songs_below(root)?,
-        (None, Some(path)) => {
-            ensure!((0.0..=1.0).contains(&args.calib_share), "--calib-share is a share, from 0 to 1");
-            let songs = songs_of_index(&args.index_options.load(path)?, args.calib_share);
-            SongsBelow { songs, refused: Vec::new() }
-        }
-        (None, None) => bail!("give a folder of songs (--songs) or an index (--index)"),
-    };
-    let (count, mut failures) = prepare(&songs, &args.out, &options)?;
-    failures.extend(refused);
-    ensure!(
-        count > 0,
-        "none of the {} songs can be used; the first was refused because of: {}",
-        songs.len(),
-        failures.first().map_or("", String::as_str)
-    );
-    failures.iter().for_each(|failure| tracing::warn!("refused {failure}"));
-    note(&format!("prepared {count} songs in {}", args.out.display()));
-    Ok(())
-}
-
-fn text(path: &Path) -> Result<String> {
+pub(super) fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 

@@ -1,6 +1,6 @@
 //! Imports a collection: finds its songs, measures each, and keeps what was refused and why.
 
-use super::index::{FORMAT, Index, SongEntry};
+use super::index::{Index, MeasuredSong};
 use super::layouts::{FoundSong, Layout};
 use super::measure::measure_song;
 use super::refused::Refused;
@@ -43,7 +43,7 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
 
     let bar = progress("import", found.songs.len(), 0);
     let next = AtomicUsize::new(0);
-    let measured: Mutex<Vec<(usize, Result<SongEntry>)>> = Mutex::new(Vec::new());
+    let measured: Mutex<Vec<(usize, Result<MeasuredSong>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..options.threads.clamp(1, found.songs.len().max(1)) {
             scope.spawn(|| {
@@ -67,7 +67,7 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
     let mut songs = Vec::new();
     for ((_, entry), song) in measured.into_iter().zip(&found.songs) {
         match entry {
-            Ok(entry) => songs.push(entry),
+            Ok(song) => songs.push(song),
             Err(reason) => refused.push(Refused::new(&song.name, &song.path, format!("{reason:#}"))),
         }
     }
@@ -79,7 +79,7 @@ pub fn import(dir: &Path, options: &ImportOptions) -> Result<Index> {
         dir.display(),
         refused.first().map_or("", |first| first.reason.as_str())
     );
-    Ok(Index { format: FORMAT, layout: options.layout, root, songs, refused })
+    Ok(Index::new(options.layout, root, songs, refused))
 }
 
 /// The collection's folder as the index names it: without links, or where that is not text, as it was given.
@@ -103,7 +103,7 @@ fn take_next<'a>(next: &AtomicUsize, songs: &'a [FoundSong]) -> Option<(usize, &
 }
 
 /// A decoder that panics on a damaged file costs that song only.
-fn measure_guarded(root: &Path, song: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
+fn measure_guarded(root: &Path, song: &FoundSong, sum_tolerance_db: f64) -> Result<MeasuredSong> {
     catch_unwind(AssertUnwindSafe(|| measure_song(root, song, sum_tolerance_db)))
         .unwrap_or_else(|_| Err(anyhow!("one of its files is damaged so badly that the decoder crashed")))
 }

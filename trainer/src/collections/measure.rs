@@ -1,7 +1,9 @@
 //! Levels, gate figures and checks of one song, from its audio.
 
 use super::align::{Place, place_of};
-use super::index::{Checks, ChunkEntry, FLOOR_DBFS, FileEntry, PAIR_COUNT, PAIRS, SongEntry, SongFiles};
+use super::index::{
+    Checks, ChunkEntry, FLOOR_DBFS, FileEntry, MeasuredSong, PAIR_COUNT, PAIRS, SongEntry, SongFiles,
+};
 use super::layouts::{FoundSong, Track};
 use super::reader::{CHUNK_S, Chunk, SongReader};
 use crate::protocol::{ACTIVE_FRAME_DBFS, FRAMES_PER_SECOND};
@@ -23,7 +25,7 @@ const NOTED_GAIN_DB: f64 = 0.5;
 /// # Errors
 /// When a file is damaged, the files differ in length, a stem is shifted against the finished mix, the stems do not sum
 /// to it, or fewer than two classes have sound.
-pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Result<SongEntry> {
+pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Result<MeasuredSong> {
     let stamp = |track: &Track| FileEntry::stamp(root, &track.path, track.track);
     let mut files = SongFiles::default();
     for stem in Stem::ALL {
@@ -64,7 +66,7 @@ pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Re
         checks.warnings.push("there is no finished mix to check the stems against".into());
     }
     let samples = (2 * song.frames) as f64;
-    Ok(SongEntry {
+    let entry = SongEntry {
         name: found.name.clone(),
         split: found.split.clone(),
         rate_hz,
@@ -75,8 +77,9 @@ pub fn measure_song(root: &Path, found: &FoundSong, sum_tolerance_db: f64) -> Re
         files,
         mix_dbfs: dbfs(song.sum / samples),
         checks,
-        chunks,
-    })
+        chunks: 0..chunks.len(),
+    };
+    Ok(MeasuredSong { entry, chunks })
 }
 
 fn round(value: f64, grain: f64) -> f64 {
@@ -129,11 +132,11 @@ impl Powers {
         let correlation = std::array::from_fn(|pair| {
             let (a, b) = PAIRS[pair];
             let scale = (self.stems[a.index()] * self.stems[b.index()]).sqrt();
-            if scale > 0.0 { round((self.pairs[pair] / scale).clamp(-1.0, 1.0), 1e7) } else { 0.0 }
+            if scale > 0.0 { (self.pairs[pair] / scale).clamp(-1.0, 1.0) as f32 } else { 0.0 }
         });
         ChunkEntry {
-            level_dbfs: self.stems.map(|power| dbfs(power / samples)),
-            mix_dbfs: dbfs(self.sum / samples),
+            level_dbfs: self.stems.map(|power| dbfs(power / samples) as f32),
+            mix_dbfs: dbfs(self.sum / samples) as f32,
             active_share: Stem::ALL.map(|stem| chunk.stems[stem].as_ref().map_or(0.0, active_share)),
             correlation,
         }
@@ -141,14 +144,14 @@ impl Powers {
 }
 
 /// Share of the 50 ms frames over [`ACTIVE_FRAME_DBFS`].
-fn active_share(pcm: &StereoPcm) -> f64 {
+fn active_share(pcm: &StereoPcm) -> f32 {
     let frame = (pcm.sample_rate_hz / FRAMES_PER_SECOND).max(1) as usize;
     let limit = 10f64.powf(ACTIVE_FRAME_DBFS / 10.0) * (2 * frame) as f64;
     let (left, right) = (pcm.left.chunks_exact(frame), pcm.right.chunks_exact(frame));
     let frames = left.len();
     let squares = |side: &[f32]| f64::from(side.iter().map(|x| x * x).sum::<f32>());
     let active = left.zip(right).filter(|(l, r)| squares(l) + squares(r) > limit).count();
-    round(active as f64 / frames.max(1) as f64, 1e4)
+    (active as f64 / frames.max(1) as f64) as f32
 }
 
 /// Sums over a whole song.

@@ -9,8 +9,8 @@
 //! | [`load_song`] | the same, a whole song in memory |
 //! | [`measure_song`] | levels, gate figures and checks of a song |
 //! | [`import()`] | a whole collection, on several threads |
-//! | [`Index`] | what is kept of it, as JSON |
-//! | [`songs`] | songs whose feature maps are to be computed |
+//! | [`Index`] | what is kept of it |
+//! | [`songs`] | songs whose feature maps are to be computed; [`stream`] brings them from elsewhere |
 //!
 //! A folder of songs:
 //!
@@ -43,11 +43,12 @@ mod refused;
 pub mod songs;
 mod stem_folder;
 mod stem_map;
+pub mod stream;
 
 pub use error::SongError;
 pub use file_role::FileRole;
 pub use import::{ImportOptions, import};
-pub use index::{Checks, ChunkEntry, FileEntry, Index, SongEntry, SongFiles};
+pub use index::{Checks, ChunkEntry, FileEntry, Index, MeasuredSong, SongEntry, SongFiles};
 pub use layouts::{Found, FoundSong, Layout, Track};
 pub use load::{Song, load_song};
 pub use measure::measure_song;

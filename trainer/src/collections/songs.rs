@@ -1,9 +1,10 @@
 //! Songs to be read from disk for training: a folder of stems, or what an index lists.
 
+use super::error::SongError;
 use super::index::Index;
 use super::layouts::{Layout, Track};
 use super::meta::read_metadata;
-use super::stem_folder::find_songs_at_any_depth;
+use super::stem_folder::{SongFolder, find_songs_at_any_depth};
 use crate::protocol::{SourceKind, Split};
 use anyhow::{Result, bail, ensure};
 use mixing_buddy_core::PerStem;
@@ -26,6 +27,24 @@ pub struct SongTracks {
     pub stems: PerStem<Vec<Track>>,
 }
 
+impl SongTracks {
+    /// The song of a folder of stems. What it is, is in the `song.json` next to them; without one it is the user's own.
+    ///
+    /// # Errors
+    /// When it has no stems, or one in two formats, or its `song.json` cannot be understood: the song may not be for training.
+    pub fn of_folder(folder: SongFolder, file: String, calib_share: f64) -> Result<SongTracks, SongError> {
+        folder.check_twice()?;
+        let meta = read_metadata(&folder.dir)?.unwrap_or_default();
+        Ok(SongTracks {
+            file,
+            source: meta.source.unwrap_or(SourceKind::Own),
+            split: use_of(meta.split, &folder.name, calib_share),
+            stems: folder.stems.map(|files| files.iter().map(|path| Track::whole(path)).collect()),
+            name: folder.name,
+        })
+    }
+}
+
 /// What a folder of songs holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SongsBelow {
@@ -37,11 +56,11 @@ pub struct SongsBelow {
 
 /// Every song below `root`: folders of stems at any depth, sorted by path. What they are is in the `song.json` next to
 /// the stems; without one a song is the user's own, for training. One with a `song.json` that cannot be understood is
-/// refused: it may not be for training.
+/// refused: it may not be for training. `calib_share` is as in [`songs_of_index`].
 ///
 /// # Errors
 /// When a folder cannot be read, or there is no song.
-pub fn songs_below(root: &Path) -> Result<SongsBelow> {
+pub fn songs_below(root: &Path, calib_share: f64) -> Result<SongsBelow> {
     let folders = find_songs_at_any_depth(root)?;
     ensure!(!folders.is_empty(), "{} holds no folder of stems", root.display());
     let mut found = SongsBelow::default();
@@ -50,18 +69,10 @@ pub fn songs_below(root: &Path) -> Result<SongsBelow> {
         let below = folder.dir.strip_prefix(root).unwrap_or(&folder.dir);
         let is_root = below.as_os_str().is_empty();
         let file = if is_root { files.take(&folder.name) } else { files.take_path(below) };
-        match read_metadata(&folder.dir) {
-            Err(reason) => found.refused.push(format!("{}: {reason}", folder.name)),
-            Ok(meta) => {
-                let meta = meta.unwrap_or_default();
-                found.songs.push(SongTracks {
-                    file,
-                    source: meta.source.unwrap_or(SourceKind::Own),
-                    split: meta.split.unwrap_or(Split::Train),
-                    stems: folder.stems.map(|files| files.iter().map(|path| Track::whole(path)).collect()),
-                    name: folder.name,
-                });
-            }
+        let name = folder.name.clone();
+        match SongTracks::of_folder(folder, file, calib_share) {
+            Err(reason) => found.refused.push(format!("{name}: {reason}")),
+            Ok(song) => found.songs.push(song),
         }
     }
     if found.songs.is_empty() {
@@ -88,18 +99,23 @@ pub fn songs_of_index(index: &Index, calib_share: f64) -> Vec<SongTracks> {
             name: song.name.clone(),
             file: files.take(&song.name),
             source: source.clone(),
-            split: match song.split.clone() {
-                Some(Split::Valid) => Split::Calib,
-                Some(Split::Train) | None if is_for_calib(&song.name, calib_share) => Split::Calib,
-                Some(split) => split,
-                None => Split::Train,
-            },
+            split: use_of(song.split.clone(), &song.name, calib_share),
             stems: song.files.stems.map(|files| {
                 let tracks = files.iter();
                 tracks.map(|file| Track { path: index.root.join(&file.path), track: file.track }).collect()
             }),
         })
         .collect()
+}
+
+/// What a song may be used for by its split and name.
+fn use_of(split: Option<Split>, song: &str, calib_share: f64) -> Split {
+    match split {
+        Some(Split::Valid) => Split::Calib,
+        Some(Split::Train) | None if is_for_calib(song, calib_share) => Split::Calib,
+        Some(split) => split,
+        None => Split::Train,
+    }
 }
 
 fn is_for_calib(song: &str, share: f64) -> bool {
@@ -109,10 +125,15 @@ fn is_for_calib(song: &str, share: f64) -> bool {
     drawn as f64 / 2f64.powi(32) < share
 }
 
+/// The file name of a song by its path or name, in which folders are joined by dashes.
+pub fn file_name(name: &str) -> String {
+    name.replace(['/', '\\'], "--")
+}
+
 /// Names of map files, each given once: songs whose names differ only in signs that a file name cannot have, or in case,
 /// must not take each other's maps.
 #[derive(Default)]
-struct FileNames(BTreeSet<String>);
+pub(super) struct FileNames(BTreeSet<String>);
 
 impl FileNames {
     /// The file name of a song by its name.
@@ -121,13 +142,13 @@ impl FileNames {
     }
 
     /// The file name of a song by its path.
-    fn take_path(&mut self, path: &Path) -> String {
+    pub(super) fn take_path(&mut self, path: &Path) -> String {
         self.add(&path.to_string_lossy(), fnv1a(path.as_os_str().as_encoded_bytes().iter().copied()))
     }
 
     /// The first song with a name gets it; a later one gets a number that follows from its full name.
     fn add(&mut self, name: &str, full_name_hash: u64) -> String {
-        let name = name.replace(['/', '\\'], "--");
+        let name = file_name(name);
         if self.0.insert(name.to_lowercase()) {
             return name;
         }
@@ -170,7 +191,7 @@ mod tests {
                 std::fs::write(song.join("song.json"), json).unwrap();
             }
         }
-        let songs = songs_below(dir.path()).unwrap().songs;
+        let songs = songs_below(dir.path(), 0.0).unwrap().songs;
         let facts: Vec<_> =
             songs.iter().map(|song| (song.file.as_str(), song.source.name(), song.split.name())).collect();
         assert_eq!(
@@ -178,7 +199,7 @@ mod tests {
             [("Three", "own", "train"), ("mine--Two", "tape", "demo"), ("real--One", "real", "calib")]
         );
         // A song itself is found, too, and its file is named after it.
-        assert_eq!(songs_below(&dir.path().join("Three")).unwrap().songs[0].file, "Three");
+        assert_eq!(songs_below(&dir.path().join("Three"), 0.0).unwrap().songs[0].file, "Three");
     }
 
     #[test]
@@ -190,12 +211,12 @@ mod tests {
             std::fs::write(song.join("drums.wav"), "").unwrap();
             std::fs::write(song.join("song.json"), json).unwrap();
         }
-        let found = songs_below(dir.path()).unwrap();
+        let found = songs_below(dir.path(), 0.0).unwrap();
         assert_eq!(found.songs.iter().map(|song| song.name.as_str()).collect::<Vec<_>>(), ["Good"]);
         assert_eq!(found.refused.len(), 3, "{:?}", found.refused);
         assert!(found.refused.iter().all(|sentence| sentence.contains("song.json cannot be understood")));
         std::fs::remove_dir_all(dir.path().join("Good")).unwrap();
-        let sentence = songs_below(dir.path()).unwrap_err().to_string();
+        let sentence = songs_below(dir.path(), 0.0).unwrap_err().to_string();
         assert!(sentence.contains("no song in") && sentence.contains("song.json"), "{sentence}");
     }
 

@@ -1,7 +1,7 @@
 //! Runs the benchmark: song by song, each kept when it is done.
 //!
 //! Two songs' sound is in memory at a time: one is read while the other is analyzed. Where the control with shuffled sound
-//! must be asked, a song's analyses are kept until the next song is done.
+//! must be asked, a song's analyses are kept until the next song is done, and the last song is analyzed for the first one.
 
 use super::advisor::{Advisor, Progress, Settings};
 use super::asking::{SongAnalysis, analyze_song, ask_about_song, needs_other_song};
@@ -11,6 +11,7 @@ use super::records::{Answers, KeptRecords, SongRecord, WindowRecord};
 use super::report::Report;
 use super::separating::SeparatorMeter;
 use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
+use crate::part::Part;
 use crate::protocol::SongAudio;
 use anyhow::{Result, bail};
 use std::sync::Mutex;
@@ -77,13 +78,38 @@ pub fn evaluate<A: Advisor>(
     extras: Extras<'_>,
     progress: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<Evaluation> {
+    let records = records_of(songs, Part::WHOLE, advisor, settings, extras, progress)?;
+    if records.iter().all(|record| record.left_out.is_some()) {
+        let reason = records.iter().find_map(|record| record.left_out.as_deref().zip(Some(&record.song)));
+        let first = reason.map_or(String::new(), |(reason, song)| format!("; {song}: {reason}"));
+        bail!("no song has a window in which all four stems play: nothing to evaluate{first}");
+    }
+    let report = report_of(advisor.name(), &records, settings, norms, advisor.meter_sd_db());
+    Ok(Evaluation { report, records })
+}
+
+/// The records of a part of `songs`, which are kept where [`evaluate`] looks for them. When all parts are done, and their
+/// records are in one folder, it makes the same report as if it had run alone.
+///
+/// # Errors
+/// When the advisor fails.
+pub fn records_of<A: Advisor>(
+    songs: &[SongSource<'_>],
+    part: Part,
+    advisor: &A,
+    settings: &Settings,
+    extras: Extras<'_>,
+    progress: &mut dyn FnMut(&Progress) -> Result<()>,
+) -> Result<Vec<SongRecord>> {
     let Extras { kept, separator } = extras;
-    let records: Vec<Option<SongRecord>> =
-        songs.iter().map(|song| kept.and_then(|kept| kept.read(&song.name))).collect();
-    let to_read: Vec<usize> = (0..songs.len()).filter(|at| records[*at].is_none()).collect();
+    let range = part.range(songs.len() as u64);
+    let numbers = range.start as usize..range.end as usize;
+    let records: Vec<(usize, Option<SongRecord>)> =
+        numbers.map(|at| (at, kept.and_then(|kept| kept.read(&songs[at].name)))).collect();
+    let to_read: Vec<usize> = records.iter().filter(|(_, kept)| kept.is_none()).map(|(at, _)| *at).collect();
     // One song is read while another is analyzed.
     let plan = LoadAhead { threads: 1, ahead: 1, numbers: 0..to_read.len() as u64, share: Share::ALL };
-    let records = load_ahead(
+    load_ahead(
         plan,
         // A song that cannot be read must not stop the others.
         |number| Ok((songs[to_read[number as usize]].load)()),
@@ -107,14 +133,7 @@ pub fn evaluate<A: Advisor>(
             };
             run.all(records, &mut read)
         },
-    )?;
-    if records.iter().all(|record| record.left_out.is_some()) {
-        let reason = records.iter().find_map(|record| record.left_out.as_deref().zip(Some(&record.song)));
-        let first = reason.map_or(String::new(), |(reason, song)| format!("; {song}: {reason}"));
-        bail!("no song has a window in which all four stems play: nothing to evaluate{first}");
-    }
-    let report = report_of(advisor.name(), &records, settings, norms, advisor.meter_sd_db());
-    Ok(Evaluation { report, records })
+    )
 }
 
 struct Run<'a, 'b, A: Advisor> {
@@ -137,48 +156,55 @@ enum Before<A> {
 }
 
 impl<A: Advisor> Run<'_, '_, A> {
-    /// The records of all songs. `read` gives the sound of the next song without a record.
+    /// The records of songs, with their numbers. `read` gives the sound of the next song without a record.
     fn all(
         &mut self,
-        mut records: Vec<Option<SongRecord>>,
+        records: Vec<(usize, Option<SongRecord>)>,
         read: &mut dyn FnMut() -> Result<Result<SongAudio>>,
     ) -> Result<Vec<SongRecord>> {
-        // The first song is asked about last, when there is another to shuffle its sound with.
-        let mut first: Option<(usize, SongAnalysis<A::Analysis>)> = None;
         let mut before: Option<Before<A::Analysis>> = None;
-        for (at, slot) in records.iter_mut().enumerate() {
-            if let Some(record) = slot {
+        let mut done = Vec::with_capacity(records.len());
+        for (at, record) in records {
+            if let Some(record) = record {
                 if record.left_out.is_none() {
                     before = Some(Before::Recorded(at));
                 }
+                done.push(record);
                 continue;
             }
             let analyzed = match read()? {
                 Ok(song) => self.analyze(&song)?,
                 Err(error) => Err(format!("it cannot be read: {error:#}")),
             };
-            match analyzed {
-                Err(reason) => *slot = Some(self.keep(at, Some(reason), Vec::new())?),
-                Ok(analysis) if !needs_other_song(self.settings.protocol) => {
-                    *slot = Some(self.ask(at, &analysis, None)?);
-                }
-                Ok(analysis) if before.is_none() && first.is_none() => first = Some((at, analysis)),
+            done.push(match analyzed {
+                Err(reason) => self.keep(at, Some(reason), Vec::new())?,
                 Ok(analysis) => {
                     let other = match before.take() {
+                        _ if !needs_other_song(self.settings.protocol) => None,
                         Some(before) => Some(self.analyzed(before)?),
-                        None => None,
+                        None => self.usable_before(at)?,
                     };
-                    let other = other.as_ref().or(first.as_ref().map(|(_, first)| first));
-                    *slot = Some(self.ask(at, &analysis, other)?);
+                    let record = self.ask(at, &analysis, other.as_ref())?;
                     before = Some(Before::Analyzed(analysis));
+                    record
                 }
+            });
+        }
+        Ok(done)
+    }
+
+    /// The nearest song before the `at`th that can be used, where the last song stands before the first one. So the song whose
+    /// sound is shuffled with another's depends on the list alone, not on which part of it is run.
+    fn usable_before(&mut self, at: usize) -> Result<Option<SongAnalysis<A::Analysis>>> {
+        let count = self.songs.len();
+        for back in 1..count {
+            if let Ok(song) = (self.songs[(at + count - back) % count].load)()
+                && let Ok(analysis) = self.analyze(&song)?
+            {
+                return Ok(Some(analysis));
             }
         }
-        if let Some((at, analysis)) = first {
-            let other = before.map(|before| self.analyzed(before)).transpose()?;
-            records[at] = Some(self.ask(at, &analysis, other.as_ref())?);
-        }
-        Ok(records.into_iter().flatten().collect())
+        Ok(None)
     }
 
     fn analyzed(&mut self, before: Before<A::Analysis>) -> Result<SongAnalysis<A::Analysis>> {

@@ -55,7 +55,7 @@ pub use bootstrap::{FEWEST_SONGS, Figure, Interval, SongResamples};
 pub use compare::{Comparison, Difference, ReadReport, compare};
 pub use confusion::{Confusion, OUTCOMES, outcome_names};
 pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
-pub use drive::{Evaluation, Extras, SongSource, evaluate};
+pub use drive::{Evaluation, Extras, SongSource, evaluate, records_of};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
 #[cfg(feature = "onnx")]

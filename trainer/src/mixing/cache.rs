@@ -7,22 +7,20 @@
 //! With a separator, one more map per separated stem follows, `[frames, bands]`: how far the separator's share of each cell
 //! is from the true one, as a difference of log odds (see [`crate::mixing::shares`]).
 
-use crate::files;
+use crate::mapped::{KIND_BYTES, MappedNumbers, open_mapped, write_mapped};
 use crate::protocol::{SourceKind, Split};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use memmap2::Mmap;
 use mixing_buddy_core::Stem;
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::hash::fnv1a;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Extension of cache files.
 pub const EXTENSION: &str = "maps";
-const MAGIC: &[u8; 8] = b"MBMAPS01";
+const KIND: &[u8; KIND_BYTES] = b"MBMAPS01";
 
 /// What a song's map file states of itself, at its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,8 +125,7 @@ pub fn pair_index(count: usize, i: usize, j: usize) -> usize {
 pub struct SongMaps {
     /// What the file states of itself.
     pub header: MapHeader,
-    map: Mmap,
-    payload: usize,
+    values: MappedNumbers<f16>,
 }
 
 impl SongMaps {
@@ -137,25 +134,16 @@ impl SongMaps {
     /// # Errors
     /// When it is not a map file, of another version, or cut off.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
-        // SAFETY: cache files are written next to their place and renamed, never changed while they are mapped.
-        let map =
-            unsafe { Mmap::map(&file) }.with_context(|| format!("{} cannot be read", path.display()))?;
+        let (header, values): (MapHeader, MappedNumbers<f16>) =
+            open_mapped(path, KIND, "a feature map file")?;
+        let expected = header.windows.len() * header.window_values();
         ensure!(
-            map.len() > 16 && &map[..8] == MAGIC,
-            "{} is not a feature map file of this version",
-            path.display()
+            values.len() >= expected,
+            "{} is cut off: {} values of {expected}",
+            path.display(),
+            values.len()
         );
-        let length = u64::from_le_bytes(map[8..16].try_into().expect("eight bytes")) as usize;
-        ensure!(16 + length <= map.len(), "{} is cut off", path.display());
-        let header: MapHeader = serde_json::from_slice(&map[16..16 + length])
-            .with_context(|| format!("{}: its header cannot be read", path.display()))?;
-        let payload = (16 + length).next_multiple_of(64);
-        let expected = payload + header.windows.len() * header.window_values() * 2;
-        if map.len() < expected {
-            bail!("{} is cut off: {} bytes of {expected}", path.display(), map.len());
-        }
-        Ok(SongMaps { header, map, payload })
+        Ok(SongMaps { header, values })
     }
 
     /// Copies one map of a window into `to`, as `f32`.
@@ -173,12 +161,8 @@ impl SongMaps {
 
     /// Copies the values of a window from `first` on, as many as `to` has.
     fn copy(&self, window: usize, first: usize, to: &mut [f32]) {
-        let start = self.payload + (window * self.header.window_values() + first) * 2;
-        let bytes = &self.map[start..start + to.len() * 2];
-        // SAFETY: the payload starts at a multiple of 64 of a page-aligned map, every bit pattern is an f16, and the
-        // length was checked on opening.
-        let halves = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f16>(), to.len()) };
-        halves.convert_to_f32_slice(to);
+        let start = window * self.header.window_values() + first;
+        self.values[start..start + to.len()].convert_to_f32_slice(to);
     }
 }
 
@@ -186,20 +170,8 @@ impl SongMaps {
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written.
-pub fn write_maps(path: &Path, header: &MapHeader, payload: &[f16]) -> Result<()> {
-    let head = serde_json::to_vec(header)?;
-    files::replace_with(path, |file| {
-        file.write_all(MAGIC)?;
-        file.write_all(&(head.len() as u64).to_le_bytes())?;
-        file.write_all(&head)?;
-        let padding = (16 + head.len()).next_multiple_of(64) - 16 - head.len();
-        file.write_all(&vec![0; padding])?;
-        for chunk in payload.chunks(1 << 16) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|half| half.to_le_bytes()).collect();
-            file.write_all(&bytes)?;
-        }
-        Ok(())
-    })
+pub fn write_maps(path: &Path, header: &MapHeader, values: &[f16]) -> Result<()> {
+    write_mapped(path, KIND, header, [values])
 }
 
 /// All map files of a folder.

@@ -4,8 +4,9 @@ use super::base_mix::BaseMix;
 use super::cache::{EXTENSION, MapHeader, WindowHeader, pairs_of, write_maps};
 use super::networks::separator_of;
 use crate::collections::songs::SongTracks;
+use crate::collections::stream::{ComingSong, OpenSong};
 use crate::collections::{ReadOptions, SongReader};
-use crate::progress::progress;
+use crate::progress::{counter, progress};
 use crate::protocol::{SourceKind, Split};
 use anyhow::{Context, Result, anyhow, ensure};
 use half::f16;
@@ -19,8 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What to prepare, and how.
 #[derive(Clone, Debug)]
@@ -52,23 +52,50 @@ const FEWEST_STEMS: usize = 2;
 /// Largest value of a map: f16 ends at 65,504.
 const LARGEST_VALUE: f32 = 65_000.0;
 
+/// What came of preparing songs.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    /// How many songs have maps.
+    pub songs: usize,
+    /// Those that cannot be used, each a sentence.
+    pub refused: Vec<String>,
+    /// Places that could not be read to their end, each a sentence: there may be more songs in them.
+    pub unread: Vec<String>,
+}
+
 /// Prepares songs into `out`; files that exist are kept. Each thread holds one song at a time, itself and one variant.
-///
-/// Returns how many songs were prepared and the sentences of those that could not be.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Result<(usize, Vec<String>)> {
+pub fn prepare(
+    songs: impl Iterator<Item = Result<ComingSong>> + Send,
+    out: &Path,
+    options: &PrepareOptions,
+) -> Result<Prepared> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be created", out.display()))?;
     let separator = separator_of(&options.features, options.networks.as_deref())?;
-    let bar = progress("features", songs.len(), 0);
-    let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let bar = match songs.size_hint() {
+        (count, Some(most)) if count == most => progress("features", count, 0),
+        _ => counter("songs"),
+    };
+    let (songs, prepared) = (Mutex::new(songs), Mutex::new(Prepared::default()));
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
             scope.spawn(|| {
                 let mut extractor = FeatureExtractor::new(&options.features);
-                while let Some(song) = songs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    bar.set_message(format!("{},", song.name));
+                loop {
+                    // The others may take the next one as soon as it is here.
+                    let song = locked(&songs).next();
+                    let song = match song {
+                        None => break,
+                        Some(Ok(song)) => song,
+                        Some(Err(error)) => {
+                            locked(&prepared).unread.push(format!("{error:#}"));
+                            continue;
+                        }
+                    };
+                    let name = song.name.clone();
+                    bar.set_message(format!("{name},"));
                     // A decoder that panics on a damaged file costs that song only.
                     let guarded = AssertUnwindSafe(|| {
                         prepare_song(song, out, options, separator.as_ref(), &mut extractor)
@@ -77,11 +104,8 @@ pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Re
                         Err(anyhow!("one of its files is damaged so badly that the decoder crashed"))
                     });
                     match result {
-                        Ok(()) => _ = done.fetch_add(1, Ordering::Relaxed),
-                        Err(reason) => failures
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(format!("{}: {reason:#}", song.name)),
+                        Ok(()) => locked(&prepared).songs += 1,
+                        Err(reason) => locked(&prepared).refused.push(format!("{name}: {reason:#}")),
                     }
                     bar.inc(1);
                 }
@@ -89,9 +113,14 @@ pub fn prepare(songs: &[SongTracks], out: &Path, options: &PrepareOptions) -> Re
         }
     });
     bar.finish_and_clear();
-    let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failures.sort();
-    Ok((done.into_inner(), failures))
+    let mut prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    prepared.refused.sort();
+    prepared.unread.sort();
+    Ok(prepared)
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A song's stems at the rate of the features, files of one class added up, all of one length: those that end early are
@@ -106,7 +135,7 @@ fn decode(song: &SongTracks, rate_hz: u32) -> Result<Vec<(Stem, StereoPcm)>> {
 }
 
 fn prepare_song(
-    song: &SongTracks,
+    song: ComingSong,
     out: &Path,
     options: &PrepareOptions,
     separator: Option<&Arc<Separator>>,
@@ -116,7 +145,10 @@ fn prepare_song(
     if path.exists() {
         return Ok(());
     }
-    let stems = decode(song, options.features.sample_rate_hz)?;
+    let OpenSong { tracks: song, folder } = song.open()?;
+    let stems = decode(&song, options.features.sample_rate_hz)?;
+    // All of it is in memory: what was brought to this disk may go.
+    drop(folder);
     let frames = options.features.frames(options.features.window_samples());
     let mut header = MapHeader {
         song: song.name.clone(),

@@ -23,6 +23,7 @@ struct UsableSong<'a> {
 
 /// Draws samples.
 pub struct Synthesizer<'a> {
+    index: &'a Index,
     settings: &'a SynthesisSettings,
     text: &'a TextSampler,
     instructions: &'a Instructions,
@@ -53,7 +54,7 @@ impl<'a> Synthesizer<'a> {
             .iter()
             .filter(in_splits)
             .map(|song| {
-                let chunks = song.chunks.iter().enumerate();
+                let chunks = index.chunks(song).iter().enumerate();
                 let passing = chunks.filter_map(|(at, c)| Some((at, settings.gate.stems_present(c)?)));
                 UsableSong { song, chunks: passing.collect() }
             })
@@ -71,7 +72,7 @@ impl<'a> Synthesizer<'a> {
             settings.prompts.reference == 0.0 || !with_reference.is_empty(),
             "no song has two chunks that pass the gate, one of them as reference: set [prompts] reference to 0"
         );
-        Ok(Synthesizer { settings, text, instructions, songs, with_reference })
+        Ok(Synthesizer { index, settings, text, instructions, songs, with_reference })
     }
 
     /// Songs and chunks that samples are drawn from.
@@ -117,7 +118,7 @@ impl<'a> Synthesizer<'a> {
         });
         let (instruction, answer) =
             self.texts(kind, anchor, asked, target, category, gain_db, &present, &mut rng)?;
-        let entry = &usable.song.chunks[chunk];
+        let entry = &self.index.chunks(usable.song)[chunk];
         Ok(SampleLine {
             id,
             song: usable.song.name.clone(),
@@ -217,7 +218,7 @@ fn levels(chunk: &ChunkEntry, present: &PerStem<bool>, target: Stem, gain_db: f6
     LineLevels {
         stems: PerStem::from_fn(|stem| {
             let gain_db = if stem == target { gain_db } else { 0.0 };
-            present[stem].then(|| round(chunk.level_dbfs[stem.index()] + gain_db))
+            present[stem].then(|| round(f64::from(chunk.level_dbfs[stem.index()]) + gain_db))
         }),
         mixture: round(chunk.flawed_mix_dbfs(target, gain_db)),
     }

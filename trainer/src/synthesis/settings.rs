@@ -54,7 +54,9 @@ impl GateSettings {
     pub fn stems_present(&self, chunk: &ChunkEntry) -> Option<PerStem<bool>> {
         let present = PerStem::from_fn(|stem| {
             let at = stem.index();
-            chunk.level_dbfs[at] > self.stem_dbfs && chunk.active_share[at] >= self.active_share
+            // In single precision, as the chunk's shares are: 0.7 must reach 0.7.
+            f64::from(chunk.level_dbfs[at]) > self.stem_dbfs
+                && chunk.active_share[at] >= self.active_share as f32
         });
         let count = Stem::ALL.into_iter().filter(|stem| present[*stem]).count();
         let is_enough = if self.all_stems {
@@ -62,7 +64,7 @@ impl GateSettings {
         } else {
             count >= FEWEST_STEMS && Stem::TARGETS.into_iter().any(|stem| present[stem])
         };
-        (chunk.mix_dbfs > self.mixture_dbfs && is_enough).then_some(present)
+        (f64::from(chunk.mix_dbfs) > self.mixture_dbfs && is_enough).then_some(present)
     }
 }
 

@@ -5,6 +5,7 @@ use super::draw::Synthesizer;
 use super::line::SampleLine;
 use crate::collections::Index;
 use crate::files;
+use crate::part::Part;
 use crate::progress::progress;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
@@ -20,6 +21,8 @@ pub struct Synthesis<'a> {
     pub count: u64,
     /// Seed of all lines.
     pub seed: u64,
+    /// Which of them are written.
+    pub part: Part,
     /// Where the audio goes.
     pub audio: Option<&'a Path>,
 }
@@ -44,10 +47,11 @@ pub fn synthesize(
     out: &Path,
 ) -> Result<()> {
     let mut audio = plan.audio.map(|dir| AudioWriter::new(index, dir)).transpose()?;
-    let bar = progress("lines", usize::try_from(plan.count)?, 0);
+    let ids = plan.part.range(plan.count);
+    let bar = progress("lines", usize::try_from(ids.end - ids.start)?, 0);
     let mut failure = None;
     let written = files::replace_with(out, |file| {
-        for id in 0..plan.count {
+        for id in ids.clone() {
             let line = match synthesizer.draw(id, line_seed(plan.seed, id)) {
                 Ok(line) => line,
                 Err(error) => {
@@ -61,7 +65,7 @@ pub fn synthesize(
                 audio.want(&line);
             }
             if id % PROGRESS_LINES == 0 {
-                bar.set_position(id);
+                bar.set_position(id - ids.start);
             }
         }
         Ok(())

@@ -60,8 +60,15 @@ mod tests {
 
     #[test]
     fn an_encoder_without_a_separator_starts_one_with_it() {
-        let config =
-            EncoderConfig { hidden: 32, intermediate: 32, layers: 1, heads: 2, summary: 8, dropout: 0.0 };
+        let config = EncoderConfig {
+            hidden: 32,
+            intermediate: 32,
+            layers: 1,
+            heads: 2,
+            summary: 8,
+            dropout: 0.0,
+            ..EncoderConfig::default()
+        };
         let plain = FeatureSettings::default();
         let separated = FeatureSettings { separated: vec![Stem::Vocals], ..plain.clone() };
         let dir = tempfile::tempdir().unwrap();

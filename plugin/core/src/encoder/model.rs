@@ -30,11 +30,23 @@ pub struct EncoderConfig {
     pub summary: usize,
     /// Share of the residual branches dropped in training.
     pub dropout: f32,
+    /// Largest correction of a separated stem's level in dB: what the separator hears counts more than what rendered
+    /// songs taught.
+    pub largest_correction_db: f64,
 }
 
 impl Default for EncoderConfig {
     fn default() -> Self {
-        EncoderConfig { hidden: 192, intermediate: 512, layers: 5, heads: 6, summary: 32, dropout: 0.1 }
+        EncoderConfig {
+            hidden: 192,
+            intermediate: 512,
+            layers: 5,
+            heads: 6,
+            summary: 32,
+            dropout: 0.1,
+            // That of bundles from before it was written down.
+            largest_correction_db: 3.0,
+        }
     }
 }
 
@@ -50,11 +62,8 @@ pub struct Encoder {
     rotary: RotaryTable,
     summary_width: usize,
     separated: Vec<Stem>,
+    largest_correction_db: f64,
 }
-
-/// Largest correction of a separated stem's level in dB: what the separator hears counts more than what rendered songs
-/// taught. Chosen, not tuned.
-const LARGEST_CORRECTION_DB: f64 = 3.0;
 
 /// Outputs of the encoder for a batch of windows, before any sums over time.
 pub struct Encoded {
@@ -151,6 +160,7 @@ impl Encoder {
             rotary: RotaryTable::new(LONGEST_TOKENS, block.head_dim(), 10_000.0, params.device())?,
             summary_width: config.summary,
             separated: features.separated.clone(),
+            largest_correction_db: config.largest_correction_db,
         })
     }
 
@@ -266,10 +276,10 @@ impl Encoder {
         }
         let columns = Stem::ALL.map(|stem| {
             let column = correction_db.narrow(1, stem.index(), 1)?;
-            if self.separated.contains(&stem) {
-                (column / LARGEST_CORRECTION_DB)?.tanh()? * LARGEST_CORRECTION_DB
-            } else {
-                Ok(column)
+            match self.separated.contains(&stem) {
+                true if self.largest_correction_db == 0.0 => column.zeros_like(),
+                true => (column / self.largest_correction_db)?.tanh()? * self.largest_correction_db,
+                false => Ok(column),
             }
         });
         Tensor::cat(&columns.into_iter().collect::<candle_core::Result<Vec<_>>>()?, 1)
@@ -356,11 +366,13 @@ mod tests {
         let config =
             EncoderConfig { hidden: 32, intermediate: 32, layers: 1, heads: 2, ..Default::default() };
         for (share, level_db) in [(0.5, 0.0), (0.2, -6.02), (0.9, 9.54)] {
-            let levels = metered(share, &config);
-            let [masks, base, corrected] = levels.as_slice() else { panic!("three kinds of levels") };
-            assert!((base[0] - level_db).abs() < 0.01, "{} for a share of {share}", base[0]);
-            assert!(f64::from((corrected[0] - base[0]).abs()) <= LARGEST_CORRECTION_DB);
-            assert_eq!(base[1..], masks[1..], "the other stems keep the levels of the masks");
+            for largest_correction_db in [3.0, 0.01, 0.0] {
+                let levels = metered(share, &EncoderConfig { largest_correction_db, ..config.clone() });
+                let [masks, base, corrected] = levels.as_slice() else { panic!("three kinds of levels") };
+                assert!((base[0] - level_db).abs() < 0.01, "{} for a share of {share}", base[0]);
+                assert!(f64::from((corrected[0] - base[0]).abs()) <= largest_correction_db + 1e-6);
+                assert_eq!(base[1..], masks[1..], "the other stems keep the levels of the masks");
+            }
         }
     }
 }

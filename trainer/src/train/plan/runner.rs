@@ -3,8 +3,9 @@
 use super::config::{EncoderStage, Plan, scaled};
 use super::state::{FinishedStage, PlanState};
 use crate::collections::songs::{SongsBelow, songs_below};
+use crate::collections::stream::ComingSong;
 use crate::files;
-use crate::mixing::prepare::{PrepareOptions, prepare};
+use crate::mixing::prepare::{PrepareOptions, Prepared, prepare};
 use crate::train::calibrate::{BundleParts, CALIBRATION_MIXES, build_bundle};
 use crate::train::examples::tuning::MixSource;
 use crate::train::ranks::OneProcess;
@@ -184,8 +185,9 @@ impl Runner<'_> {
             seed: settings.seed,
             networks: settings.networks.clone(),
         };
-        let SongsBelow { songs, refused: unusable } = songs_below(songs)?;
-        let (count, mut refused) = prepare(&songs, &self.cache, &options)?;
+        let SongsBelow { songs, refused: unusable } = songs_below(songs, 0.0)?;
+        let songs = songs.into_iter().map(|song| Ok(ComingSong::on_disk(song)));
+        let Prepared { songs: count, mut refused, .. } = prepare(songs, &self.cache, &options)?;
         refused.extend(unusable);
         refused.iter().for_each(|reason| tracing::warn!("refused {reason}"));
         ensure!(count > 0, "none of the songs can be used");

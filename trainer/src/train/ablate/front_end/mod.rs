@@ -165,7 +165,7 @@ fn errors(probe: &Probe, mixes: &[ProbeWindow], resamples: &SongResamples) -> Re
 /// Mixes every song of the two splits after the norms, flawed as in the protocol, and analyzes the mixes with all front
 /// ends.
 fn mix_windows(plan: &ProbePlan, front_ends: &mut [FrontEnd], split: &Split) -> Result<WindowsBySplit> {
-    let SongsBelow { songs, refused } = songs_below(&plan.songs)?;
+    let SongsBelow { songs, refused } = songs_below(&plan.songs, 0.0)?;
     refused.iter().for_each(|sentence| tracing::warn!("refused {sentence}"));
     let (questions, sampler, simulation) =
         (general_questions(0.0, 0.0), TextSampler::shipped()?, SimulationSettings::default());
