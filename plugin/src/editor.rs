@@ -1,8 +1,11 @@
 //! The editor: opens the panel in the host's window and passes the panel's commands to host and worker. Window thread.
 
 use crate::audition::Switch;
+use crate::panel::models::Models;
+use crate::panel::program::Program;
 use crate::panel::{self, Controls, KeyUse, PanelState, Track};
 use crate::params::{HopParam, MixParams};
+use crate::platform;
 use crate::settings::{Hop, MIN_SIZE_PT, PanelSettings, Settings};
 use crate::view::{Command, View};
 use crate::worker::Commands;
@@ -41,7 +44,9 @@ impl PanelEditor {
         commands: Commands,
         audition: Arc<Switch>,
     ) -> Self {
-        PanelEditor { params, view, commands, audition, state: Arc::default(), track: Arc::default() }
+        let models = Models::new(Program::Installed, platform::library_path());
+        let state = Arc::new(Mutex::new(PanelState { models, ..PanelState::default() }));
+        PanelEditor { params, view, commands, audition, state, track: Arc::default() }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod library;
 pub mod log;
 pub mod panel;
 pub mod params;
+pub mod platform;
 pub mod plugin;
 pub mod readouts;
 pub mod report;

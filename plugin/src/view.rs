@@ -10,7 +10,7 @@ use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::loudness::Meters;
 use mixing_buddy_core::passes::Followed;
 use mixing_buddy_core::profile::Choice;
-use mixing_buddy_core::{Advice, DeviceKind, PerStem, Stem};
+use mixing_buddy_core::{Advice, DeviceKind, ModelChoice, PerStem, Stem};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -197,6 +197,8 @@ pub struct ModelStatus {
     pub dropped_s: f64,
     /// The model's own confidence threshold.
     pub threshold: f32,
+    /// The language model beside the built-in model's ears.
+    pub language: ModelChoice,
 }
 
 /// What is heard in place of the mix, or can be.
@@ -331,6 +333,8 @@ pub enum Command {
     StartOver,
     /// Read the library of references, measure songs into it, aim at some of them.
     Library(LibraryCommand),
+    /// Use another language model, for all projects.
+    ChooseLanguage(ModelChoice),
     /// Use another model, or the built-in one.
     ChooseModel(Option<PathBuf>),
     /// Write the report: `PATH.md` and `PATH.json`.

@@ -204,8 +204,8 @@ fn killed(mut command: Command, count: usize, out: &Path, rng: &mut impl Rng) ->
 }
 
 /// Kills a run again and again, resumes it each time with another number of ranks, and compares its end with that of a run
-/// in one process.
-fn same_after_kills(args: Args<'_>, place: &Place, weights: &str, seed: u64) {
+/// in one process. Returns how often it was killed.
+fn same_after_kills(args: Args<'_>, place: &Place, weights: &str, seed: u64) -> usize {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     run(&args("one")).unwrap();
     let out = place.path("killed");
@@ -218,6 +218,23 @@ fn same_after_kills(args: Args<'_>, place: &Place, weights: &str, seed: u64) {
     assert!(kills > 1, "nearly every run ended before it could be killed: make it longer");
     finish(mpirun::mpirun(4, &resumed)).unwrap();
     assert_same(place, "one", "killed", weights);
+    kills
+}
+
+#[test]
+#[ignore = "some minutes: `cargo xtask test --full mpi-kills`"]
+fn twenty_killed_ranks_leave_no_trace() {
+    let _turn = alone();
+    let config = four_shards(ENCODER, "loaders = 1\n").replace("steps = 24", "steps = 60");
+    let mut kills = 0;
+    for seed in 100.. {
+        let place = Place::new();
+        kills += same_after_kills(&encoder_args(&place, &config), &place, "encoder.safetensors", seed);
+        if kills >= 20 {
+            println!("{kills} ranks were killed in {} runs", seed - 99);
+            break;
+        }
+    }
 }
 
 #[test]

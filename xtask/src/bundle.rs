@@ -42,14 +42,16 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             other => extra.push(other.to_string()),
         }
     }
+    let out = out.unwrap_or_else(bundled);
     let library = match library {
         Some(library) => library,
         None => {
             build_workspace(debug, &extra)?;
+            let program = built_program(debug);
+            put(&program, &out.join(program.file_name().unwrap_or_default()))?;
             built_library(debug)
         }
     };
-    let out = out.unwrap_or_else(bundled);
     for path in lay_out(&library, &out, debug)? {
         note(&path.display().to_string());
     }
@@ -65,6 +67,12 @@ pub(crate) fn bundled() -> PathBuf {
 pub(crate) fn built_library(debug: bool) -> PathBuf {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     target().join(if debug { "debug" } else { "release" }).join(format!("{prefix}mixing_buddy{suffix}"))
+}
+
+/// The command line that cargo built. The plugin starts it to fetch models.
+pub(crate) fn built_program(debug: bool) -> PathBuf {
+    let name = format!("mixing-buddy{}", std::env::consts::EXE_SUFFIX);
+    target().join(if debug { "debug" } else { "release" }).join(name)
 }
 
 /// Builds the release and lays it out; returns the CLAP and the VST3.

@@ -38,8 +38,12 @@ pub enum Action {
     Size,
     /// Turn the bypass on or off.
     Bypass,
-    /// Use another model.
+    /// Show or hide the models.
     Model,
+    /// Use a model file.
+    ModelFile,
+    /// Fetch the large model, stop that, or use it.
+    LargeModel,
     /// Use the built-in model.
     BuiltInModel,
     /// Dismiss the newest message.
@@ -120,7 +124,7 @@ const fn shift(action: Action, key: Key, words: &'static str) -> Shortcut {
 }
 
 /// All keys, in the order of the panel.
-pub const SHORTCUTS: [Shortcut; 40] = [
+pub const SHORTCUTS: [Shortcut; 42] = [
     key(Action::Copy, Key::C, "Copy the advice"),
     shift(Action::CopyMarkdown, Key::C, "Copy it as Markdown"),
     key(Action::Report, Key::R, "Save the report"),
@@ -158,7 +162,9 @@ pub const SHORTCUTS: [Shortcut; 40] = [
     key(Action::RaiseThreshold, Key::K, "Higher threshold"),
     shift(Action::OwnThreshold, Key::K, "The model's own threshold"),
     key(Action::Hop, Key::W, "The next time between windows"),
-    key(Action::Model, Key::M, "Choose a model"),
+    key(Action::Model, Key::M, "Models"),
+    shift(Action::ModelFile, Key::O, "A model file"),
+    key(Action::LargeModel, Key::I, "Fetch or use the large model"),
     shift(Action::BuiltInModel, Key::M, "The built-in model"),
     key(Action::Keys, Key::F1, "These keys"),
 ];
@@ -227,6 +233,7 @@ pub(super) fn is_possible(action: Action, view: &View, state: &PanelState) -> bo
         Action::AddSongs | Action::AddFolder | Action::Library => view.library.measuring.is_none(),
         Action::DetectStems => view.choices.stems.is_some(),
         Action::OwnThreshold => !view.model.name.is_empty(),
+        Action::LargeModel => state.models.is_open && state.models.is_large_possible(view),
         Action::Keys
         | Action::Report
         | Action::Look
@@ -234,6 +241,7 @@ pub(super) fn is_possible(action: Action, view: &View, state: &PanelState) -> bo
         | Action::Size
         | Action::Bypass
         | Action::Model
+        | Action::ModelFile
         | Action::Faders
         | Action::FlatFaders
         | Action::OverSong
@@ -270,7 +278,9 @@ pub(super) fn perform(
         }
         Action::Size => state.look.scale_percent = next(&SCALES_PERCENT, state.look.scale_percent),
         Action::Bypass => controls.set_bypass(!settings.bypass),
-        Action::Model => state.path_box = Some(PathBox::open(Purpose::Model, &state.dialogs)),
+        Action::Model => state.models.toggle(),
+        Action::ModelFile => state.path_box = Some(PathBox::open(Purpose::Model, &state.dialogs)),
+        Action::LargeModel => state.models.press_large(view, controls),
         Action::BuiltInModel => controls.send(Command::ChooseModel(None)),
         Action::Dismiss => {
             if let Some(notice) = view.notices.last() {

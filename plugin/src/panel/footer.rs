@@ -46,8 +46,8 @@ pub(super) fn show(
                 perform(Action::BuiltInModel, ui.ctx(), view, state, controls);
             }
         }
-        let model = ui.add(Button::new("Choose model…"));
-        if model.on_hover_text(tip(Action::Model, "Use another model")).clicked() {
+        let model = ui.add(Button::new("Choose model…").selected(state.models.is_open));
+        if model.on_hover_text(tip(Action::Model, "The built-in model, a larger one, or a file")).clicked() {
             perform(Action::Model, ui.ctx(), view, state, controls);
         }
     });

@@ -5,7 +5,8 @@
 //! at the bottom.
 //!
 //! Within the panel, dependencies point one way: the parts (`advice`, `levels`, …) use [`PanelState`], [`words`] and
-//! the widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`].
+//! the widgets; the widgets use [`theme`]; `PanelState` uses [`path_box`], which uses [`dialog`], and [`models`], which uses
+//! [`program`].
 
 pub mod actions;
 mod advice;
@@ -21,9 +22,11 @@ pub mod keys;
 mod levels;
 mod library;
 pub mod meters;
+pub mod models;
 mod notices;
 mod options;
 pub mod path_box;
+pub mod program;
 mod reference;
 mod since;
 mod song;
@@ -61,6 +64,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut PanelState, controls: &mut dyn
     let colours = theme::palette(state.look.theme);
     let settings = controls.settings();
     path_box::take_dropped(ui, controls);
+    state.models.poll(ui.ctx(), controls);
 
     ui.painter().rect_filled(ui.max_rect(), 0, colours.background);
     let bar = |margin| Frame::new().fill(colours.surface).inner_margin(margin);
@@ -116,6 +120,7 @@ fn top(ui: &mut Ui, colours: &Palette, view: &View, state: &mut PanelState, cont
             header::look(ui, colours, state);
         });
     }
+    models::show(ui, colours, view, state, controls);
     notices::show(ui, colours, view, state, controls);
     let mut open = state.path_box.take();
     path_box::show(ui, colours, &mut open, &state.dialogs, controls);

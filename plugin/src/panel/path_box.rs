@@ -7,6 +7,8 @@ use super::widgets;
 use crate::library::LibraryCommand;
 use crate::view::Command;
 use egui::{Button, Frame, Key, TextEdit, Ui};
+use mixing_buddy_core::ModelChoice;
+use mixing_buddy_core::model_choice::LargeChoice;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +56,7 @@ impl Purpose {
             Purpose::Reference => "Path of a finished song: WAV, FLAC, MP3, OGG or M4A",
             Purpose::Songs => "Path of a finished song",
             Purpose::Folder => "Path of a folder of finished songs",
-            Purpose::Model => "Path of a .mixbuddy file",
+            Purpose::Model => "Path of a bundle (.mixbuddy) or a Qwen2 (.gguf)",
             Purpose::Report => "Path of the report (.html, .md and .json are added)",
         }
     }
@@ -72,7 +74,7 @@ impl Purpose {
         match self {
             Purpose::Reference => Command::LoadReference(path),
             Purpose::Songs | Purpose::Folder => Command::Library(LibraryCommand::Measure(vec![path])),
-            Purpose::Model => Command::ChooseModel(Some(path)),
+            Purpose::Model => choose_model(path),
             Purpose::Report => Command::SaveReport(path),
         }
     }
@@ -254,10 +256,23 @@ fn suggested_report() -> String {
     home.join("MixingBuddy report").to_string_lossy().into_owned()
 }
 
-/// What a dropped file is for, by its extension: a bundle is a model, anything else a reference.
+/// A bundle is a model with ears of its own; anything else is a language model behind the built-in ears.
+fn choose_model(path: PathBuf) -> Command {
+    let is_language =
+        path.is_dir() || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    if !is_language {
+        return Command::ChooseModel(Some(path));
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Command::ChooseLanguage(ModelChoice::Large(LargeChoice { name, file: path, adapter: None }))
+}
+
+/// What a dropped file is for, by its extension: bundles and GGUF files are models, anything else a reference.
 pub(super) fn purpose_of_dropped(path: &Path) -> Purpose {
     match path.extension() {
-        Some(ending) if ending.eq_ignore_ascii_case("mixbuddy") => Purpose::Model,
+        Some(ending) if ["mixbuddy", "gguf"].iter().any(|model| ending.eq_ignore_ascii_case(model)) => {
+            Purpose::Model
+        }
         _ => Purpose::Reference,
     }
 }

@@ -1,6 +1,7 @@
 //! What the panel keeps between frames: what is open, what is selected, what the user types.
 
 use super::dialog::Dialogs;
+use super::models::Models;
 use super::path_box::PathBox;
 use crate::settings::Look;
 use crate::view::Answered;
@@ -57,6 +58,8 @@ pub struct PanelState {
     pub threshold_before: Option<f32>,
     /// The track that the plugin sits on, where the host tells.
     pub track: Option<Track>,
+    /// The models, and what is being done about them.
+    pub models: Models,
     /// The program behind "Browse…".
     pub dialogs: Dialogs,
 }

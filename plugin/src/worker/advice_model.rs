@@ -6,7 +6,7 @@ use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::norms::usual;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
-    Advice, Analysis, CancelFlag, Conversation, DeviceKind, Engine, PerStem, Request, Result,
+    Advice, Analysis, CancelFlag, Conversation, DeviceKind, Engine, ModelChoice, PerStem, Request, Result,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,6 +128,8 @@ pub struct ModelKey {
     pub path: Option<PathBuf>,
     /// Whether a GPU has failed already.
     pub cpu_only: bool,
+    /// The language model beside the built-in model's ears. A bundle file has its own.
+    pub language: ModelChoice,
 }
 
 /// Where models come from.
@@ -137,4 +139,25 @@ pub trait ModelSource: Send {
     /// # Errors
     /// When it cannot be loaded, or when cancelled.
     fn get(&mut self, key: &ModelKey, cancel: &CancelFlag) -> Result<Option<Arc<dyn AdviceModel>>>;
+
+    /// The language model that the user chose for all projects.
+    ///
+    /// # Errors
+    /// When the stored choice cannot be read.
+    fn language(&mut self) -> Result<ModelChoice> {
+        Ok(ModelChoice::Compact)
+    }
+
+    /// Stores the choice of a language model for all projects.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn choose_language(&mut self, _choice: &ModelChoice) -> Result<()> {
+        Ok(())
+    }
+
+    /// How often an instance of this process has stored a choice.
+    fn language_changes(&self) -> u64 {
+        0
+    }
 }

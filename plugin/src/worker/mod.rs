@@ -11,7 +11,6 @@
 //! | [`history`] | advice by position in the song |
 //! | [`passes`] | what changed between two passes over the same place |
 //! | [`reference`](mod@reference) | measures a file in small steps; [`shelf`] does so with many, for the library |
-//! | [`platform`] | thread priority, and keeping the library in memory |
 //!
 //! The worker and its parts write `tracing` events; [`log`](crate::log) tells how to see them.
 
@@ -20,7 +19,6 @@ pub mod framer;
 pub mod history;
 pub mod models;
 pub mod passes;
-pub mod platform;
 pub mod reference;
 pub mod runs;
 pub mod session;
@@ -32,6 +30,7 @@ pub mod windows;
 use crate::audition::WorkerSide;
 use crate::capture::TapReader;
 use crate::params::MixParams;
+use crate::platform;
 use crate::view::{Activity, Command, Notice, View};
 use advice_model::ModelSource;
 use arc_swap::ArcSwap;

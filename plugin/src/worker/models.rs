@@ -6,11 +6,15 @@ use mixing_buddy_core::device::best_device;
 use mixing_buddy_core::large::LargeModel;
 use mixing_buddy_core::{CancelFlag, Engine, Error, ModelChoice, Result};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tracing::warn;
 
 /// Models in use or being loaded. Locked briefly, never while a model loads.
 static MODELS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// How often an instance has stored the choice of a language model: the others then read it again.
+static LANGUAGE_CHANGES: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     key: ModelKey,
@@ -44,6 +48,20 @@ impl ModelSource for SharedModels {
         claim.model = Some(Arc::downgrade(&engine));
         Ok(Some(engine))
     }
+
+    fn language(&mut self) -> Result<ModelChoice> {
+        ModelChoice::read(&ModelChoice::path_of_user()?)
+    }
+
+    fn choose_language(&mut self, choice: &ModelChoice) -> Result<()> {
+        choice.write(&ModelChoice::path_of_user()?)?;
+        LANGUAGE_CHANGES.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn language_changes(&self) -> u64 {
+        LANGUAGE_CHANGES.load(Ordering::Relaxed)
+    }
 }
 
 fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
@@ -67,7 +85,7 @@ fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
         Engine::from_bytes(name, bytes, cancel)
     };
     match &key.path {
-        None => Ok(with_chosen(from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE)?)),
+        None => with_language(from_bytes(Path::new("compact (built in)"), SHIPPED_BUNDLE)?, &key.language),
         Some(path) => {
             let bytes = std::fs::read(path).map_err(Error::io(path))?;
             from_bytes(path, &bytes)
@@ -75,16 +93,11 @@ fn load(key: &ModelKey, cancel: &CancelFlag) -> Result<Engine> {
     }
 }
 
-/// The engine with the large model of `mixing-buddy model use`, if there is one. Where it cannot be loaded, the compact one goes
-/// on alone, and the log says why.
-fn with_chosen(engine: Engine) -> Engine {
-    match ModelChoice::path_of_user().and_then(|path| LargeModel::of_choice_file(&path)) {
-        Ok(None) => engine,
-        Ok(Some(large)) => engine.with_large(Arc::new(large)),
-        Err(error) => {
-            warn!(%error, "the chosen model cannot be used, the compact one answers");
-            engine
-        }
+/// The engine with the large model of a choice, if it names one.
+fn with_language(engine: Engine, choice: &ModelChoice) -> Result<Engine> {
+    match choice {
+        ModelChoice::Compact => Ok(engine),
+        ModelChoice::Large(choice) => Ok(engine.with_large(Arc::new(LargeModel::of_choice(choice)?))),
     }
 }
 
@@ -133,7 +146,7 @@ mod tests {
     #[test]
     fn after_a_failed_or_cancelled_load_others_can_load() {
         let mut source = SharedModels;
-        let key = ModelKey { path: Some("/no/such/model.mixbuddy".into()), cpu_only: false };
+        let key = ModelKey { path: Some("/no/such/model.mixbuddy".into()), ..ModelKey::default() };
         for _ in 0..2 {
             let error = source.get(&key, &CancelFlag::new()).err().unwrap().to_string();
             assert!(error.contains("/no/such/model.mixbuddy"), "{error}");
@@ -141,7 +154,7 @@ mod tests {
         let cancelled = CancelFlag::new();
         cancelled.cancel();
         // Not the key of the built-in model, which another test may load at the same time.
-        let key = ModelKey { path: None, cpu_only: true };
+        let key = ModelKey { cpu_only: true, ..ModelKey::default() };
         assert!(matches!(source.get(&key, &cancelled), Err(Error::Cancelled)));
         assert!(source.get(&key, &CancelFlag::new()).unwrap().is_some());
     }

@@ -16,8 +16,8 @@ use mixing_buddy_core::passes::shift::shift_db;
 use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
-    Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, PerStem, Request, Result, Stem,
-    Verdict,
+    Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, ModelChoice, PerStem, Request,
+    Result, Stem, Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -202,11 +202,16 @@ pub struct Source {
     pub models: VecDeque<Arc<Fake>>,
     /// The keys that were asked for.
     pub keys: Arc<Mutex<Vec<ModelKey>>>,
+    /// The language models that were chosen for all projects, one after another.
+    pub language: Arc<Mutex<Vec<ModelChoice>>>,
 }
 
 impl ModelSource for Source {
     fn get(&mut self, key: &ModelKey, _cancel: &CancelFlag) -> Result<Option<Arc<dyn AdviceModel>>> {
         self.keys.lock().unwrap().push(key.clone());
+        if matches!(&key.language, ModelChoice::Large(large) if !large.file.starts_with("/models")) {
+            return Err(Error::Format("the file is damaged".into()));
+        }
         if let Some(path) = key.path.clone() {
             return Err(Error::Bundle { path, reason: "has format version 9".into() });
         }
@@ -214,6 +219,19 @@ impl ModelSource for Source {
             Some(model) => Ok(Some(model)),
             None => Err(Error::Format("no weights were built in".into())),
         }
+    }
+
+    fn language(&mut self) -> Result<ModelChoice> {
+        Ok(self.language.lock().unwrap().last().cloned().unwrap_or_default())
+    }
+
+    fn choose_language(&mut self, choice: &ModelChoice) -> Result<()> {
+        self.language.lock().unwrap().push(choice.clone());
+        Ok(())
+    }
+
+    fn language_changes(&self) -> u64 {
+        self.language.lock().unwrap().len() as u64
     }
 }
 
@@ -226,6 +244,7 @@ pub struct Bench {
     pub audio: AudioSide,
     pub cancel: CancelFlag,
     pub keys: Arc<Mutex<Vec<ModelKey>>>,
+    pub language: Arc<Mutex<Vec<ModelChoice>>>,
     /// Position of the next block in samples.
     pub position: i64,
     /// The folder of the library.
@@ -246,7 +265,9 @@ impl Bench {
         let view = Arc::new(ArcSwap::from_pointee(View::default()));
         let cancel = CancelFlag::new();
         let keys = Arc::new(Mutex::new(Vec::new()));
-        let source = Source { models: models.into_iter().collect(), keys: keys.clone() };
+        let language = Arc::new(Mutex::new(Vec::new()));
+        let source =
+            Source { models: models.into_iter().collect(), keys: keys.clone(), language: language.clone() };
         let (mut audio, audition) = link();
         audio.prepare(RATE_HZ, is_offline);
         let mut session = Session::new(Connections {
@@ -259,7 +280,7 @@ impl Bench {
         });
         let (tap, reader) = tap(RATE_HZ, is_offline);
         session.set_reader(reader);
-        Bench { session, params, view, tap, audio, cancel, keys, position: 0, data }
+        Bench { session, params, view, tap, audio, cancel, keys, language, position: 0, data }
     }
 
     /// Plays seconds of noise at an amplitude, without a step of the session.

@@ -99,6 +99,7 @@ fn the_file_from_the_dialog_is_loaded_and_no_frame_waits_for_it() {
 #[test]
 fn another_model_and_the_built_in_one_can_be_chosen() {
     let mut harness = after_click(scenes::reference(), "Choose model…");
+    click(&mut harness, "Choose…");
     let purpose = harness.state().state.path_box.as_ref().map(|path_box| path_box.purpose);
     assert_eq!(purpose, Some(Purpose::Model));
     click(&mut harness, "Close");

@@ -164,7 +164,7 @@ fn done(harness: &Harness<'static, Stage>) -> String {
         recorder.calls,
         state.look,
         (state.look_open, state.keys_open, state.library_open, state.faders_open, state.notices_open),
-        (state.trial_db, state.over_song)
+        (state.trial_db, state.over_song, state.models.is_open)
     )
 }
 
@@ -181,12 +181,14 @@ fn a_key_does_what_its_button_does() {
         scene
     };
     type Case = (fn() -> scenes::Scene, &'static str, Action);
-    let cases: [Case; 26] = [
+    let cases: [Case; 28] = [
         (scenes::advice, "Report…", Action::Report),
         (scenes::advice, "Look", Action::Look),
         (scenes::advice, "Bypass", Action::Bypass),
         (scenes::advice, "Keys", Action::Keys),
         (scenes::advice, "Choose model…", Action::Model),
+        (scenes::models::listed, "Choose…", Action::ModelFile),
+        (scenes::models::here, "Use", Action::LargeModel),
         (scenes::reference, "Built-in", Action::BuiltInModel),
         (scenes::no_model, "Dismiss", Action::Dismiss),
         (scenes::notices, "Show 2 more", Action::Messages),

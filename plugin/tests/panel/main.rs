@@ -2,5 +2,6 @@
 
 mod clicks;
 mod keyboard;
+mod models;
 mod snapshots;
 mod stage;

@@ -4,7 +4,8 @@ use crate::common::{Act, Bench, Fake};
 use crate::{LOUD, errors};
 use mixing_buddy::view::{Activity, Command};
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
-use mixing_buddy_core::{CancelFlag, DeviceKind};
+use mixing_buddy_core::model_choice::LargeChoice;
+use mixing_buddy_core::{CancelFlag, DeviceKind, ModelChoice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,48 @@ fn the_built_in_model_replaces_a_model_file_that_cannot_be_used() {
     assert_eq!(view.newest.as_ref().map(|mark| mark.start_s), Some(0.0));
     let kept = bench.params.project.current().choices.model_path.clone();
     assert_eq!(kept, Some("/models/other.mixbuddy".into()), "the file may be present again next time");
+}
+
+fn large(file: &str) -> ModelChoice {
+    ModelChoice::Large(LargeChoice { name: "qwen2-0.5b".into(), file: file.into(), adapter: None })
+}
+
+#[test]
+fn a_language_model_is_chosen_for_all_projects_once_it_works() {
+    let mut bench = Bench::new([Fake::new([]), Fake::new([]), Fake::new([]), Fake::new([])]);
+    bench.settle();
+    let chosen = large("/models/base.gguf");
+    bench.session.command(Command::ChooseLanguage(chosen.clone()));
+    assert_eq!(*bench.language.lock().unwrap(), [], "not before it has been loaded");
+    bench.settle();
+    assert_eq!(*bench.language.lock().unwrap(), [chosen.clone()]);
+    let view = bench.session.view();
+    assert_eq!(view.model.language, chosen);
+    let told: Vec<&str> = view.notices.iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(told, ["qwen2-0.5b answers from now on, in all projects."]);
+
+    // One that does not load changes nothing for other projects, and the compact one answers here.
+    bench.session.command(Command::ChooseLanguage(large("/elsewhere/damaged.gguf")));
+    bench.settle();
+    assert_eq!(*bench.language.lock().unwrap(), [chosen.clone()]);
+    assert_eq!(errors(&bench), ["The file is damaged. The compact model answers."]);
+    assert_eq!(bench.session.view().model.language, ModelChoice::Compact);
+
+    // Another instance's choice is followed without a word.
+    let notices = bench.session.view().notices.len();
+    bench.language.lock().unwrap().push(large("/models/other.gguf"));
+    bench.settle();
+    assert_eq!(bench.session.view().model.language, large("/models/other.gguf"));
+    assert_eq!(bench.session.view().notices.len(), notices);
+}
+
+#[test]
+fn a_stored_language_model_that_is_gone_is_told_and_the_compact_one_answers() {
+    let mut bench = Bench::new([Fake::new([])]);
+    bench.language.lock().unwrap().push(large("/elsewhere/gone.gguf"));
+    let view = bench.play_and_step(10, LOUD);
+    assert_eq!(errors(&bench), ["The file is damaged. The compact model answers."]);
+    assert_eq!(view.newest.as_ref().map(|mark| mark.start_s), Some(0.0), "no window is lost");
 }
 
 #[test]

@@ -15,6 +15,8 @@ const PERMITTED: [&str; 2] = ["--allow-run-as-root", "--oversubscribe"];
 pub fn mpirun(count: usize, args: &[String]) -> Command {
     let mut command = Command::new("mpirun");
     command.args(PERMITTED).args(["-n", &count.to_string(), TRAINER]).args(args);
+    // By default a rank has one second to say where it was, which is not enough where ranks share processors.
+    command.env("OMPI_MCA_odls_base_sigkill_timeout", "10");
     command.env("RAYON_NUM_THREADS", "1");
     command
 }

@@ -5,6 +5,7 @@ mod advising;
 mod comparing;
 mod hearing;
 mod intake;
+mod language;
 mod library;
 mod metering;
 mod notices;
@@ -28,7 +29,7 @@ use crate::state::{Loaded, Saved, SavedSong};
 use crate::view::{Answered, Choices, Command, ModelStatus, SongSummary, View};
 use arc_swap::ArcSwap;
 use mixing_buddy_core::profile::Library;
-use mixing_buddy_core::{CancelFlag, Conversation, Error, Stem};
+use mixing_buddy_core::{CancelFlag, Conversation, Error, ModelChoice, Stem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub struct Session {
     connections: Connections,
     model_key: ModelKey,
     model: ModelState,
+    language: language::Language,
     reader: Option<TapReader>,
     framer: Option<Framer>,
     /// A render that waits for the separator.
@@ -128,6 +130,7 @@ impl Session {
         let mut session = Session {
             model_key: ModelKey::default(),
             model: ModelState::Loading,
+            language: language::Language::default(),
             reader: None,
             framer: None,
             bounce: None,
@@ -163,6 +166,7 @@ impl Session {
             connections,
         };
         session.restore(&saved);
+        session.follow_language();
         session
     }
 
@@ -196,6 +200,7 @@ impl Session {
             Command::StartOver => self.start_over(),
             Command::Library(command) => self.library_command(command),
             Command::ChooseModel(path) => self.choose_model(path),
+            Command::ChooseLanguage(choice) => self.choose_language(choice),
             Command::SaveReport(path) => match report::save(&path, &self.view) {
                 Ok(written) => self.inform(format!("Report saved: {}.", written.display())),
                 Err(error) => self.report_error(&error),
@@ -222,6 +227,7 @@ impl Session {
             self.confidence_threshold = threshold;
             self.request_changed();
         }
+        self.follow_language();
         self.fetch_model();
         let reading = self.read_audio();
         self.follow_audition();
@@ -260,8 +266,7 @@ impl Session {
         self.song_due = false;
         self.newest_due = false;
         if model_changed {
-            self.model_key =
-                ModelKey { path: self.choices.model_path.clone(), cpu_only: self.model_key.cpu_only };
+            self.model_key.path.clone_from(&self.choices.model_path);
             self.model = ModelState::Loading;
         }
         debug!(windows = saved.history.len(), has_song = saved.song.is_some(), "state restored");
@@ -289,11 +294,13 @@ impl Session {
                     threshold: model.threshold(),
                     window_ms: None,
                     dropped_s: self.view.model.dropped_s,
+                    language: self.model_key.language.clone(),
                 };
                 self.view.usual_lu = model.usual_lu();
                 self.queue.clear();
                 self.bounce = None;
                 self.model = ModelState::Ready(model);
+                self.language_loaded();
                 self.is_dirty = true;
             }
             Err(error) if self.model_key.path.is_some() => {
@@ -302,6 +309,7 @@ impl Session {
                 self.alert(format!("{} The built-in model is in use.", notices::sentence(&error)));
                 self.model_key.path = None;
             }
+            Err(error) if self.model_key.language != ModelChoice::Compact => self.language_failed(&error),
             Err(error) => {
                 warn!(%error, "no model could be loaded");
                 self.alert(format!("No model can be used: {error}."));
@@ -313,7 +321,7 @@ impl Session {
     fn choose_model(&mut self, path: Option<PathBuf>) {
         self.choices.model_path.clone_from(&path);
         self.is_saved_dirty = true;
-        self.model_key = ModelKey { path, cpu_only: self.model_key.cpu_only };
+        self.model_key.path = path;
         self.model = ModelState::Loading;
         self.job = None;
         self.view.reference_progress = None;

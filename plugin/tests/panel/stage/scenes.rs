@@ -1,6 +1,7 @@
 //! The states of the panel, written by hand.
 
 pub mod library;
+pub mod models;
 pub mod passes;
 
 use super::Recorder;
@@ -8,6 +9,8 @@ use super::song::{
     before_the_first_window, lu, mark, model, off, plain, playing, unsure, usual, with_newest,
 };
 use mixing_buddy::panel::dialog::Dialogs;
+use mixing_buddy::panel::models::Models;
+use mixing_buddy::panel::program::Program;
 use mixing_buddy::panel::{PanelState, Track};
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
 use mixing_buddy::view::{
@@ -35,10 +38,11 @@ impl Scene {
     fn new(name: &'static str, view: View) -> Scene {
         // No dialog of the desktop may open while tests run.
         let dialogs = Dialogs::Program("mixing-buddy-has-no-dialog-here".into(), Vec::new());
+        let program = Program::This("mixing-buddy-is-not-here".into(), Vec::new());
         Scene {
             name,
             view,
-            state: PanelState { dialogs, ..PanelState::default() },
+            state: PanelState { dialogs, models: Models::new(program, None), ..PanelState::default() },
             recorder: Recorder {
                 settings: Settings { bypass: false, confidence_threshold: 0.6, hop: Hop::Five },
                 calls: Vec::new(),
@@ -128,6 +132,13 @@ pub fn all() -> Vec<Scene> {
         keys().smallest().scaled(200).named("keys_smallest_200"),
         on_a_track(),
         on_a_track().light().named("on_a_track_light"),
+        models::listed(),
+        models::listed().light().named("models_light"),
+        models::here(),
+        models::fetching(),
+        models::fetching().light().smallest().scaled(200).named("models_fetching_light_200"),
+        models::failed(),
+        models::in_use(),
         library::listed(),
         library::listed().light().named("library_light"),
         library::listed().smallest().scaled(200).named("library_smallest_200"),

@@ -2,7 +2,9 @@
 
 use mixing_buddy::view::{Activity, Mark, ModelStatus, SongSummary, View};
 use mixing_buddy_core::loudness::Meters;
-use mixing_buddy_core::{Advice, AdviceKind, BestAnswer, DeviceKind, Direction, PerStem, Stem, Verdict};
+use mixing_buddy_core::{
+    Advice, AdviceKind, BestAnswer, DeviceKind, Direction, ModelChoice, PerStem, Stem, Verdict,
+};
 use std::sync::Arc;
 
 /// Levels of four stems that are all present, in LU.
@@ -45,6 +47,7 @@ pub fn model() -> ModelStatus {
         window_ms: Some(412.0),
         dropped_s: 0.0,
         threshold: 0.6,
+        language: ModelChoice::Compact,
     }
 }
 

@@ -1,4 +1,6 @@
-//! What needs the operating system: a low thread priority, and keeping the library in memory.
+//! What needs the operating system: a low thread priority, keeping the library in memory, and where it is.
+
+use std::path::PathBuf;
 
 /// Gives the calling thread a low priority.
 pub fn lower_priority() {
@@ -26,6 +28,37 @@ pub fn lower_priority() {
         unsafe {
             SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
         }
+    }
+}
+
+/// The file of this library (in a program that has it built in, of that program); none where the system does not say.
+pub fn library_path() -> Option<PathBuf> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        // SAFETY: `dladdr` fills `info` or returns 0; the name that it gives lives as long as the library does.
+        let name = unsafe {
+            let mut info: libc::Dl_info = std::mem::zeroed();
+            let is_known = libc::dladdr(library_path as *const () as *const libc::c_void, &mut info) != 0;
+            (is_known && !info.dli_fname.is_null()).then(|| std::ffi::CStr::from_ptr(info.dli_fname))?
+        };
+        Some(PathBuf::from(std::ffi::OsStr::from_bytes(name.to_bytes())))
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::ffi::OsStringExt;
+        use windows_sys::Win32::System::LibraryLoader::{
+            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+            GetModuleFileNameW, GetModuleHandleExW,
+        };
+        let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+        let (mut module, mut name) = (std::ptr::null_mut(), [0u16; 1024]);
+        // SAFETY: with FROM_ADDRESS the name is taken as an address within the module; the buffer has the length that is given.
+        let length = unsafe {
+            GetModuleHandleExW(flags, library_path as *const () as *const u16, &mut module);
+            GetModuleFileNameW(module, name.as_mut_ptr(), name.len() as u32) as usize
+        };
+        (length > 0 && length < name.len()).then(|| std::ffi::OsString::from_wide(&name[..length]).into())
     }
 }
 
