@@ -3,7 +3,7 @@
 use crate::audition::Switch;
 use crate::panel::models::Models;
 use crate::panel::program::Program;
-use crate::panel::{self, Controls, KeyUse, PanelState, Track};
+use crate::panel::{self, Automation, Controls, Indication, Indications, KeyUse, PanelState, Track};
 use crate::params::{HopParam, MixParams};
 use crate::platform;
 use crate::settings::{Hop, MIN_SIZE_PT, PanelSettings, Settings};
@@ -34,6 +34,8 @@ pub struct PanelEditor {
     state: Arc<Mutex<PanelState>>,
     /// What the host says of the track, whether the window is open or not.
     track: Arc<ArcSwapOption<Track>>,
+    /// What the host says of the parameters.
+    indications: Arc<ArcSwap<Indications>>,
 }
 
 impl PanelEditor {
@@ -46,7 +48,15 @@ impl PanelEditor {
     ) -> Self {
         let models = Models::new(Program::Installed, platform::library_path());
         let state = Arc::new(Mutex::new(PanelState { models, ..PanelState::default() }));
-        PanelEditor { params, view, commands, audition, state, track: Arc::default() }
+        PanelEditor {
+            params,
+            view,
+            commands,
+            audition,
+            state,
+            track: Arc::default(),
+            indications: Arc::default(),
+        }
     }
 }
 
@@ -75,6 +85,7 @@ impl Editor for PanelEditor {
             audition: self.audition.clone(),
             state: self.state.clone(),
             track: self.track.clone(),
+            indications: self.indications.clone(),
             context: None,
             changes: self.params.project.changes(),
         };
@@ -96,6 +107,42 @@ impl Editor for PanelEditor {
         let colour_rgb = info.color().map(TrackColor::rgba).map(|(red, green, blue, _)| [red, green, blue]);
         self.track.store(Some(Arc::new(Track { name: info.name().to_string(), colour_rgb })));
     }
+
+    fn param_indicated(&self, param_id: &str, indication: ParamIndication) {
+        self.indications.rcu(|indications| {
+            let mut indications = Indications::clone(indications);
+            match param_id {
+                "bypass" => indicate(&mut indications.bypass, &indication),
+                "sensitivity" => indicate(&mut indications.threshold, &indication),
+                "hop" => indicate(&mut indications.hop, &indication),
+                // The readings are not in the panel as parameters.
+                _ => {}
+            }
+            indications
+        });
+    }
+}
+
+/// What changes in an indication of the panel.
+fn indicate(to: &mut Indication, from: &ParamIndication) {
+    match from {
+        ParamIndication::Mapping(mapping) => {
+            to.mapped_to = mapping.as_ref().map(|mapping| match mapping.description.is_empty() {
+                true if mapping.label.is_empty() => "mapped to a controller".into(),
+                true => mapping.label.clone(),
+                false => mapping.description.clone(),
+            });
+        }
+        ParamIndication::Automation(automation) => {
+            to.automation = match automation {
+                ParamAutomation::None => Automation::None,
+                ParamAutomation::Present => Automation::Present,
+                ParamAutomation::Playing => Automation::Playing,
+                ParamAutomation::Recording => Automation::Recording,
+                ParamAutomation::Overriding => Automation::Overriding,
+            };
+        }
+    }
 }
 
 fn logical(panel: PanelSettings) -> LogicalSize<f32> {
@@ -110,6 +157,7 @@ struct PanelApp {
     audition: Arc<Switch>,
     state: Arc<Mutex<PanelState>>,
     track: Arc<ArcSwapOption<Track>>,
+    indications: Arc<ArcSwap<Indications>>,
     context: Option<GuiContext>,
     /// [`ProjectState::changes`](crate::state::ProjectState::changes) that the host knows of.
     changes: u64,
@@ -133,6 +181,7 @@ impl NiceEguiApp for PanelApp {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let view = self.view.load_full();
         state.track = self.track.load().as_deref().cloned();
+        state.indications = Indications::clone(&self.indications.load());
         let mut controls =
             HostControls { params: &self.params, commands: &self.commands, context: self.context.as_ref() };
         panel::show(ui, &view, &mut state, &mut controls);

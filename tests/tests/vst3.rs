@@ -110,6 +110,7 @@ fn a_host_reads_the_advice_as_parameters_and_never_writes_them() {
 fn the_track_is_shown() {
     edit("track");
     edit_in("track", &bundle::clap());
+    edit_in("indications", &bundle::clap());
 }
 
 #[test]

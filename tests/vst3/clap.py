@@ -84,6 +84,13 @@ class TrackInfo(c.Structure):
     ]
 
 
+class ParamInfo(c.Structure):
+    _fields_ = [
+        ("id", c.c_uint32), ("flags", c.c_uint32), ("cookie", c.c_void_p), ("name", c.c_char * 256),
+        ("module", c.c_char * 1024), ("low", c.c_double), ("high", c.c_double), ("default", c.c_double),
+    ]
+
+
 class HostTrackInfo(c.Structure):
     _fields_ = [("get", c.CFUNCTYPE(c.c_bool, c.POINTER(Host), c.POINTER(TrackInfo)))]
 
@@ -180,6 +187,39 @@ class Plugin:
         listener = changed(self.instance, b"clap.track-info/1")
         assert listener, "the plugin does not listen to names of tracks"
         function(listener[0], None, c.c_void_p)(self.instance)
+
+    def _extension(self, name):
+        """The functions of an extension of the plugin, as pointers."""
+        get = function(self.instance.contents.get_extension, c.POINTER(c.c_void_p), c.c_void_p, c.c_char_p)
+        found = get(self.instance, name)
+        assert found, f"the plugin has no {name.decode()}"
+        return found
+
+    def param_id(self, name):
+        """The number of the parameter with this name."""
+        params = self._extension(b"clap.params")
+        count = function(params[0], c.c_uint32, c.c_void_p)(self.instance)
+        get_info = function(params[1], c.c_bool, c.c_void_p, c.c_uint32, c.POINTER(ParamInfo))
+        for index in range(count):
+            info = ParamInfo()
+            if get_info(self.instance, index, c.byref(info)) and info.name.decode() == name:
+                return info.id
+        raise AssertionError(f"no parameter {name}")
+
+    def map(self, name, label):
+        """Says what a parameter is mapped to; nothing if there is no label."""
+        set_mapping = function(
+            self._extension(b"clap.param-indication/4")[0], None, c.c_void_p, c.c_uint32, c.c_bool, c.c_void_p, c.c_char_p, c.c_char_p
+        )
+        text = None if label is None else label.encode()
+        set_mapping(self.instance, self.param_id(name), label is not None, None, text, text)
+
+    def automate(self, name, state):
+        """Says how a parameter is automated: 0 not at all, 1 present, 2 playing, 3 recording, 4 overridden."""
+        set_automation = function(
+            self._extension(b"clap.param-indication/4")[1], None, c.c_void_p, c.c_uint32, c.c_uint32, c.c_void_p
+        )
+        set_automation(self.instance, self.param_id(name), state, None)
 
     def open(self, scale=None):
         """Opens the editor in a new window. `scale` is what the host suggests, if it does. Returns the size that the plugin

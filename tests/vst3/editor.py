@@ -3,7 +3,7 @@
     python editor.py CHECK MixingBuddy.vst3
     python editor.py CHECK MixingBuddy.clap
 
-CHECK is a function of this file. Those for the CLAP are track, scale and hundred. Fails with what was expected.
+CHECK is a function of this file. Those for the CLAP are track, indications, scale and hundred. Fails with what was expected.
 """
 
 import gc
@@ -289,6 +289,39 @@ def track(path):
         plugin.end()
 
 
+def indications(path):
+    """What the host does with a parameter is shown, whether it says so before or after the editor opens, until it ends."""
+    screen = start_screen()
+    for is_early in (True, False):
+        plugin = instance(path, screen)
+        indicate = [
+            lambda: plugin.map("Confidence threshold", "Knob 3"),
+            lambda: plugin.automate("Confidence threshold", 2),
+            lambda: plugin.automate("Hop", 3),
+        ]
+        if is_early:
+            indicate.pop(0)()
+        plugin.open()
+        await_drawing(plugin, screen)
+        seen = [shown(plugin, screen)]
+        for one in indicate:
+            one()
+            plugin.pump(1)
+            seen.append(shown(plugin, screen))
+        for before, after in zip(seen, seen[1:]):
+            check((before != after).any(), "each indication changes the panel")
+        plugin.map("Confidence threshold", None)
+        plugin.automate("Confidence threshold", 0)
+        plugin.automate("Hop", 0)
+        plugin.pump(1)
+        if not is_early:
+            check((shown(plugin, screen) == seen[0]).all(), "nothing is left of what has ended")
+        # An unknown parameter, and one that is not in the panel.
+        plugin.automate("Bypass", 2)
+        plugin.close()
+        plugin.end()
+
+
 def scale(path):
     """The editor has the scale of the host or of the desktop: its window grows with it, and draws the same, larger."""
     from PIL import Image
@@ -365,6 +398,6 @@ def hundred(path):
 
 if __name__ == "__main__":
     checks = {
-        function.__name__: function for function in (keys, modified, audition, readouts, track, scale, hundred)
+        function.__name__: function for function in (keys, modified, audition, readouts, track, indications, scale, hundred)
     }
     checks[sys.argv[1]](*sys.argv[2:])

@@ -60,8 +60,11 @@ pub(super) fn show(
                 perform(Action::Look, ui.ctx(), view, state, controls);
             }
             let bypass = ui.add(Button::new("Bypass").selected(settings.bypass));
-            let about = "Pause the analysis. Audio passes through either way.";
-            if bypass.on_hover_text(tip(Action::Bypass, about)).clicked() {
+            let mut about = tip(Action::Bypass, "Pause the analysis. Audio passes through either way.");
+            if let Some(words) = state.indications.bypass.words() {
+                about = format!("{about}\n{words}");
+            }
+            if bypass.on_hover_text(about).clicked() {
                 perform(Action::Bypass, ui.ctx(), view, state, controls);
             }
         });

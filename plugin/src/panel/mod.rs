@@ -38,7 +38,7 @@ pub mod words;
 
 pub use controls::Controls;
 pub use keys::{KeyUse, key_use};
-pub use state::{PanelState, Track};
+pub use state::{Automation, Indication, Indications, PanelState, Track};
 pub use theme::install;
 
 use crate::settings::Settings;

@@ -2,7 +2,7 @@
 
 use super::actions::{Action, SAME_THRESHOLD, change_threshold, is_possible, perform, stems_in_mix, tip};
 use super::controls::Controls;
-use super::state::PanelState;
+use super::state::{Indication, PanelState};
 use super::theme::Palette;
 use super::{widgets, words};
 use crate::settings::{Hop, Settings};
@@ -29,7 +29,7 @@ pub(super) fn show(
     ui.add_space(GAP_PT);
     threshold(ui, colours, view, settings, state, controls);
     ui.add_space(GAP_PT);
-    hop(ui, colours, settings, controls);
+    hop(ui, colours, settings, state, controls);
 }
 
 fn anchor(ui: &mut Ui, colours: &Palette, view: &View, controls: &mut dyn Controls) {
@@ -89,6 +89,7 @@ fn threshold(
             perform(Action::OwnThreshold, ui.ctx(), view, state, controls);
         }
     });
+    indication(ui, colours, &state.indications.threshold);
     let mut value = settings.confidence_threshold.clamp(0.0, 1.0);
     ui.horizontal(|ui| {
         let label = ui.label(words::percent(value));
@@ -124,10 +125,18 @@ fn threshold(
     });
 }
 
-fn hop(ui: &mut Ui, colours: &Palette, settings: Settings, controls: &mut dyn Controls) {
+/// What the host does with a parameter, below its title.
+fn indication(ui: &mut Ui, colours: &Palette, indication: &Indication) {
+    if let Some(words) = indication.words() {
+        widgets::remark_in_one_line(ui, words, colours.accent);
+    }
+}
+
+fn hop(ui: &mut Ui, colours: &Palette, settings: Settings, state: &PanelState, controls: &mut dyn Controls) {
     widgets::section(ui, colours, "Analyze every", |ui| {
         widgets::remark_in_one_line(ui, "in windows of 10 s", colours.dim);
     });
+    indication(ui, colours, &state.indications.hop);
     let pressed = widgets::choice_row(
         ui,
         &Hop::ALL,

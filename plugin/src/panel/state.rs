@@ -16,6 +16,60 @@ pub struct Track {
     pub colour_rgb: Option<[u8; 3]>,
 }
 
+/// What the host does with a parameter, as far as it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Indication {
+    /// What it is mapped to, such as a knob of a controller.
+    pub mapped_to: Option<String>,
+    /// The state of its automation.
+    pub automation: Automation,
+}
+
+/// The state of a parameter's automation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Automation {
+    /// There is none.
+    #[default]
+    None,
+    /// There is some, but it does not play.
+    Present,
+    /// It plays.
+    Playing,
+    /// It is recorded.
+    Recording,
+    /// The user plays something else over it.
+    Overriding,
+}
+
+impl Indication {
+    /// In words; none where there is nothing to say.
+    pub fn words(&self) -> Option<String> {
+        let automation = match self.automation {
+            Automation::None => None,
+            Automation::Present => Some("automated"),
+            Automation::Playing => Some("automation plays"),
+            Automation::Recording => Some("automation records"),
+            Automation::Overriding => Some("automation overridden"),
+        };
+        match (&self.mapped_to, automation) {
+            (Some(control), Some(automation)) => Some(format!("{control} · {automation}")),
+            (Some(control), None) => Some(control.clone()),
+            (None, automation) => automation.map(str::to_string),
+        }
+    }
+}
+
+/// What the host does with each parameter of the panel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Indications {
+    /// The bypass.
+    pub bypass: Indication,
+    /// The confidence threshold.
+    pub threshold: Indication,
+    /// The time between windows.
+    pub hop: Indication,
+}
+
 /// A place that gets the keyboard with the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
@@ -60,6 +114,8 @@ pub struct PanelState {
     pub track: Option<Track>,
     /// The models, and what is being done about them.
     pub models: Models,
+    /// What the host does with the parameters.
+    pub indications: Indications,
     /// The program behind "Browse…".
     pub dialogs: Dialogs,
 }

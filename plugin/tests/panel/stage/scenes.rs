@@ -11,7 +11,7 @@ use super::song::{
 use mixing_buddy::panel::dialog::Dialogs;
 use mixing_buddy::panel::models::Models;
 use mixing_buddy::panel::program::Program;
-use mixing_buddy::panel::{PanelState, Track};
+use mixing_buddy::panel::{Automation, PanelState, Track};
 use mixing_buddy::settings::{DEFAULT_SIZE_PT, Hop, Look, MIN_SIZE_PT, Settings, Theme};
 use mixing_buddy::view::{
     Activity, Answered, Audition, AuditionState, Choices, End, ModelStatus, Notice, Obstacle, Reference,
@@ -130,6 +130,7 @@ pub fn all() -> Vec<Scene> {
         keys(),
         keys().light().named("keys_light"),
         keys().smallest().scaled(200).named("keys_smallest_200"),
+        indicated(),
         on_a_track(),
         on_a_track().light().named("on_a_track_light"),
         models::listed(),
@@ -385,6 +386,15 @@ pub fn look() -> Scene {
 pub fn keys() -> Scene {
     let mut scene = Scene::new("keys", playing());
     scene.state.keys_open = true;
+    scene
+}
+
+/// The host maps a knob to the threshold and automates the hop.
+pub fn indicated() -> Scene {
+    let mut scene = advice().named("indicated");
+    scene.state.indications.threshold.mapped_to = Some("Knob 3".into());
+    scene.state.indications.threshold.automation = Automation::Playing;
+    scene.state.indications.hop.automation = Automation::Present;
     scene
 }
 

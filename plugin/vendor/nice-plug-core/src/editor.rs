@@ -8,7 +8,7 @@ use std::num::{NonZeroIsize, NonZeroU32};
 use std::ptr::NonNull;
 
 use crate::context::gui::GuiContext;
-use crate::plugin::TrackInfo;
+use crate::plugin::{ParamIndication, TrackInfo};
 
 use self::dpi::{LogicalSize, NativeSize, PhysicalSize, Size};
 
@@ -324,6 +324,11 @@ pub trait Editor: Send {
     /// track informatioin.
     fn track_info_updated(&self, info: TrackInfo) {
         let _ = info;
+    }
+
+    /// Called when the host tells how the parameter with this ID is controlled, whether the editor is open or not.
+    fn param_indicated(&self, param_id: &str, indication: ParamIndication) {
+        let _ = (param_id, indication);
     }
 
     /// Called right after the editor is initialized when running in standalone mode (if the

@@ -7,8 +7,10 @@ mod state;
 pub use state::*;
 
 #[cfg(feature = "editor")]
+mod param_indication;
 mod track_info;
 #[cfg(feature = "editor")]
+pub use param_indication::*;
 pub use track_info::*;
 
 use crate::{

@@ -13,6 +13,8 @@ use clap_sys::events::{
     clap_event_note_expression, clap_event_param_gesture, clap_event_param_mod,
     clap_event_param_value, clap_event_transport, clap_input_events, clap_output_events,
 };
+#[cfg(feature = "editor")]
+use clap_sys::color::clap_color;
 use clap_sys::ext::audio_ports::{
     CLAP_AUDIO_PORT_IS_MAIN, CLAP_EXT_AUDIO_PORTS, CLAP_PORT_MONO, CLAP_PORT_STEREO,
     clap_audio_port_info, clap_plugin_audio_ports,
@@ -36,6 +38,15 @@ use clap_sys::ext::params::{
 };
 use clap_sys::ext::remote_controls::{
     CLAP_EXT_REMOTE_CONTROLS, clap_plugin_remote_controls, clap_remote_controls_page,
+};
+use clap_sys::ext::param_indication::{
+    CLAP_EXT_PARAM_INDICATION, CLAP_EXT_PARAM_INDICATION_COMPAT,
+};
+#[cfg(feature = "editor")]
+use clap_sys::ext::param_indication::{
+    CLAP_PARAM_INDICATION_AUTOMATION_OVERRIDING, CLAP_PARAM_INDICATION_AUTOMATION_PLAYING,
+    CLAP_PARAM_INDICATION_AUTOMATION_PRESENT, CLAP_PARAM_INDICATION_AUTOMATION_RECORDING,
+    clap_plugin_param_indication,
 };
 use clap_sys::ext::render::{
     CLAP_EXT_RENDER, CLAP_RENDER_OFFLINE, CLAP_RENDER_REALTIME, clap_plugin_render,
@@ -77,7 +88,7 @@ use nice_plug_core::params::internals::ParamPtr;
 use nice_plug_core::params::{ParamFlags, Params};
 use nice_plug_core::plugin::{Plugin, PluginState, ProcessStatus, TaskExecutor};
 #[cfg(feature = "editor")]
-use nice_plug_core::plugin::{TrackColor, TrackInfo};
+use nice_plug_core::plugin::{ParamAutomation, ParamIndication, ParamMapping, TrackColor, TrackInfo};
 use parking_lot::Mutex;
 #[cfg(feature = "editor")]
 use std::borrow::Borrow;
@@ -264,6 +275,9 @@ pub struct Wrapper<P: ClapPlugin> {
     host_state: AtomicRefCell<Option<ClapPtr<clap_host_state>>>,
 
     clap_plugin_tail: clap_plugin_tail,
+
+    #[cfg(feature = "editor")]
+    clap_plugin_param_indication: clap_plugin_param_indication,
 
     #[cfg(feature = "editor")]
     clap_plugin_track_info: clap_plugin_track_info,
@@ -750,6 +764,12 @@ impl<P: ClapPlugin> Wrapper<P> {
 
             clap_plugin_tail: clap_plugin_tail {
                 get: Some(Self::ext_tail_get),
+            },
+
+            #[cfg(feature = "editor")]
+            clap_plugin_param_indication: clap_plugin_param_indication {
+                set_mapping: Some(Self::ext_param_indication_set_mapping),
+                set_automation: Some(Self::ext_param_indication_set_automation),
             },
 
             #[cfg(feature = "editor")]
@@ -2406,6 +2426,12 @@ impl<P: ClapPlugin> Wrapper<P> {
             &wrapper.clap_plugin_render as *const _ as *const c_void
         } else if id == CLAP_EXT_STATE {
             &wrapper.clap_plugin_state as *const _ as *const c_void
+        } else if id == CLAP_EXT_PARAM_INDICATION || id == CLAP_EXT_PARAM_INDICATION_COMPAT {
+            #[cfg(not(feature = "editor"))]
+            return std::ptr::null();
+
+            #[cfg(feature = "editor")]
+            return &wrapper.clap_plugin_param_indication as *const _ as *const c_void;
         } else if id == CLAP_EXT_TRACK_INFO {
             #[cfg(not(feature = "editor"))]
             return std::ptr::null();
@@ -3568,6 +3594,61 @@ impl<P: ClapPlugin> Wrapper<P> {
         let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
 
         wrapper.update_track_info_from_host();
+    }
+
+    #[cfg(feature = "editor")]
+    fn indicate_param(&self, param_id: clap_id, indication: ParamIndication) {
+        let editor = self.editor.borrow();
+        if let (Some(editor), Some(id)) = (editor.as_ref(), self.param_id_by_hash.get(&param_id)) {
+            permit_alloc(|| editor.lock().param_indicated(id, indication));
+        }
+    }
+
+    #[cfg(feature = "editor")]
+    unsafe extern "C" fn ext_param_indication_set_mapping(
+        plugin: *const clap_plugin,
+        param_id: clap_id,
+        has_mapping: bool,
+        color: *const clap_color,
+        label: *const c_char,
+        description: *const c_char,
+    ) {
+        check_null_ptr!((), plugin, unsafe { (*plugin).plugin_data });
+        let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
+
+        let text = |text: *const c_char| {
+            if text.is_null() {
+                return String::new();
+            }
+            unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        };
+        let mapping = has_mapping.then(|| ParamMapping {
+            label: text(label),
+            description: text(description),
+            color: unsafe { color.as_ref() }
+                .map(|color| TrackColor::new(color.red, color.green, color.blue, color.alpha)),
+        });
+        wrapper.indicate_param(param_id, ParamIndication::Mapping(mapping));
+    }
+
+    #[cfg(feature = "editor")]
+    unsafe extern "C" fn ext_param_indication_set_automation(
+        plugin: *const clap_plugin,
+        param_id: clap_id,
+        automation_state: u32,
+        _color: *const clap_color,
+    ) {
+        check_null_ptr!((), plugin, unsafe { (*plugin).plugin_data });
+        let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
+
+        let automation = match automation_state {
+            CLAP_PARAM_INDICATION_AUTOMATION_PRESENT => ParamAutomation::Present,
+            CLAP_PARAM_INDICATION_AUTOMATION_PLAYING => ParamAutomation::Playing,
+            CLAP_PARAM_INDICATION_AUTOMATION_RECORDING => ParamAutomation::Recording,
+            CLAP_PARAM_INDICATION_AUTOMATION_OVERRIDING => ParamAutomation::Overriding,
+            _ => ParamAutomation::None,
+        };
+        wrapper.indicate_param(param_id, ParamIndication::Automation(automation));
     }
 
     unsafe extern "C" fn ext_tail_get(plugin: *const clap_plugin) -> u32 {
