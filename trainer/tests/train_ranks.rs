@@ -231,7 +231,7 @@ fn twenty_killed_ranks_leave_no_trace() {
         let place = Place::new();
         kills += same_after_kills(&encoder_args(&place, &config), &place, "encoder.safetensors", seed);
         if kills >= 20 {
-            println!("{kills} ranks were killed in {} runs", seed - 99);
+            eprintln!("{kills} ranks were killed in {} runs", seed - 99);
             break;
         }
     }

@@ -64,6 +64,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let analysis = chosen(&engine, &windows, args.at.as_deref())?;
     let request = Request { anchor, reference, ..Request::default() };
     let mut conversation = Conversation::new(analysis, request);
+    engine.begin(&mut conversation, &cancel)?;
     let is_terminal = std::io::stdin().is_terminal();
     let mut answer = |question: &str| -> Result<()> {
         if args.json {

@@ -255,7 +255,7 @@ fn the_files_of_the_ebu_read_as_the_documents_say() {
     }
     read.sort();
     assert!(!read.is_empty(), "the folder holds none of the files");
-    println!("{} files read as the documents say: {}", read.len(), read.join(", "));
+    eprintln!("{} files read as the documents say: {}", read.len(), read.join(", "));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_language_model_is_chosen_for_all_projects_once_it_works() {
     bench.session.command(Command::ChooseLanguage(chosen.clone()));
     assert_eq!(*bench.language.lock().unwrap(), [], "not before it has been loaded");
     bench.settle();
-    assert_eq!(*bench.language.lock().unwrap(), [chosen.clone()]);
+    assert_eq!(bench.language.lock().unwrap().as_slice(), std::slice::from_ref(&chosen));
     let view = bench.session.view();
     assert_eq!(view.model.language, chosen);
     let told: Vec<&str> = view.notices.iter().map(|notice| notice.text.as_str()).collect();
@@ -77,7 +77,7 @@ fn a_language_model_is_chosen_for_all_projects_once_it_works() {
     // One that does not load changes nothing for other projects, and the compact one answers here.
     bench.session.command(Command::ChooseLanguage(large("/elsewhere/damaged.gguf")));
     bench.settle();
-    assert_eq!(*bench.language.lock().unwrap(), [chosen.clone()]);
+    assert_eq!(bench.language.lock().unwrap().as_slice(), std::slice::from_ref(&chosen));
     assert_eq!(errors(&bench), ["The file is damaged. The compact model answers."]);
     assert_eq!(bench.session.view().model.language, ModelChoice::Compact);
 

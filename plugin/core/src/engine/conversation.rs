@@ -76,11 +76,7 @@ impl Engine {
             conversation.request.anchor = anchor;
             conversation.judged = None;
         }
-        let Conversation { analysis, request, judged, .. } = conversation;
-        let judged = match judged {
-            Some(judged) => judged,
-            None => judged.insert(self.judge_for_talk(analysis, request, cancel)?),
-        };
+        let judged = self.judged(conversation, cancel)?;
         let (facts, mut advice) = (judged.facts.clone(), judged.advice.clone());
         advice.text = match (&self.large, &mut judged.talk) {
             (Some(large), Some(talk)) => {
@@ -94,6 +90,26 @@ impl Engine {
             }
         };
         Ok(Reply { topic, advice, facts: Some(facts) })
+    }
+
+    /// Makes the decision of a conversation, and lets the large model read the facts, before the first question: its answer then
+    /// begins sooner.
+    ///
+    /// # Errors
+    /// When cancelled, or when the model fails.
+    pub fn begin(&self, conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {
+        if !conversation.analysis.silent {
+            self.judged(conversation, cancel)?;
+        }
+        Ok(())
+    }
+
+    fn judged<'a>(&self, conversation: &'a mut Conversation, cancel: &CancelFlag) -> Result<&'a mut Judged> {
+        let Conversation { analysis, request, judged, .. } = conversation;
+        match judged {
+            Some(judged) => Ok(judged),
+            None => Ok(judged.insert(self.judge_for_talk(analysis, request, cancel)?)),
+        }
     }
 
     fn judge_for_talk(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Judged> {
