@@ -327,6 +327,8 @@ pub enum Command {
     SetAnchor(Option<Stem>),
     /// Set which stems are in the mix; none lets the model detect them.
     SetStems(Option<PerStem<bool>>),
+    /// The user is about to ask: what an answer begins with can be made now.
+    WillAsk,
     /// Ask a question about the last windows in the user's own words.
     Ask(String),
     /// The mix has changed: older windows no longer count for the song.

@@ -30,6 +30,9 @@ pub(super) fn show(
         if state.focus.take_if(|focus| *focus == Focus::Question).is_some() {
             field.request_focus();
         }
+        if field.gained_focus() {
+            controls.send(Command::WillAsk);
+        }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let can_ask = !state.question.trim().is_empty() && view.activity != Activity::NoModel;
         let go = ui.add_enabled(can_ask, Button::new("Ask"));

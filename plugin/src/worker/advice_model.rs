@@ -40,6 +40,14 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice>;
+    /// Does what an answer begins with, before there is a question; nothing where answers come at once.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn begin(&self, _conversation: &mut Conversation, _cancel: &CancelFlag) -> Result<()> {
+        Ok(())
+    }
+
     /// Answers the next question of a conversation. `written` gets the answer in pieces, as it comes.
     ///
     /// # Errors
@@ -100,6 +108,13 @@ impl AdviceModel for Engine {
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {
         Engine::answer(self, analysis, request, cancel)
+    }
+
+    fn begin(&self, conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {
+        match self.large() {
+            Some(_) => Engine::begin(self, conversation, cancel),
+            None => Ok(()),
+        }
     }
 
     fn ask(

@@ -16,8 +16,8 @@ use mixing_buddy_core::passes::shift::shift_db;
 use mixing_buddy_core::profile::Library;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
-    Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, DeviceKind, Error, ModelChoice, PerStem, Request,
-    Result, Stem, Verdict,
+    Advice, AdviceKind, Analysis, BestAnswer, CancelFlag, Conversation, DeviceKind, Error, ModelChoice,
+    PerStem, Request, Result, Stem, Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +44,8 @@ pub struct Fake {
     pub script: Mutex<VecDeque<Act>>,
     pub analyzed: AtomicUsize,
     pub answered: AtomicUsize,
+    /// Conversations that were begun before a question.
+    pub begun: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
     /// Where the vocals' fader stands, in dB.
     pub vocals_db: Mutex<f64>,
@@ -83,6 +85,7 @@ impl Fake {
             script: Mutex::new(script.into_iter().collect()),
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
             requests: Mutex::default(),
             vocals_db: Mutex::default(),
         })
@@ -163,6 +166,12 @@ impl AdviceModel for Fake {
             PerStem::from_fn(|stem| (0..frames * bands).map(|cell| share(stem, cell % bands)).collect());
         let maps: PerStem<Vec<f32>> = maps;
         Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
+    }
+
+    fn begin(&self, _conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {
+        cancel.check()?;
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {

@@ -74,7 +74,7 @@ fn the_question_box_gets_every_key_until_it_loses_the_focus() {
     }
     assert_eq!(harness.state().state.question, "how is it");
     press(&mut harness, Key::Enter, None);
-    assert_eq!(harness.state().sent(), [Command::Ask("how is it".to_string())]);
+    assert_eq!(harness.state().sent(), [Command::WillAsk, Command::Ask("how is it".to_string())]);
     assert_eq!(harness.state().state.question, "");
     harness.get_by_role(egui::Role::TextInput).click();
     harness.run_ok();

@@ -4,6 +4,7 @@ use crate::common::{Bench, Fake};
 use crate::{LOUD, SOFT};
 use mixing_buddy::view::Command;
 use mixing_buddy_core::Stem;
+use std::sync::atomic::Ordering;
 
 #[test]
 fn a_question_is_answered_from_the_last_windows() {
@@ -15,6 +16,23 @@ fn a_question_is_answered_from_the_last_windows() {
     bench.session.command(Command::Ask("How is my vocal?".into()));
     let answered = bench.settle().answer.clone().unwrap();
     assert!(answered.advice.unwrap().text.contains("How is my vocal?"));
+}
+
+#[test]
+fn a_conversation_begins_while_the_question_is_typed() {
+    let fake = Fake::new([]);
+    let mut bench = Bench::new([fake.clone()]);
+    let begun = || fake.begun.load(Ordering::SeqCst);
+    bench.session.command(Command::WillAsk);
+    assert!(bench.settle().notices.is_empty(), "nobody has asked yet");
+    assert_eq!(begun(), 0, "there is nothing to answer from");
+    bench.play_and_step(10, LOUD);
+    bench.session.command(Command::WillAsk);
+    assert!(bench.settle().answer.is_none());
+    assert_eq!(begun(), 1);
+    bench.session.command(Command::Ask("How is my vocal?".into()));
+    assert!(bench.settle().answer.clone().unwrap().advice.is_some());
+    assert_eq!(begun(), 1);
 }
 
 #[test]

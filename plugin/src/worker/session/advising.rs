@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 const RENDER_PAUSE: Duration = Duration::from_millis(250);
 
 impl Session {
-    /// Does the most urgent piece of work: an audition, a question, then live windows, a changed request, a reference file, rendered
+    /// Does the most urgent piece of work: an audition, a question, then live windows, the start of a conversation, a changed request, a reference file, rendered
     /// windows, the song.
     pub(super) fn work(&mut self) -> Next {
         if self.connections.cancel.is_cancelled() {
@@ -35,6 +35,10 @@ impl Session {
         }
         if let Some(window) = self.queue.take_live() {
             self.advise_window(&*model, &window);
+            return Next::Busy;
+        }
+        if std::mem::take(&mut self.will_ask) {
+            self.begin_talk(&*model);
             return Next::Busy;
         }
         if std::mem::take(&mut self.newest_due) {
@@ -179,18 +183,13 @@ impl Session {
     }
 
     pub(super) fn answer(&mut self, model: &dyn AdviceModel, question: String) {
-        let analyses: Vec<Analysis> =
-            self.history.recent(LAST_WINDOWS).into_iter().map(|(_, analysis)| analysis.clone()).collect();
         self.is_dirty = true;
-        let Some(analysis) = model.pool(&analyses) else {
+        let Some(mut talk) = self.take_talk(model) else {
             self.view.answer = None;
             self.inform("Play part of the song first. There is nothing to answer from yet.".into());
             return;
         };
-        let (request, cancel) = (self.request(String::new()), self.connections.cancel.clone());
-        // A conversation goes on while it is about the same sound with the same wishes.
-        let known = self.talk.take().filter(|talk| talk.is_about(&analysis, &request));
-        let mut talk = known.unwrap_or_else(|| Conversation::new(analysis, request));
+        let cancel = self.connections.cancel.clone();
         let mut written = String::new();
         let answer = attempt(|| {
             model.ask(&mut talk, &question, &cancel, &mut |piece| {
@@ -213,6 +212,26 @@ impl Session {
                 self.failed(&error);
             }
         }
+    }
+
+    /// Makes what the next answer begins with.
+    fn begin_talk(&mut self, model: &dyn AdviceModel) {
+        let Some(mut talk) = self.take_talk(model) else { return };
+        let cancel = self.connections.cancel.clone();
+        match attempt(|| model.begin(&mut talk, &cancel)) {
+            Ok(()) => self.talk = Some(talk),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// The conversation about the last windows: the one before, while it is about the same sound with the same wishes. None if
+    /// there are no windows.
+    fn take_talk(&mut self, model: &dyn AdviceModel) -> Option<Conversation> {
+        let analyses: Vec<Analysis> =
+            self.history.recent(LAST_WINDOWS).into_iter().map(|(_, analysis)| analysis.clone()).collect();
+        let (analysis, request) = (model.pool(&analyses)?, self.request(String::new()));
+        let known = self.talk.take().filter(|talk| talk.is_about(&analysis, &request));
+        Some(known.unwrap_or_else(|| Conversation::new(analysis, request)))
     }
 
     /// After a failure on a GPU the model moves to the CPU. A failure on the CPU is shown once.

@@ -98,6 +98,8 @@ pub struct Session {
     shelf: Option<Shelf>,
     passes: Passes,
     question: Option<String>,
+    /// Whether a question is about to come.
+    will_ask: bool,
     /// The conversation that the next question goes on with.
     talk: Option<Conversation>,
     hearing: hearing::Hearing,
@@ -152,6 +154,7 @@ impl Session {
             shelf: None,
             passes: Passes::default(),
             question: None,
+            will_ask: false,
             talk: None,
             hearing: hearing::Hearing::default(),
             metering: metering::Metering::default(),
@@ -192,6 +195,7 @@ impl Session {
             Command::ThresholdWas(before) => self.can_undo(Step::Threshold(before)),
             Command::SetAnchor(anchor) => self.set_anchor(anchor.filter(is_target)),
             Command::SetStems(stems) => self.set_stems(stems),
+            Command::WillAsk => self.will_ask = true,
             Command::Ask(question) => {
                 self.view.answer =
                     Some(Answered { question: question.clone(), written: String::new(), advice: None });
