@@ -21,6 +21,7 @@ pub(super) fn show(
     widgets::section(ui, colours, "Ask", |_| {});
     ui.horizontal(|ui| {
         let room = ui.available_width() - widgets::buttons_width(ui, &["Ask"]) - ui.spacing().item_spacing.x;
+        let was_empty = state.question.is_empty();
         let field = TextEdit::singleline(&mut state.question)
             .hint_text("In your own words: how is my vocal?")
             .char_limit(LONGEST_QUESTION)
@@ -30,7 +31,8 @@ pub(super) fn show(
         if state.focus.take_if(|focus| *focus == Focus::Question).is_some() {
             field.request_focus();
         }
-        if field.gained_focus() {
+        // With the first letter: who only passes by with Tab does not ask.
+        if was_empty && !state.question.is_empty() {
             controls.send(Command::WillAsk);
         }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));

@@ -266,7 +266,7 @@ fn keys_lead_to_the_question_and_the_timeline() {
     assert_eq!(key_use(&harness.ctx), KeyUse::Everything);
     press(&mut harness, Key::S, Some("s"));
     assert_eq!(harness.state().state.question, "s", "in a text field, letters are letters");
-    assert_eq!(harness.state().recorder.calls, []);
+    assert_eq!(harness.state().sent(), [Command::WillAsk]);
     let mut harness = stage(scenes::advice());
     press_shortcut(&mut harness, &shortcut_of(Action::Timeline));
     harness.run_ok();

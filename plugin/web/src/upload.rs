@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use mixing_buddy_core::audio::FileStream;
 use mixing_buddy_core::{Error, Stem};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -26,6 +27,8 @@ pub const REST_BYTES: u64 = 64 << 10;
 const MOST_NAME_CHARS: usize = 120;
 /// Longest value of a field that is no file, in bytes.
 const MOST_TEXT_BYTES: usize = 64;
+/// How long the rest of a refused upload is read. Its length is bounded before.
+const READ_REST: Duration = Duration::from_secs(5);
 /// Bytes for which room is taken at once.
 const STRIDE_BYTES: u64 = 1 << 20;
 
@@ -44,15 +47,19 @@ pub async fn upload(
     if length.is_some_and(|length: u64| length > 2 * settings.most_upload_bytes + REST_BYTES) {
         return Err(too_large(settings.most_upload_bytes));
     }
-    let multipart = multipart
+    let mut multipart = multipart
         .map_err(|rejection| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, rejection.body_text()))?;
     app.addresses.count(owner, Cost::Upload).map_err(|seconds| {
         let detail = "There were many songs from this address. Try again a little later.";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after_s(seconds)
     })?;
     let folder = app.store.folder().map_err(|cause| Problem::fault(&cause))?;
-    let received = timeout(settings.most_upload_time, receive(&app, folder, multipart));
-    let Form { folder, song, reference, anchor } = received.await.map_err(|_| slow())??;
+    let received = timeout(settings.most_upload_time, receive(&app, folder, &mut multipart)).await;
+    let received = received.map_err(|_| slow())?;
+    if received.is_err() {
+        read_rest(multipart).await;
+    }
+    let Form { folder, song, reference, anchor } = received?;
     let song =
         song.ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "There is no song in it."))?;
     let most_song_s = settings.most_song_s;
@@ -83,7 +90,17 @@ struct Form {
     anchor: Option<Stem>,
 }
 
-async fn receive(app: &App, folder: Folder, mut multipart: Multipart) -> Answer<Form> {
+/// Reads what a refused client still sends, for a while: one that writes to a closed connection never sees why.
+async fn read_rest(mut multipart: Multipart) {
+    let rest = async {
+        while let Ok(Some(mut field)) = multipart.next_field().await {
+            while let Ok(Some(_)) = field.chunk().await {}
+        }
+    };
+    let _whoever_takes_longer_is_cut_off = timeout(READ_REST, rest).await;
+}
+
+async fn receive(app: &App, folder: Folder, multipart: &mut Multipart) -> Answer<Form> {
     let mut form = Form { folder, song: None, reference: None, anchor: None };
     let bad = |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     loop {
