@@ -57,7 +57,7 @@ pub async fn upload(
     let received = timeout(settings.most_upload_time, receive(&app, folder, &mut multipart)).await;
     let received = received.map_err(|_| slow())?;
     if received.is_err() {
-        read_rest(multipart).await;
+        read_rest(multipart, settings.stall).await;
     }
     let Form { folder, song, reference, anchor } = received?;
     let song =
@@ -90,11 +90,12 @@ struct Form {
     anchor: Option<Stem>,
 }
 
-/// Reads what a refused client still sends, for a while: one that writes to a closed connection never sees why.
-async fn read_rest(mut multipart: Multipart) {
+/// Reads what a refused client still sends, for a while: one that writes to a closed connection never sees why. One that
+/// sends nothing for `stall` has nothing more to say.
+async fn read_rest(mut multipart: Multipart, stall: Duration) {
     let rest = async {
-        while let Ok(Some(mut field)) = multipart.next_field().await {
-            while let Ok(Some(_)) = field.chunk().await {}
+        while let Ok(Ok(Some(mut field))) = timeout(stall, multipart.next_field()).await {
+            while let Ok(Ok(Some(_))) = timeout(stall, field.chunk()).await {}
         }
     };
     let _whoever_takes_longer_is_cut_off = timeout(READ_REST, rest).await;
