@@ -24,7 +24,7 @@ pub use reply::Reply;
 
 use crate::advice::Advice;
 use crate::audio::{StereoPcm, resample};
-use crate::audition::StemMasks;
+use crate::audition::{StemMasks, Unmixed, separate};
 use crate::bundle::{Bundle, BundleInfo, SHIPPED_BUNDLE};
 use crate::cancel::CancelFlag;
 use crate::decoder::{
@@ -297,6 +297,19 @@ impl Engine {
             (reading[stem].is_present() && level.is_finite()).then_some(level)
         });
         Ok(Analysis { silent: false, reading, levels_lu })
+    }
+
+    /// A window taken apart, for auditions: its sound, at any rate, and its features.
+    ///
+    /// # Errors
+    /// As [`Engine::analyze_power`], and when the sound cannot be brought to the separator's rate.
+    pub fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
+        let masks = self.stem_masks(power, cancel)?;
+        let separated = match &self.separator {
+            Some(separator) => separate(&sound, separator, power, &masks, &self.info.features, cancel)?,
+            None => Vec::new(),
+        };
+        Ok(Unmixed::new(sound, separated, masks))
     }
 
     /// How the power of each cell of a window is shared among the stems, from its features.

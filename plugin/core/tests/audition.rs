@@ -32,8 +32,9 @@ fn the_models_masks_share_all_power_and_a_gain_is_heard_as_loud_as_before() {
         }
     }
     let gains = PerStem::all(0.0).with(Stem::Bass, -12.0);
-    let altered =
-        Remixer::new(&features, sound.sample_rate_hz).remix(&sound, &masks, &gains, &cancel).unwrap();
+    let window = engine.unmix(sound.clone(), &power, &cancel).unwrap();
+    assert_eq!(window.separated().iter().map(|(stem, _)| *stem).collect::<Vec<_>>(), [Stem::Vocals]);
+    let altered = Remixer::new(&features, sound.sample_rate_hz).remix(&window, &gains, &cancel).unwrap();
     assert_ne!(altered, sound);
     let clip = Clip::new(&sound, altered, 1).unwrap();
     let version = |first: usize| {
@@ -52,4 +53,31 @@ fn features_of_another_model_are_refused() {
     let mut power = engine.feature_stream().unwrap().whole(&sound.left, &sound.right, &cancel).unwrap();
     power.mid.pop();
     assert!(engine.stem_masks(&power, &cancel).is_err());
+}
+
+#[test]
+fn a_window_is_taken_apart_at_any_rate() {
+    let cancel = CancelFlag::new();
+    let engine = Engine::open(None, &cancel).unwrap();
+    let features = engine.info().features.clone();
+    let heard = sound(features.sample_rate_hz);
+    let power = engine.feature_stream().unwrap().whole(&heard.left, &heard.right, &cancel).unwrap();
+    for rate in [16_000, 44_100, 96_000] {
+        let sound = sound(rate);
+        let window = engine.unmix(sound.clone(), &power, &cancel).unwrap();
+        let (_, vocals) = &window.separated()[0];
+        assert_eq!((vocals.len(), vocals.sample_rate_hz), (sound.len(), rate));
+        // Tones and clicks are no voice; and a stem is never louder than the mix.
+        let power =
+            |pcm: &StereoPcm| pcm.left.iter().chain(&pcm.right).map(|x| f64::from(x * x)).sum::<f64>();
+        assert!(power(vocals) < 0.5 * power(&sound), "{rate} Hz");
+        // The stems sum to the mix.
+        let out = Remixer::new(&features, rate).remix(&window, &PerStem::all(-6.0), &cancel).unwrap();
+        let gain = 10f32.powf(-0.3);
+        for (mix, out) in sound.left.iter().zip(&out.left) {
+            assert!((mix * gain - out).abs() < 1e-5, "{rate} Hz");
+        }
+    }
+    cancel.cancel();
+    assert!(engine.unmix(heard, &power, &cancel).is_err());
 }

@@ -1,6 +1,7 @@
 //! What the worker needs from a model. The engine is one; tests have their own.
 
-use mixing_buddy_core::audition::StemMasks;
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::audition::Unmixed;
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::norms::usual;
@@ -30,11 +31,11 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis>;
-    /// How the power of a window is shared among the stems.
+    /// Takes a window apart: its sound, at any rate, and its features.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
-    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks>;
+    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed>;
     /// Answers a request about an analysis.
     ///
     /// # Errors
@@ -102,8 +103,8 @@ impl AdviceModel for Engine {
         self.analyze_power(power, cancel)
     }
 
-    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
-        Engine::stem_masks(self, power, cancel)
+    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
+        Engine::unmix(self, sound, power, cancel)
     }
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {

@@ -8,7 +8,8 @@ use mixing_buddy::params::MixParams;
 use mixing_buddy::view::View;
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy::worker::session::{Connections, Next, Session};
-use mixing_buddy_core::audition::StemMasks;
+use mixing_buddy_core::audio::StereoPcm;
+use mixing_buddy_core::audition::{StemMasks, Unmixed};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
@@ -154,7 +155,7 @@ impl AdviceModel for Fake {
     }
 
     /// The vocals have everything in the upper half of the bands, the other stems share the rest.
-    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
         cancel.check()?;
         let (frames, bands) = (power.frames, power.bands);
         let share = |stem, band| match (stem, band >= bands / 2) {
@@ -165,7 +166,7 @@ impl AdviceModel for Fake {
         let maps =
             PerStem::from_fn(|stem| (0..frames * bands).map(|cell| share(stem, cell % bands)).collect());
         let maps: PerStem<Vec<f32>> = maps;
-        Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
+        Ok(Unmixed::new(sound, Vec::new(), StemMasks { frames, bands, mid: maps.clone(), side: maps }))
     }
 
     fn begin(&self, _conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {

@@ -76,10 +76,10 @@ impl Plan {
         let features = &engine.info().features;
         let heard = resample(&sound, features.sample_rate_hz)?;
         let power = engine.feature_stream()?.whole(&heard.left, &heard.right, cancel)?;
-        let masks = engine.stem_masks(&power, cancel)?;
-        let altered =
-            Remixer::new(features, sound.sample_rate_hz).remix(&sound, &masks, &self.gains_db, cancel)?;
-        let clip = Clip::new(&sound, altered, self.wanted.window as u64)?;
+        let mut remixer = Remixer::new(features, sound.sample_rate_hz);
+        let window = engine.unmix(sound, &power, cancel)?;
+        let altered = remixer.remix(&window, &self.gains_db, cancel)?;
+        let clip = Clip::new(window.sound(), altered, self.wanted.window as u64)?;
         let mut bytes = 0;
         for (version, path) in self.files.iter().enumerate() {
             write_wav(path, &clip, 2 * version).map_err(|cause| Error::io(path)(cause))?;

@@ -54,12 +54,12 @@ pub(super) fn run(args: &AuditionArgs) -> Result<()> {
     let settings =
         AuditionSettings { features: features.clone(), windows_per_song: args.windows, transform_s };
     let mut stream = engine.feature_stream()?;
-    let mut masks = |mix: &StereoPcm| {
-        let mix = resample(mix, features.sample_rate_hz)?;
-        let power = stream.whole(&mix.left, &mix.right, &cancel)?;
-        Ok(engine.stem_masks(&power, &cancel)?)
+    let mut unmix = |mix: &StereoPcm| {
+        let heard = resample(mix, features.sample_rate_hz)?;
+        let power = stream.whole(&heard.left, &heard.right, &cancel)?;
+        Ok(engine.unmix(mix.clone(), &power, &cancel)?)
     };
-    let report = measure_auditions(loaded, &settings, &mut masks)?;
+    let report = measure_auditions(loaded, &settings, &mut unmix)?;
     line.finish_and_clear();
     print_line(&report.to_string())?;
     Ok(())

@@ -4,7 +4,7 @@ use super::meter::median_absolute;
 use crate::protocol::{Flaw, GatedWindow, SongAudio, gated_windows};
 use anyhow::Result;
 use mixing_buddy_core::audio::{StereoPcm, resample};
-use mixing_buddy_core::audition::{Remixer, StemMasks};
+use mixing_buddy_core::audition::{Remixer, StemMasks, Unmixed};
 use mixing_buddy_core::features::{BandPower, FeatureExtractor, FeatureSettings};
 use mixing_buddy_core::{CancelFlag, PerStem, Stem};
 use std::fmt;
@@ -32,8 +32,8 @@ pub struct AuditionRow {
     pub gain_db: f32,
     /// The untouched mix.
     pub untouched_db: f64,
-    /// The audition, with the model's masks.
-    pub masks_db: f64,
+    /// The audition, with the model's estimates of the stems.
+    pub audition_db: f64,
     /// The same with the ideal ratio masks of the true stems.
     pub ideal_db: f64,
     /// Improvement of the audition over the untouched mix.
@@ -53,17 +53,17 @@ pub struct AuditionReport {
     pub rows: Vec<AuditionRow>,
 }
 
-/// Ratios of one window: untouched, masks, ideal masks.
+/// Ratios of one window: untouched, audition, ideal masks.
 type Ratios = [f64; 3];
 
-/// Measures songs. `masks` gives the model's masks of a mix.
+/// Measures songs. `unmix` takes a mix apart with the model.
 ///
 /// # Errors
-/// When a mix cannot be resampled or `masks` fails.
+/// When a mix cannot be resampled or `unmix` fails.
 pub fn measure_auditions(
     songs: impl Iterator<Item = Result<SongAudio>>,
     settings: &AuditionSettings,
-    masks: &mut dyn FnMut(&StereoPcm) -> Result<StemMasks>,
+    unmix: &mut dyn FnMut(&StereoPcm) -> Result<Unmixed>,
 ) -> Result<AuditionReport> {
     let mut report = AuditionReport::default();
     let mut found: Vec<Vec<Ratios>> = vec![Vec::new(); Stem::TARGETS.len() * GAINS_DB.len()];
@@ -73,7 +73,7 @@ pub fn measure_auditions(
         let wanted = settings.windows_per_song.min(windows.len());
         for number in 0..wanted {
             let window = &windows[(2 * number + 1) * windows.len() / (2 * wanted)];
-            for (to, ratios) in found.iter_mut().zip(window_ratios(window, settings, masks)?) {
+            for (to, ratios) in found.iter_mut().zip(window_ratios(window, settings, unmix)?) {
                 to.push(ratios);
             }
             report.windows += 1;
@@ -89,7 +89,7 @@ pub fn measure_auditions(
                 stem,
                 gain_db,
                 untouched_db: median(&|ratios| ratios[0]),
-                masks_db: median(&|ratios| ratios[1]),
+                audition_db: median(&|ratios| ratios[1]),
                 ideal_db: median(&|ratios| ratios[2]),
                 gained_db: median(&|ratios| ratios[1] - ratios[0]),
                 ideal_gained_db: median(&|ratios| ratios[2] - ratios[0]),
@@ -103,11 +103,11 @@ pub fn measure_auditions(
 fn window_ratios(
     window: &GatedWindow<'_>,
     settings: &AuditionSettings,
-    masks: &mut dyn FnMut(&StereoPcm) -> Result<StemMasks>,
+    unmix: &mut dyn FnMut(&StereoPcm) -> Result<Unmixed>,
 ) -> Result<Vec<Ratios>> {
     let mix = window.mix(Flaw { stem: Stem::Vocals, gain_db: 0.0 });
     let rate = mix.sample_rate_hz;
-    let model = masks(&mix)?;
+    let model = unmix(&mix)?;
     let mut extractor = FeatureExtractor::new(&settings.features);
     let mut powers = Vec::new();
     for stem in Stem::ALL {
@@ -115,7 +115,7 @@ fn window_ratios(
         powers.push(extractor.band_power(&pcm.left, &pcm.right)?);
     }
     let powers: PerStem<BandPower> = PerStem::from_fn(|stem| powers[stem.index()].clone());
-    let ideal = StemMasks::ideal(&powers);
+    let ideal = Unmixed::new(mix.clone(), Vec::new(), StemMasks::ideal(&powers));
     let mut remixer = Remixer::with_length(&settings.features, rate, settings.transform_s);
     let cancel = CancelFlag::new();
     let mut ratios = Vec::new();
@@ -123,8 +123,8 @@ fn window_ratios(
         for gain_db in GAINS_DB {
             let truth = window.mix(Flaw { stem, gain_db: f64::from(gain_db) });
             let gains = PerStem::all(0.0).with(stem, gain_db);
-            let with = remixer.remix(&mix, &model, &gains, &cancel)?;
-            let with_ideal = remixer.remix(&mix, &ideal, &gains, &cancel)?;
+            let with = remixer.remix(&model, &gains, &cancel)?;
+            let with_ideal = remixer.remix(&ideal, &gains, &cancel)?;
             ratios.push([sdr_db(&truth, &mix), sdr_db(&truth, &with), sdr_db(&truth, &with_ideal)]);
         }
     }
@@ -168,7 +168,7 @@ impl fmt::Display for AuditionReport {
                 row.stem.name(),
                 row.gain_db,
                 row.untouched_db,
-                row.masks_db,
+                row.audition_db,
                 row.ideal_db,
                 row.gained_db,
                 row.ideal_gained_db
@@ -198,17 +198,18 @@ mod tests {
         let features = FeatureSettings::default();
         let settings =
             AuditionSettings { features: features.clone(), windows_per_song: 2, transform_s: 0.128 };
-        let mut equal = |_: &StereoPcm| {
+        let mut equal = |mix: &StereoPcm| {
             let (frames, bands) = (500, features.bands);
             let maps = PerStem::from_fn(|_| vec![0.25; frames * bands]);
-            Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
+            let masks = StemMasks { frames, bands, mid: maps.clone(), side: maps };
+            Ok(Unmixed::new(mix.clone(), Vec::new(), masks))
         };
         let report = measure_auditions([Ok(song)].into_iter(), &settings, &mut equal).unwrap();
         assert_eq!((report.songs, report.windows, report.rows.len()), (1, 1, 12));
         for row in &report.rows {
             assert!(row.ideal_gained_db > 15.0, "{row:?}");
             assert!(row.gained_db < 3.0, "{row:?}");
-            assert!((row.masks_db - row.untouched_db - row.gained_db).abs() < 1e-9);
+            assert!((row.audition_db - row.untouched_db - row.gained_db).abs() < 1e-9);
         }
     }
 

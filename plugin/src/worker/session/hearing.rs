@@ -6,8 +6,7 @@ use crate::view::{Audition, AuditionState, End, Trial};
 use crate::worker::advice_model::AdviceModel;
 use crate::worker::session::attempt;
 use mixing_buddy_core::Result;
-use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::audition::{Clip, MOST_GAIN_DB, Remixer, StemMasks};
+use mixing_buddy_core::audition::{Clip, MOST_GAIN_DB, Remixer, Unmixed};
 use std::time::{Duration, Instant};
 use tracing::debug;
 
@@ -16,8 +15,7 @@ const HOST_SLEEPS: Duration = Duration::from_millis(400);
 
 /// A window that is auditioned.
 struct Prepared {
-    sound: StereoPcm,
-    masks: StemMasks,
+    window: Unmixed,
     remixer: Remixer,
 }
 
@@ -100,14 +98,14 @@ impl Session {
         if !is_active || self.hearing.prepared.is_none() {
             let take = self.framer.as_ref().and_then(|framer| framer.tail()).and_then(|tail| tail.take());
             let Some(take) = take else { return Ok(None) };
-            let masks = model.stem_masks(&take.power, &cancel)?;
             let remixer = Remixer::new(model.features(), take.sound.sample_rate_hz);
+            let window = model.unmix(take.sound, &take.power, &cancel)?;
             self.hearing.windows += 1;
-            self.hearing.prepared = Some(Prepared { sound: take.sound, masks, remixer });
+            self.hearing.prepared = Some(Prepared { window, remixer });
         }
-        let Some(Prepared { sound, masks, remixer }) = &mut self.hearing.prepared else { return Ok(None) };
-        let altered = remixer.remix(sound, masks, &trial.gains_db, &cancel)?;
-        Clip::new(sound, altered, self.hearing.windows).map(|clip| Some(Some(clip)))
+        let Some(Prepared { window, remixer }) = &mut self.hearing.prepared else { return Ok(None) };
+        let altered = remixer.remix(window, &trial.gains_db, &cancel)?;
+        Clip::new(window.sound(), altered, self.hearing.windows).map(|clip| Some(Some(clip)))
     }
 
     /// Follows what has become of the audition, and frees everything once the editor is closed.
