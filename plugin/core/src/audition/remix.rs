@@ -60,6 +60,7 @@ impl Remixer {
             let (frames, bands) = (masks.frames, masks.bands);
             return Err(Error::Samples(format!("masks of {frames} frames and {bands} bands do not fit")));
         }
+        cancel.check()?;
         // The difference that each stem's gain makes; nothing for 0 dB.
         let changes = gains_db.map(|gain_db| 10f32.powf(gain_db / 20.0) - 1.0);
         let mut out = sound.clone();
