@@ -1,7 +1,7 @@
 //! What the worker needs from a model. The engine is one; tests have their own.
 
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::audition::Unmixed;
+use mixing_buddy_core::audition::{StemMasks, Unmixed};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
 use mixing_buddy_core::norms::usual;
@@ -31,7 +31,12 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis>;
-    /// Takes a window apart: its sound, at any rate, and its features.
+    /// How the power of a window is shared among the stems: at once.
+    ///
+    /// # Errors
+    /// When the model fails or is cancelled.
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks>;
+    /// Takes a window apart as well as the model can: its sound, at any rate, and its features. It takes half a second.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
@@ -101,6 +106,10 @@ impl AdviceModel for Engine {
 
     fn analyze(&self, power: &BandPower, cancel: &CancelFlag) -> Result<Analysis> {
         self.analyze_power(power, cancel)
+    }
+
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
+        Engine::stem_masks(self, power, cancel)
     }
 
     fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {

@@ -155,7 +155,7 @@ impl AdviceModel for Fake {
     }
 
     /// The vocals have everything in the upper half of the bands, the other stems share the rest.
-    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
+    fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks> {
         cancel.check()?;
         let (frames, bands) = (power.frames, power.bands);
         let share = |stem, band| match (stem, band >= bands / 2) {
@@ -166,7 +166,11 @@ impl AdviceModel for Fake {
         let maps =
             PerStem::from_fn(|stem| (0..frames * bands).map(|cell| share(stem, cell % bands)).collect());
         let maps: PerStem<Vec<f32>> = maps;
-        Ok(Unmixed::new(sound, Vec::new(), StemMasks { frames, bands, mid: maps.clone(), side: maps }))
+        Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
+    }
+
+    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
+        Ok(Unmixed::new(sound, Vec::new(), self.stem_masks(power, cancel)?))
     }
 
     fn begin(&self, _conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {

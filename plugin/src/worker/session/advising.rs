@@ -17,8 +17,8 @@ use tracing::{debug, warn};
 const RENDER_PAUSE: Duration = Duration::from_millis(250);
 
 impl Session {
-    /// Does the most urgent piece of work: an audition, a question, then live windows, the start of a conversation, a changed request, a reference file, rendered
-    /// windows, the song.
+    /// Does the most urgent piece of work: an audition, a question, then live windows, the start of a conversation, a changed
+    /// request, a reference file, rendered windows, the song.
     pub(super) fn work(&mut self) -> Next {
         if self.connections.cancel.is_cancelled() {
             return Next::Idle;
@@ -27,6 +27,10 @@ impl Session {
         let model = model.clone();
         if let Some(trial) = self.hearing.take_asked(&self.connections.audition) {
             self.hear(&*model, trial);
+            return Next::Busy;
+        }
+        if self.hearing.can_be_refined(&self.connections.audition) {
+            self.refine(&*model);
             return Next::Busy;
         }
         if let Some(question) = self.question.take() {

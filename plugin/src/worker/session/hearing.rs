@@ -7,6 +7,7 @@ use crate::worker::advice_model::AdviceModel;
 use crate::worker::session::attempt;
 use mixing_buddy_core::Result;
 use mixing_buddy_core::audition::{Clip, MOST_GAIN_DB, Remixer, Unmixed};
+use mixing_buddy_core::features::BandPower;
 use std::time::{Duration, Instant};
 use tracing::debug;
 
@@ -16,6 +17,8 @@ const HOST_SLEEPS: Duration = Duration::from_millis(400);
 /// A window that is auditioned.
 struct Prepared {
     window: Unmixed,
+    /// Its features, until it was separated: it sounds at once, and better half a second later.
+    unseparated: Option<BandPower>,
     remixer: Remixer,
 }
 
@@ -38,6 +41,12 @@ impl Hearing {
     /// What the user asked for, if the callback can take another clip.
     pub(super) fn take_asked(&mut self, link: &WorkerSide) -> Option<Trial> {
         if link.has_room() { self.asked.take() } else { None }
+    }
+
+    /// Whether the window that sounds can be taken apart better, and the callback can take another clip.
+    pub(super) fn can_be_refined(&self, link: &WorkerSide) -> bool {
+        let waits = self.prepared.as_ref().is_some_and(|prepared| prepared.unseparated.is_some());
+        waits && link.is_active() && link.has_room()
     }
 }
 
@@ -99,13 +108,36 @@ impl Session {
             let take = self.framer.as_ref().and_then(|framer| framer.tail()).and_then(|tail| tail.take());
             let Some(take) = take else { return Ok(None) };
             let remixer = Remixer::new(model.features(), take.sound.sample_rate_hz);
-            let window = model.unmix(take.sound, &take.power, &cancel)?;
+            let window = Unmixed::new(take.sound, Vec::new(), model.stem_masks(&take.power, &cancel)?);
+            let unseparated = model.separator().map(|_| take.power);
             self.hearing.windows += 1;
-            self.hearing.prepared = Some(Prepared { window, remixer });
+            self.hearing.prepared = Some(Prepared { window, unseparated, remixer });
         }
-        let Some(Prepared { window, remixer }) = &mut self.hearing.prepared else { return Ok(None) };
+        let Some(Prepared { window, remixer, .. }) = &mut self.hearing.prepared else { return Ok(None) };
         let altered = remixer.remix(window, &trial.gains_db, &cancel)?;
         Clip::new(window.sound(), altered, self.hearing.windows).map(|clip| Some(Some(clip)))
+    }
+
+    /// Separates the window that sounds, and sends the clip again.
+    pub(super) fn refine(&mut self, model: &dyn AdviceModel) {
+        match attempt(|| self.refined_clip(model)) {
+            Ok(Some(clip)) => self.connections.audition.send(clip),
+            Ok(None) => {}
+            Err(error) => self.report_error(&error),
+        }
+    }
+
+    /// The present clip from a separated window; none where there is nothing to refine.
+    fn refined_clip(&mut self, model: &dyn AdviceModel) -> Result<Option<Clip>> {
+        let cancel = self.connections.cancel.clone();
+        let Some((prepared, sent)) = self.hearing.prepared.as_mut().zip(self.hearing.sent) else {
+            return Ok(None);
+        };
+        // Taken first: what fails once is not tried again.
+        let Some(power) = prepared.unseparated.take() else { return Ok(None) };
+        prepared.window = model.unmix(prepared.window.sound().clone(), &power, &cancel)?;
+        let altered = prepared.remixer.remix(&prepared.window, &sent.gains_db, &cancel)?;
+        Clip::new(prepared.window.sound(), altered, self.hearing.windows).map(Some)
     }
 
     /// Follows what has become of the audition, and frees everything once the editor is closed.
