@@ -9,7 +9,7 @@ use mixing_buddy::view::View;
 use mixing_buddy::worker::advice_model::{AdviceModel, ModelKey, ModelSource};
 use mixing_buddy::worker::session::{Connections, Next, Session};
 use mixing_buddy_core::audio::StereoPcm;
-use mixing_buddy_core::audition::{StemMasks, Unmixed};
+use mixing_buddy_core::audition::{StemMasks, Unmixed, separate};
 use mixing_buddy_core::decoder::ReferenceBalance;
 use mixing_buddy_core::encoder::StemReading;
 use mixing_buddy_core::features::{BandPower, FeatureSettings};
@@ -47,6 +47,8 @@ pub struct Fake {
     pub answered: AtomicUsize,
     /// Conversations that were begun before a question.
     pub begun: AtomicUsize,
+    /// Windows that were taken apart with the separator.
+    pub unmixed: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
     /// Where the vocals' fader stands, in dB.
     pub vocals_db: Mutex<f64>,
@@ -87,6 +89,7 @@ impl Fake {
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
+            unmixed: AtomicUsize::new(0),
             requests: Mutex::default(),
             vocals_db: Mutex::default(),
         })
@@ -170,7 +173,13 @@ impl AdviceModel for Fake {
     }
 
     fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
-        Ok(Unmixed::new(sound, Vec::new(), self.stem_masks(power, cancel)?))
+        self.unmixed.fetch_add(1, Ordering::SeqCst);
+        let masks = self.stem_masks(power, cancel)?;
+        let separated = match &self.separator {
+            Some(separator) => separate(&sound, separator, power, &masks, &self.settings, cancel)?,
+            None => Vec::new(),
+        };
+        Ok(Unmixed::new(sound, separated, masks))
     }
 
     fn begin(&self, _conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {

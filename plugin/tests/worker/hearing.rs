@@ -8,6 +8,7 @@ use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::audition::{LOUDNESS_TOLERANCE_LU, Version};
 use mixing_buddy_core::loudness::integrated_lufs;
 use mixing_buddy_core::{PerStem, Stem};
+use std::sync::atomic::Ordering;
 
 /// A session with an open editor that has read eleven seconds; the song stands now.
 fn stands() -> Bench {
@@ -66,6 +67,37 @@ fn the_last_ten_seconds_are_heard_with_the_gains_as_loud_as_before() {
     assert_eq!(send(&mut bench, Command::StopHearing), AuditionState::Off);
     let after = listen(&mut bench, 1.0);
     assert!(after.left[800..].iter().all(|x| *x == 0.0));
+}
+
+#[test]
+fn what_sounds_is_separated_once_while_it_sounds() {
+    let fake = Fake::separating();
+    let mut bench = Bench::new([fake.clone()]);
+    bench.audio.switch().set_open(true);
+    bench.play_and_step(11, LOUD);
+    bench.change_flow(Flow::Paused);
+    bench.settle();
+    let unmixed = || fake.unmixed.load(Ordering::SeqCst);
+    send(&mut bench, Command::Hear(trial(-12.0)));
+    // The host has taken the first clip; then the worker goes on with it.
+    for _ in 0..4 {
+        listen(&mut bench, 0.1);
+        bench.settle();
+    }
+    assert_eq!(unmixed(), 1);
+    // Another gain needs no separation, another audition does.
+    send(&mut bench, Command::Hear(trial(-6.0)));
+    listen(&mut bench, 0.5);
+    bench.settle();
+    assert_eq!(unmixed(), 1);
+    assert_eq!(send(&mut bench, Command::StopHearing), AuditionState::Off);
+    listen(&mut bench, 0.5);
+    send(&mut bench, Command::Hear(trial(-6.0)));
+    for _ in 0..4 {
+        listen(&mut bench, 0.1);
+        bench.settle();
+    }
+    assert_eq!(unmixed(), 2);
 }
 
 #[test]
