@@ -305,11 +305,27 @@ impl Engine {
     /// As [`Engine::analyze_power`], and when the sound cannot be brought to the separator's rate.
     pub fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
         let masks = self.stem_masks(power, cancel)?;
-        let separated = match &self.separator {
-            Some(separator) => separate(&sound, separator, power, &masks, &self.info.features, cancel)?,
-            None => Vec::new(),
-        };
-        Ok(Unmixed::new(sound, separated, masks))
+        let mut window = Unmixed::new(sound, Vec::new(), masks);
+        window.set_separated(self.separate(&window, power, cancel)?);
+        Ok(window)
+    }
+
+    /// The sound of the stems that the model has a network for, in a window that was taken apart by masks.
+    ///
+    /// # Errors
+    /// When the sound cannot be brought to the separator's rate, or when cancelled.
+    pub fn separate(
+        &self,
+        window: &Unmixed,
+        power: &BandPower,
+        cancel: &CancelFlag,
+    ) -> Result<Vec<(Stem, StereoPcm)>> {
+        match &self.separator {
+            Some(separator) => {
+                separate(window.sound(), separator, power, window.masks(), &self.info.features, cancel)
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     /// How the power of each cell of a window is shared among the stems, from its features.

@@ -79,6 +79,6 @@ impl Stft {
     }
 }
 /// The periodic Hann window.
-fn hann(samples: usize) -> impl Iterator<Item = f64> {
+pub(crate) fn hann(samples: usize) -> impl Iterator<Item = f64> {
     (0..samples).map(move |n| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / samples as f64).cos())
 }

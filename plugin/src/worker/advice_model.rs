@@ -8,6 +8,7 @@ use mixing_buddy_core::norms::usual;
 use mixing_buddy_core::separator::Separator;
 use mixing_buddy_core::{
     Advice, Analysis, CancelFlag, Conversation, DeviceKind, Engine, ModelChoice, PerStem, Request, Result,
+    Stem,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,11 +37,17 @@ pub trait AdviceModel: Send + Sync {
     /// # Errors
     /// When the model fails or is cancelled.
     fn stem_masks(&self, power: &BandPower, cancel: &CancelFlag) -> Result<StemMasks>;
-    /// Takes a window apart as well as the model can: its sound, at any rate, and its features. It takes half a second.
+    /// The sound of the stems that the separator has a network for, in a window with masks and these features. It takes
+    /// half a second.
     ///
     /// # Errors
     /// When the model fails or is cancelled.
-    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed>;
+    fn separate(
+        &self,
+        window: &Unmixed,
+        power: &BandPower,
+        cancel: &CancelFlag,
+    ) -> Result<Vec<(Stem, StereoPcm)>>;
     /// Answers a request about an analysis.
     ///
     /// # Errors
@@ -112,8 +119,13 @@ impl AdviceModel for Engine {
         Engine::stem_masks(self, power, cancel)
     }
 
-    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
-        Engine::unmix(self, sound, power, cancel)
+    fn separate(
+        &self,
+        window: &Unmixed,
+        power: &BandPower,
+        cancel: &CancelFlag,
+    ) -> Result<Vec<(Stem, StereoPcm)>> {
+        Engine::separate(self, window, power, cancel)
     }
 
     fn answer(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Advice> {

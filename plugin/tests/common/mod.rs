@@ -47,8 +47,8 @@ pub struct Fake {
     pub answered: AtomicUsize,
     /// Conversations that were begun before a question.
     pub begun: AtomicUsize,
-    /// Windows that were taken apart with the separator.
-    pub unmixed: AtomicUsize,
+    /// Windows that were separated for an audition.
+    pub separated: AtomicUsize,
     pub requests: Mutex<Vec<Request>>,
     /// Where the vocals' fader stands, in dB.
     pub vocals_db: Mutex<f64>,
@@ -89,7 +89,7 @@ impl Fake {
             analyzed: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
-            unmixed: AtomicUsize::new(0),
+            separated: AtomicUsize::new(0),
             requests: Mutex::default(),
             vocals_db: Mutex::default(),
         })
@@ -172,14 +172,19 @@ impl AdviceModel for Fake {
         Ok(StemMasks { frames, bands, mid: maps.clone(), side: maps })
     }
 
-    fn unmix(&self, sound: StereoPcm, power: &BandPower, cancel: &CancelFlag) -> Result<Unmixed> {
-        self.unmixed.fetch_add(1, Ordering::SeqCst);
-        let masks = self.stem_masks(power, cancel)?;
-        let separated = match &self.separator {
-            Some(separator) => separate(&sound, separator, power, &masks, &self.settings, cancel)?,
-            None => Vec::new(),
-        };
-        Ok(Unmixed::new(sound, separated, masks))
+    fn separate(
+        &self,
+        window: &Unmixed,
+        power: &BandPower,
+        cancel: &CancelFlag,
+    ) -> Result<Vec<(Stem, StereoPcm)>> {
+        self.separated.fetch_add(1, Ordering::SeqCst);
+        match &self.separator {
+            Some(separator) => {
+                separate(window.sound(), separator, power, window.masks(), &self.settings, cancel)
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     fn begin(&self, _conversation: &mut Conversation, cancel: &CancelFlag) -> Result<()> {

@@ -77,19 +77,19 @@ fn what_sounds_is_separated_once_while_it_sounds() {
     bench.play_and_step(11, LOUD);
     bench.change_flow(Flow::Paused);
     bench.settle();
-    let unmixed = || fake.unmixed.load(Ordering::SeqCst);
+    let separated = || fake.separated.load(Ordering::SeqCst);
     send(&mut bench, Command::Hear(trial(-12.0)));
     // The host has taken the first clip; then the worker goes on with it.
     for _ in 0..4 {
         listen(&mut bench, 0.1);
         bench.settle();
     }
-    assert_eq!(unmixed(), 1);
+    assert_eq!(separated(), 1);
     // Another gain needs no separation, another audition does.
     send(&mut bench, Command::Hear(trial(-6.0)));
     listen(&mut bench, 0.5);
     bench.settle();
-    assert_eq!(unmixed(), 1);
+    assert_eq!(separated(), 1);
     assert_eq!(send(&mut bench, Command::StopHearing), AuditionState::Off);
     listen(&mut bench, 0.5);
     send(&mut bench, Command::Hear(trial(-6.0)));
@@ -97,7 +97,7 @@ fn what_sounds_is_separated_once_while_it_sounds() {
         listen(&mut bench, 0.1);
         bench.settle();
     }
-    assert_eq!(unmixed(), 2);
+    assert_eq!(separated(), 2);
 }
 
 #[test]

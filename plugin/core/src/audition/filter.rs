@@ -2,6 +2,7 @@
 
 use crate::cancel::CancelFlag;
 use crate::error::Result;
+use crate::stft::hann;
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use std::sync::Arc;
@@ -32,9 +33,8 @@ impl Filter {
         let mut planner = RealFftPlanner::<f32>::new();
         let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
-        let hann = |n: usize| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / length as f64).cos();
         Filter {
-            window: (0..length).map(|n| hann(n) as f32).collect(),
+            window: hann(length).map(|weight| weight as f32).collect(),
             frame: forward.make_input_vec(),
             spectrum: forward.make_output_vec(),
             scratch: vec![Complex32::default(); scratch],

@@ -18,6 +18,11 @@ impl Unmixed {
         Unmixed { sound, separated, masks }
     }
 
+    /// Gives the stems that were separated since.
+    pub fn set_separated(&mut self, separated: Vec<(Stem, StereoPcm)>) {
+        self.separated = separated;
+    }
+
     /// The mix.
     pub fn sound(&self) -> &StereoPcm {
         &self.sound

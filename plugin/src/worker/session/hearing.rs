@@ -135,7 +135,7 @@ impl Session {
         };
         // Taken first: what fails once is not tried again.
         let Some(power) = prepared.unseparated.take() else { return Ok(None) };
-        prepared.window = model.unmix(prepared.window.sound().clone(), &power, &cancel)?;
+        prepared.window.set_separated(model.separate(&prepared.window, &power, &cancel)?);
         let altered = prepared.remixer.remix(&prepared.window, &sent.gains_db, &cancel)?;
         Clip::new(prepared.window.sound(), altered, self.hearing.windows).map(Some)
     }
