@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 mod cli;
 #[path = "common/judged.rs"]
 mod judged;
+#[path = "../../tests/src/prerequisite.rs"]
+mod prerequisite;
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -264,4 +266,23 @@ fn planted_bad_advice_shows_whether_a_judge_may_be_believed() {
     let report = judge_report("nonsense", &judged_by(|_| "I'd give it a solid eight!".into()), 0, 100);
     assert_eq!((report.judgements, report.unreadable), (34, 34));
     assert!(report.verdict.contains("nothing is known of this judge"), "{}", report.verdict);
+}
+
+#[test]
+#[ignore = "needs a server with a real model"]
+fn a_real_server_rates_planted_advice() {
+    let Ok(url) = std::env::var("MIXING_BUDDY_JUDGE_URL") else {
+        prerequisite::missing("the base URL of an OpenAI-compatible server in MIXING_BUDDY_JUDGE_URL");
+        return;
+    };
+    let model = std::env::var("MIXING_BUDDY_JUDGE_MODEL").unwrap_or_else(|_| "default".into());
+    let settings = EndpointSettings::new(url, model, std::env::var("MIXING_BUDDY_JUDGE_KEY").ok());
+    let judge = EndpointJudge::new(settings);
+    let (folder, items) = (tempfile::tempdir().expect("a folder"), items());
+    let judgements = JudgePlan::new(&items, 2, 0).run(&judge, folder.path(), &mut |_| ()).expect("judgements");
+    let report = judge_report(&judge.name(), &judgements, 0, 200);
+    eprintln!("{report}");
+    assert_eq!(report.judgements + report.unreadable, 34);
+    // A small model misses the form now and then; one that is asked rightly does so seldom.
+    assert!(report.unreadable <= 8, "{} answers cannot be read", report.unreadable);
 }

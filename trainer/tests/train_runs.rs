@@ -222,6 +222,14 @@ fn a_run_writes_a_report_of_its_settings_and_figures() {
     ] {
         assert!(report.contains(words), "{words} is not in\n{report}");
     }
+    let mut losses = csv::Reader::from_path(place.path("run/losses.csv")).unwrap();
+    let columns = losses.headers().unwrap().clone();
+    let last = losses.records().last().unwrap().unwrap();
+    for name in ["calib_missed", "calib_imagined"] {
+        let at = columns.iter().position(|column| column == name).unwrap();
+        let share: f64 = last[at].parse().unwrap();
+        assert!((0.0..=1.0).contains(&share), "{name}: {share}");
+    }
 }
 
 #[test]

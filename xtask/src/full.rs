@@ -129,6 +129,21 @@ const EXTRAS: &[Extra] = &[
         ]),
     },
     Extra {
+        name: "judge-server",
+        purpose: "a real server as judge of good and of planted bad advice",
+        needs: Some(("MIXING_BUDDY_JUDGE_URL", "the base URL of an OpenAI-compatible server with a model")),
+        run: Run::Cargo(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "judge_endpoint",
+            "--",
+            "--ignored",
+            "--nocapture",
+        ]),
+    },
+    Extra {
         name: "similarity",
         purpose: "sentence embeddings of the real model against an independent implementation",
         needs: Some((

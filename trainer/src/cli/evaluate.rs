@@ -47,8 +47,8 @@ pub struct EvaluateArgs {
     /// Writes the report as JSON
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Evaluates a part of the songs, such as 2/4, and keeps the results for the report
-    #[arg(long, requires = "out")]
+    /// Evaluates a part of the songs, such as 2/4, and keeps the results for the report, which the command without it writes
+    #[arg(long, requires = "out", conflicts_with_all = ["plot", "items", "json"])]
     part: Option<Part>,
     /// Draws accuracy against coverage, and calibration (PNG)
     #[arg(long)]

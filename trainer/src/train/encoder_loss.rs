@@ -17,10 +17,9 @@ pub struct LossWeights {
     pub level: f64,
     /// Of the losses of the head.
     pub head: f64,
+    /// Of the presence's cross-entropy in nats.
+    pub presence: f64,
 }
-
-/// Weight of the presence loss in nats: presence is easy to learn next to levels. Chosen, not tuned.
-const PRESENCE_WEIGHT: f64 = 0.1;
 
 /// Bounds of the head's estimate of its error, as the natural logarithm of an error in dB (0.14 to 20 dB): without them,
 /// a few windows would dominate the loss early in training. Chosen, not tuned.
@@ -54,7 +53,7 @@ pub fn encoder_loss(
     let softplus = (presence_logit.relu()? + (presence_logit.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
     let presence_loss = (softplus - (&presence_logit * &presence)?)?.mean_all()?;
     let loss = ((((&mask * weights.mask)? + (&level * weights.level)?)? + (&head * weights.head)?)?
-        + (&presence_loss * PRESENCE_WEIGHT)?)?;
+        + (&presence_loss * weights.presence)?)?;
     let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
     let figures = vec![
         ("loss", scalar(&loss)?),

@@ -18,8 +18,6 @@ use std::ops::{Range, RangeInclusive};
 
 /// Where a window's own voice is taken out: chance that another song's takes its place. The other mixes have no voice.
 const VOICE_REPLACED: f64 = 0.9;
-/// Chance that a window of three stems or more loses one: the encoder must know mixes with a stem missing.
-const STEM_LEFT_OUT: f64 = 0.1;
 /// Fewest stems of a mix; a stem alone has no balance.
 const FEWEST_STEMS: usize = 2;
 /// Further voices in a choir.
@@ -28,6 +26,8 @@ const CHOIR_VOICES: RangeInclusive<i32> = 1..=3;
 const KEPT_PLAIN: f64 = 0.5;
 /// Level of a layer against the stem that it is laid over, in dB: at most as loud.
 const LAYER_DB: Range<f32> = -12.0..0.0;
+/// By how much a stem is turned far down, in dB.
+const FAR_DOWN_DB: Range<f32> = 6.0..18.0;
 /// Spread in dB that is added to the norms' balances, so that unusual songs are learnt from as well.
 const NORMS_EXTRA_SD_DB: f64 = 2.0;
 /// Chance that a stem gets an equaliser curve.
@@ -128,7 +128,7 @@ impl Mixer<'_> {
                 plan.stems.push(self.drawn(Stem::Vocals, rng));
             }
         }
-        if plan.stems.len() > FEWEST_STEMS && rng.random_bool(STEM_LEFT_OUT) {
+        if plan.stems.len() > FEWEST_STEMS && rng.random_bool(self.settings.left_out) {
             let out = rng.random_range(0..plan.stems.len());
             plan.stems.remove(out);
         }
@@ -228,6 +228,10 @@ impl Mixer<'_> {
                 let flawed = rng.random_range(0..Stem::COUNT);
                 levels_db[flawed] += rng.random_range(-GainStep::MAX_DB..GainStep::MAX_DB);
             }
+        }
+        if self.settings.far_down > 0.0 && rng.random_bool(self.settings.far_down) {
+            let stem = plan.stems[rng.random_range(0..plan.stems.len())].stem;
+            levels_db[stem.index()] -= rng.random_range(FAR_DOWN_DB);
         }
         for treatment in &mut plan.stems {
             let gain = (10f32.powf(levels_db[treatment.stem.index()] / 10.0) / self.power(treatment)).sqrt();

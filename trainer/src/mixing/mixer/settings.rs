@@ -14,6 +14,10 @@ pub struct MixSettings {
     pub foreign_voice: f64,
     /// Chance that a stem of an example across songs is left out.
     pub absent: f64,
+    /// Chance that a window of three stems or more loses one: the encoder must know mixes with a stem missing.
+    pub left_out: f64,
+    /// Chance that one stem is turned far down, to where it is hard to tell from a stem that is missing.
+    pub far_down: f64,
     /// Share of examples levelled after the norms and then flawed; the rest are spread widely.
     pub after_norms: f64,
     /// Spread of the wide ones around equal levels in dB.
@@ -34,6 +38,8 @@ impl Default for MixSettings {
             coherent: 0.5,
             foreign_voice: 0.35,
             absent: 0.12,
+            left_out: 0.1,
+            far_down: 0.0,
             after_norms: 0.6,
             wide_sd_db: 5.0,
             stem_eq_sd_db: 3.0,

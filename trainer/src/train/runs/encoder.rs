@@ -9,7 +9,7 @@ use crate::mixing::mixer::{Example, MixSettings, Mixer};
 use crate::progress::progress;
 use crate::train::early_stop::{EarlyStop, Progress, Watch};
 use crate::train::encoder_loss::{LossWeights, encoder_loss};
-use crate::train::meter_error::median_errors_db;
+use crate::train::meter_error::check_meter;
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::report::RunReport;
 use crate::train::run::RunStart;
@@ -18,7 +18,6 @@ use crate::train::shards::{ShardOutcome, gradients_of};
 use crate::weights::{Part, Tensors, save_tensors, start_encoder_from, weighted_mean};
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
-use mixing_buddy_core::PerStem;
 use mixing_buddy_core::encoder::{Encoder, EncoderConfig};
 use mixing_buddy_core::features::FeatureSettings;
 use mixing_buddy_core::nn::{DropoutStream, Params};
@@ -43,6 +42,8 @@ run_config! {
         pub level_weight: f64,
         /// Weight of the losses of the head.
         pub head_weight: f64,
+        /// Weight of the presence's cross-entropy.
+        pub presence_weight: f64,
         /// Weights to start from: an earlier encoder run (its folder or `encoder.safetensors`) or a model bundle; fresh
         /// weights if not set.
         pub start_from: Option<PathBuf>,
@@ -72,6 +73,7 @@ impl Default for EncoderRun {
             mask_weight: 1.0,
             level_weight: 0.05,
             head_weight: 0.05,
+            presence_weight: 0.1,
             start_from: None,
             keep_of_start: 0.0,
             encoder: EncoderConfig::default(),
@@ -83,12 +85,17 @@ impl Default for EncoderRun {
 impl EncoderRun {
     /// Weights of the terms of the loss.
     pub fn loss_weights(&self) -> LossWeights {
-        LossWeights { mask: self.mask_weight, level: self.level_weight, head: self.head_weight }
+        LossWeights {
+            mask: self.mask_weight,
+            level: self.level_weight,
+            head: self.head_weight,
+            presence: self.presence_weight,
+        }
     }
 }
 
 /// Columns of the log.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "loss",
     "mask",
     "level_db",
@@ -103,11 +110,16 @@ const COLUMNS: [&str; 14] = [
     "calib_bass_db",
     "calib_other_db",
     MEAN_ERROR,
+    MISSED,
+    IMAGINED,
 ];
 /// The columns of the errors per stem.
 const STEM_COLUMNS: std::ops::Range<usize> = 9..13;
 /// The column of their mean, by which a run may end early.
 const MEAN_ERROR: &str = "calib_mean_db";
+/// The columns of the shares of stems that are taken for absent and play, and that are taken to play and are absent.
+const MISSED: &str = "calib_missed";
+const IMAGINED: &str = "calib_imagined";
 /// Steps between rows of the log; measurements are taken at such steps only. Chosen, not tuned.
 const LOG_STEPS: usize = 20;
 /// Rounds of parts that the loaders may be ahead of the training threads. Chosen, not tuned.
@@ -320,17 +332,22 @@ impl EncoderLoop<'_> {
     ) -> Result<f64> {
         let params = Params::load(self.weights(optimizer)?, BTreeMap::new(), self.encoder.device());
         let encoder = Encoder::new(&params, &self.run.encoder, self.features)?;
-        let errors_db: PerStem<f64> =
-            median_errors_db(&encoder, self.features, calib, self.run.measure_mixes)?;
-        let errors_db = errors_db.to_array();
+        let meter = check_meter(&encoder, self.features, calib, self.run.measure_mixes)?;
+        let errors_db = meter.median_errors_db.to_array();
         for (name, value) in COLUMNS[STEM_COLUMNS].iter().zip(errors_db) {
             figures.insert(name.to_string(), value);
         }
         let known: Vec<f64> = errors_db.into_iter().filter(|error| error.is_finite()).collect();
         let mean_db = known.iter().sum::<f64>() / known.len().max(1) as f64;
         figures.insert(MEAN_ERROR.into(), mean_db);
+        figures.insert(MISSED.into(), meter.missed);
+        figures.insert(IMAGINED.into(), meter.imagined);
         let (mask, level_db) = (figures["mask"], figures["level_db"]);
-        tracing::info!("step {done}: mask {mask:.3}, level {level_db:.2} dB, calib {errors_db:.2?} dB");
+        tracing::info!(
+            "step {done}: mask {mask:.3}, level {level_db:.2} dB, calib {errors_db:.2?} dB, missed {:.3}, imagined {:.3}",
+            meter.missed,
+            meter.imagined
+        );
         Ok(mean_db)
     }
 
