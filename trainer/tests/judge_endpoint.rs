@@ -279,7 +279,8 @@ fn a_real_server_rates_planted_advice() {
     let settings = EndpointSettings::new(url, model, std::env::var("MIXING_BUDDY_JUDGE_KEY").ok());
     let judge = EndpointJudge::new(settings);
     let (folder, items) = (tempfile::tempdir().expect("a folder"), items());
-    let judgements = JudgePlan::new(&items, 2, 0).run(&judge, folder.path(), &mut |_| ()).expect("judgements");
+    let judgements =
+        JudgePlan::new(&items, 2, 0).run(&judge, folder.path(), &mut |_| ()).expect("judgements");
     let report = judge_report(&judge.name(), &judgements, 0, 200);
     eprintln!("{report}");
     assert_eq!(report.judgements + report.unreadable, 34);

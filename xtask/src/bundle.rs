@@ -1,7 +1,7 @@
 //! `cargo xtask bundle`: the plugin in the form that hosts load, VST3 and CLAP, laid out for this platform.
 
 use crate::Result;
-use crate::cargo::{build_workspace, succeeds, target};
+use crate::cargo::{build_workspace, target};
 use crate::output::note;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,10 +96,12 @@ fn lay_out(library: &Path, folder: &Path, debug: bool) -> Result<[PathBuf; 2]> {
         return lay_out_as_is(library, folder);
     }
     let small = folder.join(format!(".{NAME}.light-{}", std::process::id()));
-    light(library, &small)?;
-    let laid_out = lay_out_as_is(&small, folder);
-    remove(&small)?;
-    laid_out
+    let laid_out = light(library, &small).and_then(|()| lay_out_as_is(&small, folder));
+    // Also after a failure, such as a full disk, which it would keep full.
+    let removed = remove(&small);
+    let laid_out = laid_out?;
+    removed?;
+    Ok(laid_out)
 }
 
 /// Copies a library or program without its line tables.
@@ -115,8 +117,16 @@ pub(crate) fn light(from: &Path, to: &Path) -> Result<()> {
 /// Removes line tables: on Linux they are in the library itself and are three quarters of it. Function names stay, for
 /// crash reports. Without the program `strip`, which comes with the C compiler, the library is only larger.
 fn strip(library: &Path) {
-    if cfg!(target_os = "linux") && !succeeds(Command::new("strip").arg("--strip-debug").arg(library)) {
-        note("The program 'strip' is missing, so the plugin is larger than necessary.");
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    match Command::new("strip").arg("--strip-debug").arg(library).output() {
+        Ok(done) if done.status.success() => {}
+        Ok(done) => note(&format!(
+            "The plugin is larger than necessary, because 'strip' failed: {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        )),
+        Err(_) => note("The program 'strip' is missing, so the plugin is larger than necessary."),
     }
 }
 
