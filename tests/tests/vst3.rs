@@ -129,6 +129,6 @@ fn the_vst3s_editor_opens_a_hundred_times_and_leaves_nothing() {
 }
 
 #[test]
-fn the_claps_editor_opens_a_hundred_times_and_leaves_no_file_thread_or_window() {
+fn the_claps_editor_opens_a_hundred_times_and_leaves_nothing() {
     edit_in("hundred", &bundle::clap());
 }
