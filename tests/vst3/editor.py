@@ -399,7 +399,7 @@ def hundred(path):
             check(counts == first, f"{first} files, threads and windows, not {counts}, after {life} lives")
             memory.append(megabytes)
     print(f"memory in use after 20, 60 and 100 lives: {memory} MB")
-    # A keymap for each life were 3.4 MB.
+    # A keymap for each life would be 3.4 MB.
     check(memory[2] - memory[1] < 1.5, f"less than 0.04 MB more for each of the last 40 lives, not {memory} MB")
     plugin.open()
     await_drawing(plugin, screen)

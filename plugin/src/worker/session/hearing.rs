@@ -5,9 +5,9 @@ use crate::audition::WorkerSide;
 use crate::view::{Audition, AuditionState, End, Trial};
 use crate::worker::advice_model::AdviceModel;
 use crate::worker::session::attempt;
-use mixing_buddy_core::Result;
 use mixing_buddy_core::audition::{Clip, MOST_GAIN_DB, Remixer, Unmixed};
 use mixing_buddy_core::features::BandPower;
+use mixing_buddy_core::{CancelFlag, PerStem, Result};
 use std::time::{Duration, Instant};
 use tracing::debug;
 
@@ -20,6 +20,14 @@ struct Prepared {
     /// Its features, until it was separated: it sounds at once, and better half a second later.
     unseparated: Option<BandPower>,
     remixer: Remixer,
+}
+
+impl Prepared {
+    /// The window with these gains beside it as it is.
+    fn clip(&mut self, gains_db: &PerStem<f32>, number: u64, cancel: &CancelFlag) -> Result<Clip> {
+        let altered = self.remixer.remix(&self.window, gains_db, cancel)?;
+        Clip::new(self.window.sound(), altered, number)
+    }
 }
 
 /// What the session knows of auditions.
@@ -113,9 +121,8 @@ impl Session {
             self.hearing.windows += 1;
             self.hearing.prepared = Some(Prepared { window, unseparated, remixer });
         }
-        let Some(Prepared { window, remixer, .. }) = &mut self.hearing.prepared else { return Ok(None) };
-        let altered = remixer.remix(window, &trial.gains_db, &cancel)?;
-        Clip::new(window.sound(), altered, self.hearing.windows).map(|clip| Some(Some(clip)))
+        let Some(prepared) = &mut self.hearing.prepared else { return Ok(None) };
+        prepared.clip(&trial.gains_db, self.hearing.windows, &cancel).map(|clip| Some(Some(clip)))
     }
 
     /// Separates the window that sounds, and sends the clip again.
@@ -136,8 +143,7 @@ impl Session {
         // Taken first: what fails once is not tried again.
         let Some(power) = prepared.unseparated.take() else { return Ok(None) };
         prepared.window.set_separated(model.separate(&prepared.window, &power, &cancel)?);
-        let altered = prepared.remixer.remix(&prepared.window, &sent.gains_db, &cancel)?;
-        Clip::new(prepared.window.sound(), altered, self.hearing.windows).map(Some)
+        prepared.clip(&sent.gains_db, self.hearing.windows, &cancel).map(Some)
     }
 
     /// Follows what has become of the audition, and frees everything once the editor is closed.
