@@ -7,8 +7,8 @@ use mixing_buddy_core::stem::{PerStem, Stem};
 use mixing_buddy_core::{CancelFlag, Engine};
 use mixing_buddy_trainer::evaluation::engine::EngineAdvisor;
 use mixing_buddy_trainer::evaluation::{
-    Advisor, Extras, KeptRecords, NormsSource, ReadReport, Report, SeparatedLevels, SeparatorMeter, Settings,
-    SongSource, compare, evaluate, records_of,
+    Advisor, Extras, KeptAnalyses, KeptRecords, NormsSource, ReadReport, Report, SeparatedLevels,
+    SeparatorMeter, Settings, SongSource, compare, evaluate, records_of,
 };
 use mixing_buddy_trainer::protocol::{Protocol, SongAudio, gated_windows, plan_window};
 use rand::{Rng, SeedableRng};
@@ -80,6 +80,37 @@ fn an_evaluation_that_fails_goes_on_and_gives_the_report_of_an_unbroken_one() ->
         kept.remove()?;
         assert!(!dir.exists());
     }
+    Ok(())
+}
+
+#[test]
+fn a_mix_is_heard_once_for_all_protocols() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let norms = NormsSource::open(None)?;
+    let heard = KeptAnalyses::open(folder.path(), "these ears")?;
+    let extras = Extras { heard: Some(&heard), ..Extras::default() };
+    let run = |songs: Vec<SongAudio>, protocol| -> Result<_> {
+        let oracle = knowing(LEVELS);
+        let settings = settings(protocol);
+        let report = evaluate(&in_memory(songs), &oracle, &settings, &norms, extras, &mut |_| Ok(()))?.report;
+        Ok((report.to_json(), oracle.analyzed()))
+    };
+    for (protocol, analyzed) in
+        [(Protocol::Anchor, 7 * 25), (Protocol::Reference, 0), (Protocol::NoAnchor, 0)]
+    {
+        let alone = report(&in_memory(three_songs()), &knowing(LEVELS), settings(protocol))?;
+        let (report, count) = run(three_songs(), protocol)?;
+        assert_eq!(count, analyzed, "{protocol}");
+        assert!(report == alone.to_json(), "{protocol} has another report");
+    }
+    // The mixes of whole songs are others.
+    assert_eq!(run(three_songs(), Protocol::Song)?.1, 7 * 25);
+    // A song that has changed under its name is heard again.
+    let mut changed = three_songs();
+    changed[0] = song("one", 2, [-20.0, -21.0, -22.0, -23.0]);
+    assert_eq!(run(changed, Protocol::Anchor)?.1, 2 * 25);
+    let other = KeptAnalyses::open(folder.path(), "other ears").unwrap_err().to_string();
+    assert!(other.contains("remove the folder, or give another --heard"), "{other}");
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 //! What the vocal separator costs: `cargo bench --workspace --bench separator`.
 //!
 //! In one run, all on one thread, in operations per second (a multiplication and an addition are two):
-//! - the whole network over ten seconds of sound,
-//! - one of its heaviest layers, as it is and written plainly, tap by tap,
+//! - the whole network over ten seconds of sound: in whole numbers, as it ships, with each kind of this processor's
+//!   instructions, and in floating point,
+//! - one of its heaviest layers in floating point, as it is and written plainly, tap by tap,
 //! - the product of two matrices that fit the cache: what this core can reach at most with the same library.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says why by panicking")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mixing_buddy_core::isa::Isa;
 use mixing_buddy_core::separator::convolution::{KERNEL, Scratch, Shape, TAPS, strided};
 use mixing_buddy_core::separator::{BINS, CHANNELS, FRAME_MULTIPLE, NetworkWeights, UNet, Workspace};
 use std::hint::black_box;
@@ -53,15 +55,22 @@ fn plain(input: &[f32], shape: Shape, weights: &[f32], bias: &[f32], output: &mu
 }
 
 fn separator(criterion: &mut Criterion) {
-    let network = UNet::new(NetworkWeights::read(VOCALS).unwrap());
+    let weights = || NetworkWeights::read(VOCALS).unwrap();
     let input = noise(CHANNELS * FRAMES * BINS);
     let mut shares = vec![0.0; input.len()];
     let mut work = Workspace::default();
 
     let mut group = criterion.benchmark_group("separator");
-    group.sample_size(10).throughput(Throughput::Elements(network.operations(FRAMES)));
-    group.bench_function("ten seconds", |b| {
-        b.iter(|| network.shares(black_box(&input), FRAMES, &mut work, &mut shares))
+    group.sample_size(10).throughput(Throughput::Elements(weights().operations(FRAMES)));
+    for isa in Isa::available() {
+        let network = UNet::with_isa(weights(), isa);
+        group.bench_function(format!("ten seconds, {isa:?}"), |b| {
+            b.iter(|| network.shares(black_box(&input), FRAMES, &mut work, &mut shares))
+        });
+    }
+    let floating = UNet::floating(weights());
+    group.bench_function("ten seconds, in floating point", |b| {
+        b.iter(|| floating.shares(black_box(&input), FRAMES, &mut work, &mut shares))
     });
 
     // The third layer on the way down, over 64 frames of input.

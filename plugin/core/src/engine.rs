@@ -43,6 +43,7 @@ use crate::norms::NormsSummary;
 use crate::separator::Separator;
 use crate::stem::{PerStem, PerTarget, Stem};
 use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -73,7 +74,7 @@ pub struct Request {
 }
 
 /// What the encoder measured in a window, or in several pooled: numbers only, no sound.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// The sound is silent: there is nothing to judge.
     pub silent: bool,

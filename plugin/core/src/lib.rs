@@ -28,7 +28,7 @@
 //! | [`passes`] | what changed between two passes over the same place |
 //! | [`report`] | advice on a song as a page for browsers |
 //!
-//! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
+//! [`stem`], [`gain_grid`], [`stft`], [`hash`], [`isa`], [`error`] and [`cancel`] serve the others, [`device`] the engine, [`output`] the
 //! command lines. Only
 //! [`engine`] calls the others in turn; no module knows the callers of this crate.
 
@@ -48,6 +48,7 @@ pub mod error;
 pub mod features;
 pub mod gain_grid;
 pub mod hash;
+pub mod isa;
 pub mod language;
 pub mod large;
 pub mod lines;

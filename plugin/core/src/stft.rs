@@ -66,10 +66,16 @@ impl Stft {
     ) {
         for index in 0..frames {
             let start = first_start + (index * self.hop_samples) as isize;
-            for (offset, (slot, weight)) in self.frame.iter_mut().zip(&self.window).enumerate() {
-                let at = start + offset as isize;
-                let sample = if at >= 0 { samples.get(at as usize).copied().unwrap_or(0.0) } else { 0.0 };
-                *slot = sample * weight;
+            // The part of the frame that lies within the samples.
+            let within = |at: isize| at.clamp(0, samples.len() as isize) as usize;
+            let inside = within(start)..within(start + self.frame.len() as isize);
+            let before = usize::try_from(-start).unwrap_or(0).min(self.frame.len());
+            self.frame.fill(0.0);
+            if let Some(frame) = self.frame.get_mut(before..before + inside.len()) {
+                let weights = &self.window[before..];
+                for ((slot, sample), weight) in frame.iter_mut().zip(&samples[inside]).zip(weights) {
+                    *slot = sample * weight;
+                }
             }
             self.fft
                 .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch)
@@ -81,4 +87,25 @@ impl Stft {
 /// The periodic Hann window.
 pub(crate) fn hann(samples: usize) -> impl Iterator<Item = f64> {
     (0..samples).map(move |n| 0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / samples as f64).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_outside_are_silence() {
+        let samples: Vec<f32> = (1..=10).map(|n| n as f32).collect();
+        let mut stft = Stft::unscaled(8, 3);
+        let weights: Vec<f32> = hann(8).map(|w| w as f32).collect();
+        for start in -20..20 {
+            stft.for_each_frame_from(&samples, start, 2, |frame, spectrum| {
+                let at = |offset: usize| start + (3 * frame + offset) as isize;
+                let sample =
+                    |offset| usize::try_from(at(offset)).ok().and_then(|at| samples.get(at)).copied();
+                let sum: f32 = (0..8).map(|offset| sample(offset).unwrap_or(0.0) * weights[offset]).sum();
+                assert!((spectrum[0].re - sum).abs() < 1e-4, "{start}: {} and {sum}", spectrum[0].re);
+            });
+        }
+    }
 }

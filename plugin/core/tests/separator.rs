@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue says why by panicking")]
 
 use mixing_buddy_core::audio::{StereoPcm, decode_file};
+use mixing_buddy_core::isa::Isa;
 use mixing_buddy_core::separator::{
     BINS, CHANNELS, Magnitudes, NetworkWeights, SEPARATOR_RATE_HZ, Separator, UNet, Workspace,
 };
@@ -72,7 +73,7 @@ fn demo_mix() -> StereoPcm {
 #[test]
 fn the_network_agrees_with_an_independent_implementation() {
     let Network { frames, mean, cells } = reference().network;
-    let network = UNet::new(NetworkWeights::read(VOCALS).unwrap());
+    let network = UNet::floating(NetworkWeights::read(VOCALS).unwrap());
     let input = made_input(frames);
     let mut shares = vec![0.0; input.len()];
     let mut work = Workspace::default();
@@ -88,6 +89,32 @@ fn the_network_agrees_with_an_independent_implementation() {
         }
         let found = shares.iter().map(|share| f64::from(*share)).sum::<f64>() / shares.len() as f64;
         assert!((found - mean).abs() < 1e-5, "a mean of {found}, the reference has {mean}");
+    }
+}
+
+#[test]
+fn all_instructions_give_the_same_and_nearly_what_floating_point_gives() {
+    let magnitudes = Magnitudes::new(&demo_mix()).unwrap();
+    let frames = magnitudes.padded_frames();
+    let mut work = Workspace::default();
+    let mut shares_of = |network: UNet| {
+        let mut shares = vec![0.0; magnitudes.values().len()];
+        network.shares(magnitudes.values(), frames, &mut work, &mut shares);
+        shares
+    };
+    let weights = || NetworkWeights::read(VOCALS).unwrap();
+    let floating = shares_of(UNet::floating(weights()));
+    let best = shares_of(UNet::new(weights()));
+    let difference = |a: &[f32], b: &[f32]| {
+        let parts = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
+        let (sum, most) = parts.fold((0.0, 0.0f64), |(sum, most), part| (sum + part, most.max(part)));
+        (sum / a.len() as f64, most)
+    };
+    let (mean, most) = difference(&floating, &best);
+    eprintln!("whole numbers and floating point: {mean:.2e} in the mean, {most:.2e} at most");
+    assert!(mean < 1e-3 && most < 0.05, "{mean} in the mean, {most} at most");
+    for isa in Isa::available() {
+        assert!(best == shares_of(UNet::with_isa(weights(), isa)), "{isa:?} gives other shares");
     }
 }
 

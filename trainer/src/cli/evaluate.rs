@@ -8,8 +8,8 @@ use crate::evaluation::engine::EngineAdvisor;
 use crate::evaluation::plot::plot_report;
 use crate::evaluation::words::{choose_items, write_items};
 use crate::evaluation::{
-    Extras, KeptRecords, NormsSource, Progress, ReadReport, SeparatorMeter, Settings, SongSource,
-    VocalConvention, VocalSeparator, compare, evaluate, records_of,
+    Extras, KeptAnalyses, KeptRecords, NormsSource, Progress, ReadReport, SeparatorMeter, Settings,
+    SongSource, VocalConvention, VocalSeparator, compare, evaluate, records_of,
 };
 use crate::part::Part;
 use crate::progress::spinner;
@@ -28,6 +28,9 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  mixing-buddy-trainer evaluate --songs test-songs\n  \
     mixing-buddy-trainer evaluate --songs test-songs --protocol reference --out report.json --plot report.png\n\n\
+    Two protocols in little more than the time of one:\n  \
+    mixing-buddy-trainer evaluate --songs test-songs --heard heard --out anchor.json\n  \
+    mixing-buddy-trainer evaluate --songs test-songs --heard heard --protocol reference --out reference.json\n\n\
     With --out, the results of each song are kept in a folder next to it until the report is written. \
     If the command is interrupted or fails, give it again: it goes on from there.\n\n\
     On several machines, each evaluates a part of the songs, and keeps its results in that folder. When the folders are one, the \
@@ -50,6 +53,10 @@ pub struct EvaluateArgs {
     /// Evaluates a part of the songs, such as 2/4, and keeps the results for the report, which the command without it writes
     #[arg(long, requires = "out", conflicts_with_all = ["plot", "items", "json"])]
     part: Option<Part>,
+    /// Keeps what the model heard of each mix in this folder, and takes it from there: the other protocols ask about the same mixes,
+    /// and hearing them takes most of the time
+    #[arg(long)]
+    heard: Option<PathBuf>,
     /// Draws accuracy against coverage, and calibration (PNG)
     #[arg(long)]
     plot: Option<PathBuf>,
@@ -154,8 +161,8 @@ fn onnx_separator(_args: &EvaluateArgs, file: &Path) -> Result<Box<dyn Separator
     )
 }
 
-/// What the kept results of songs depend on, in words.
-fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String> {
+/// What kept analyses depend on, in words. The large model only answers: the ears are the bundle's.
+fn ears_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String> {
     let hash = match bundle {
         None => fnv1a(SHIPPED_BUNDLE.iter().copied()),
         Some(path) => {
@@ -163,15 +170,20 @@ fn run_description(args: &EvaluateArgs, bundle: Option<&Path>) -> Result<String>
             fnv1a(bytes)
         }
     };
-    let (protocol, seed, version) = (args.protocol, args.seed, env!("CARGO_PKG_VERSION"));
+    let (seed, version) = (args.seed, env!("CARGO_PKG_VERSION"));
+    Ok(format!("bundle {hash:016x}\nseed {seed}\nprogram {version}\n"))
+}
+
+/// What the kept results of songs depend on, in words.
+fn run_description(args: &EvaluateArgs, ears: &str) -> String {
+    let protocol = args.protocol;
     let baselines = if args.baselines { "baselines\n" } else { "" };
     let baselines = match &args.separator {
         Some(file) => format!("{baselines}separator {}\n", file.display()),
         None => baselines.to_string(),
     };
     let large = args.large.files().map_or_else(String::new, |files| format!("large model {files}\n"));
-    let baselines = format!("{baselines}{large}");
-    Ok(format!("bundle {hash:016x}\nprotocol {protocol}\nseed {seed}\nprogram {version}\n{baselines}"))
+    format!("{ears}protocol {protocol}\n{baselines}{large}")
 }
 
 /// The folder in which results are kept until the report `out` is written.
@@ -189,13 +201,11 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let norms = NormsSource::open(args.norms.as_deref())?;
     let folders = find_songs(&args.songs)?;
     let songs = song_sources(&folders, &cancel);
-    let kept = match &args.out {
-        None => None,
-        Some(out) => {
-            let description = run_description(args, bundle.as_deref())?;
-            Some(KeptRecords::open(&partial_folder(out), &description)?)
-        }
-    };
+    let ears = ears_description(args, bundle.as_deref())?;
+    let kept =
+        args.out.as_deref().map(|out| KeptRecords::open(&partial_folder(out), &run_description(args, &ears)));
+    let kept = kept.transpose()?;
+    let heard = args.heard.as_deref().map(|dir| KeptAnalyses::open(dir, &ears)).transpose()?;
     let threads = args.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let settings = Settings {
         threads: threads.unwrap_or(1).max(1),
@@ -204,7 +214,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         ..Settings::new(args.protocol, args.seed)
     };
     let separator = separator_meter(args)?;
-    let extras = Extras { kept: kept.as_ref(), separator: separator.as_deref() };
+    let extras = Extras { kept: kept.as_ref(), heard: heard.as_ref(), separator: separator.as_deref() };
     let line = spinner();
     let mut show = |progress: &Progress| {
         line.set_message(format!(

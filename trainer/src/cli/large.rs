@@ -3,6 +3,7 @@
 use super::conversations::each_conversation;
 use crate::collections::{SongFolder, find_songs, load_song};
 use crate::evaluation::engine::EngineAdvisor;
+use crate::evaluation::median;
 use crate::evaluation::sizes::{SizesCount, SizesSettings};
 use crate::files;
 use crate::progress::progress;
@@ -212,7 +213,7 @@ pub(super) fn answer(args: &AnswerArgs) -> Result<()> {
     let conversations: Vec<Conversation> = conversations.into_iter().step_by(args.every.max(1)).collect();
     let bar = progress("answers", conversations.len(), 0);
     let (mut lines, mut turns) = (Vec::new(), 0);
-    let (mut first_s, mut words) = (Vec::new(), 0usize);
+    let (mut decision_s, mut first_s, mut words) = (Vec::<f64>::new(), Vec::<f64>::new(), 0usize);
     for mut conversation in conversations {
         let summary = vec![0.0; engine.info().projector.summary];
         let reading = conversation.reading.map(|stem| {
@@ -229,6 +230,10 @@ pub(super) fn answer(args: &AnswerArgs) -> Result<()> {
             ..Request::default()
         };
         let mut talk = mixing_buddy_core::Conversation::new(analysis, request);
+        // As the plugin does, before there is a question.
+        let began = Instant::now();
+        engine.begin(&mut talk, &cancel)?;
+        decision_s.push(began.elapsed().as_secs_f64());
         for turn in &mut conversation.turns {
             let began = Instant::now();
             let mut first = None;
@@ -249,9 +254,12 @@ pub(super) fn answer(args: &AnswerArgs) -> Result<()> {
     }
     bar.finish_and_clear();
     files::replace(&args.out, lines)?;
-    first_s.sort_by(f64::total_cmp);
-    let median = first_s.get(first_s.len() / 2).copied().unwrap_or(0.0);
-    let summary = json!({ "answers": turns, "first_word_s": median, "pieces": words });
+    let summary = json!({
+        "answers": turns,
+        "decision_s": median(decision_s.into_iter()),
+        "first_word_s": median(first_s.into_iter()),
+        "pieces": words,
+    });
     print_line(&summary.to_string())?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use mixing_buddy_core::advice::BestAnswer;
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::norms::Balance;
 use mixing_buddy_core::stem::{PerStem, Stem};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A question, apart from its sound. `R` is the advisor's [`Advisor::Reference`].
@@ -42,7 +43,7 @@ pub struct Answered {
 /// A model under test, in two steps, because a mix is analyzed once and asked about several times. Threads share it.
 pub trait Advisor: Sync {
     /// What is kept of an analyzed mix: soft tokens and levels, not the sound.
-    type Analysis: Send + Sync;
+    type Analysis: Send + Sync + Serialize + DeserializeOwned;
     /// What is kept of windows that are right.
     type Reference: Send + Sync;
 

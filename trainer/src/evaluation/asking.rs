@@ -5,8 +5,10 @@
 
 use super::advisor::{Advisor, Answered, Question, Settings};
 use super::baselines::band_levels;
+use super::drive::Extras;
+use super::kept::{AnalyzedMixes, sound_of};
 use super::records::{Answers, WindowRecord, rounded};
-use super::separating::{SeparatedLevels, SeparatorMeter, mean_separated, separated_levels};
+use super::separating::{SeparatedLevels, mean_separated, separated_levels};
 use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
 use crate::protocol::{
     Flaw, GatedWindow, Protocol, Sample, SongAudio, gated_windows, missing_stem, plan_window, shuffled_mixes,
@@ -14,7 +16,7 @@ use crate::protocol::{
 use anyhow::Result;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::stem::{PerStem, Stem};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// The analyses of one song. `A` is the advisor's [`Advisor::Analysis`].
 pub(super) struct SongAnalysis<A> {
@@ -24,11 +26,9 @@ pub(super) struct SongAnalysis<A> {
 }
 
 pub(super) struct WindowAnalysis<A> {
-    index: usize,
+    heard: AnalyzedMixes<A>,
     flaws: Vec<Flaw>,
     samples: Vec<Sample>,
-    /// The analysis of each distinct mix.
-    mixes: Vec<A>,
     metered_db: Vec<PerStem<f64>>,
     levels_dbfs: PerStem<f64>,
     bands: Option<Vec<Vec<f32>>>,
@@ -50,12 +50,12 @@ fn why_left_out(song: &SongAudio, windows: usize, protocol: Protocol) -> Option<
     })
 }
 
-/// Analyzes all distinct mixes of a song, or says why the song is left out. `done` is called after each window and may
+/// Analyzes all distinct mixes of a song where they were not analyzed before, or says why the song is left out. `done` is called after each window and may
 /// stop the work.
 pub(super) fn analyze_song<A: Advisor>(
     advisor: &A,
     settings: &Settings,
-    separator: Option<&dyn SeparatorMeter>,
+    extras: Extras<'_>,
     song: &SongAudio,
     done: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Result<SongAnalysis<A::Analysis>, String>> {
@@ -64,29 +64,40 @@ pub(super) fn analyze_song<A: Advisor>(
         return Ok(Err(reason));
     }
     let whole_song = settings.protocol == Protocol::Song;
+    // The mixes of a whole song have the same flaw in all windows, so that they are others.
+    let heard = extras.heard.filter(|_| !whole_song);
+    let known: Vec<AnalyzedMixes<A::Analysis>> = heard.map_or_else(Vec::new, |heard| heard.read(&song.name));
+    let known = Mutex::new(known);
     let analyze = |window: &GatedWindow<'_>| {
         // The whole song has one flaw, in all its windows.
         let number = if whole_song { 0 } else { window.index };
         let (flaws, samples) = plan_window(settings.protocol, settings.seed, &song.name, number);
-        let mixes = advisor.analyze_flawed(window, &flaws)?;
+        let sound = sound_of(window, &flaws);
+        let mixes = match take_known(&known, number, sound) {
+            Some(mixes) => mixes,
+            None => advisor.analyze_flawed(window, &flaws)?,
+        };
         let metered_db = mixes.iter().map(|mix| metered_db(advisor, mix)).collect();
         let levels_dbfs = window.levels_dbfs.map(|level| rounded(*level));
         let bands = settings.baselines.then(|| band_levels(window, &flaws)).transpose()?;
-        let separated_db = separator.map(|meter| separated_levels(meter, window, &flaws)).transpose()?;
-        Ok(WindowAnalysis {
-            index: number,
-            flaws,
-            samples,
-            mixes,
-            metered_db,
-            levels_dbfs,
-            bands,
-            separated_db,
-        })
+        let separated_db =
+            extras.separator.map(|meter| separated_levels(meter, window, &flaws)).transpose()?;
+        let heard = AnalyzedMixes { index: number, sound, mixes };
+        Ok(WindowAnalysis { heard, flaws, samples, metered_db, levels_dbfs, bands, separated_db })
     };
     let analyzed = in_order(settings, windows.len(), |at| analyze(&windows[at]), done)?;
+    if let Some(heard) = heard {
+        heard.keep(&song.name, &analyzed.iter().map(|window| &window.heard).collect::<Vec<_>>())?;
+    }
     let windows = if whole_song { vec![pool_windows(advisor, analyzed)?] } else { analyzed };
     Ok(Ok(SongAnalysis { name: song.name.clone(), windows }))
+}
+
+/// Takes a window's analyses out of those that are known.
+fn take_known<A>(known: &Mutex<Vec<AnalyzedMixes<A>>>, index: usize, sound: u64) -> Option<Vec<A>> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = known.iter().position(|window| (window.index, window.sound) == (index, sound))?;
+    Some(known.swap_remove(at).mixes)
 }
 
 fn metered_db<A: Advisor>(advisor: &A, analysis: &A::Analysis) -> PerStem<f64> {
@@ -102,8 +113,8 @@ fn pool_windows<A: Advisor>(
     let mean = |stem: Stem| windows.iter().map(|window| window.levels_dbfs[stem]).sum::<f64>() / count;
     let levels_dbfs = PerStem::from_fn(|stem| rounded(mean(stem)));
     let first = &windows[0];
-    let mixes = (0..first.mixes.len())
-        .map(|mix| advisor.pool(&windows.iter().map(|window| &window.mixes[mix]).collect::<Vec<_>>()))
+    let mixes = (0..first.heard.mixes.len())
+        .map(|mix| advisor.pool(&windows.iter().map(|window| &window.heard.mixes[mix]).collect::<Vec<_>>()))
         .collect::<Result<Vec<_>>>()?;
     let metered_db = mixes.iter().map(|mix| metered_db(advisor, mix)).collect();
     let (flaws, samples) = (first.flaws.clone(), first.samples.clone());
@@ -111,7 +122,8 @@ fn pool_windows<A: Advisor>(
     let bands = bands.map(|all| mean_bands(&all));
     let separated_db = windows.iter().map(|window| window.separated_db.clone()).collect::<Option<Vec<_>>>();
     let separated_db = separated_db.map(|all| mean_separated(&all));
-    Ok(WindowAnalysis { index: 0, flaws, samples, mixes, metered_db, levels_dbfs, bands, separated_db })
+    let heard = AnalyzedMixes { index: 0, sound: first.heard.sound, mixes };
+    Ok(WindowAnalysis { heard, flaws, samples, metered_db, levels_dbfs, bands, separated_db })
 }
 
 /// Mean over windows of the level of each band, of each mix, in three decimals as those of a window.
@@ -182,7 +194,7 @@ fn ask_about_window<A: Advisor>(
     let others = || song.windows.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, other)| other);
     let by_reference = settings.protocol == Protocol::Reference;
     let reference = by_reference
-        .then(|| advisor.reference_of(&others().map(|other| &other.mixes[0]).collect::<Vec<_>>()));
+        .then(|| advisor.reference_of(&others().map(|other| &other.heard.mixes[0]).collect::<Vec<_>>()));
     let exact_reference = by_reference.then(|| {
         let levels = others().map(|other| all_rest_levels_from_levels(&other.levels_dbfs));
         advisor.reference_of_levels(&levels.collect::<Vec<_>>())
@@ -200,7 +212,7 @@ fn ask_about_window<A: Advisor>(
     let mut shuffled_audio = shuffled.map(|_| Vec::with_capacity(window.samples.len()));
     for (sample, other_mix) in window.samples.iter().zip(shuffled_mixes(settings.seed, &window.samples)) {
         let (mix, anchor) = (sample.mix, sample.anchor);
-        model.get_or_ask(mix, anchor, || advisor.answer(&window.mixes[mix], question(anchor)))?;
+        model.get_or_ask(mix, anchor, || advisor.answer(&window.heard.mixes[mix], question(anchor)))?;
         exact_levels.get_or_ask(mix, anchor, || {
             let question = Question { anchor, reference: exact_reference.as_ref() };
             let answered = advisor.answer_levels(&true_db[mix], question)?;
@@ -212,19 +224,19 @@ fn ask_about_window<A: Advisor>(
                 return ask();
             }
             // Nothing of the window is in this prompt.
-            let mut known = without_audio.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut known = without_audio.lock().unwrap_or_else(PoisonError::into_inner);
             known.get_or_ask(0, anchor, ask).cloned()
         })?;
         if let (Some(other), Some(answers)) = (shuffled, &mut shuffled_audio) {
             let ask = || {
-                let answered = advisor.answer(&other.mixes[other_mix], question(anchor))?;
+                let answered = advisor.answer(&other.heard.mixes[other_mix], question(anchor))?;
                 Ok(Answered { text: String::new(), ..answered })
             };
             answers.push(of_other.get_or_ask(other_mix, anchor, ask)?.clone());
         }
     }
     Ok(WindowRecord {
-        index: window.index,
+        index: window.heard.index,
         levels_dbfs: window.levels_dbfs,
         metered_db: window.metered_db.clone(),
         bands: window.bands.clone(),

@@ -1,6 +1,6 @@
 //! How near the audition of a gain comes to the true remix, on songs with stems.
 
-use super::meter::median_absolute;
+use super::meter::median;
 use crate::protocol::{Flaw, GatedWindow, SongAudio, gated_windows};
 use anyhow::Result;
 use mixing_buddy_core::audio::{StereoPcm, resample};
@@ -141,16 +141,6 @@ fn sdr_db(truth: &StereoPcm, estimate: &StereoPcm) -> f64 {
         }
     }
     10.0 * (signal / distortion).log10()
-}
-
-/// The median; 0 without values.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    // `median_absolute` gives magnitudes, so values are shifted above zero.
-    let Some(least) = values.first().copied() else { return 0.0 };
-    let shifted: Vec<(usize, f64)> = values.iter().map(|value| (0, value - least)).collect();
-    median_absolute(&shifted, &[1.0]).map_or(0.0, |median| median + least)
 }
 
 impl fmt::Display for AuditionReport {

@@ -7,7 +7,8 @@ use super::advisor::{Advisor, Progress, Settings};
 use super::asking::{SongAnalysis, analyze_song, ask_about_song, needs_other_song};
 use super::figures::report_of;
 use super::judges::NormsSource;
-use super::records::{Answers, KeptRecords, SongRecord, WindowRecord};
+use super::kept::{KeptAnalyses, KeptRecords};
+use super::records::{Answers, SongRecord, WindowRecord};
 use super::report::Report;
 use super::separating::SeparatorMeter;
 use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
@@ -52,6 +53,8 @@ pub struct Evaluation {
 pub struct Extras<'a> {
     /// Where records are kept.
     pub kept: Option<&'a KeptRecords>,
+    /// Where analyses are kept for further runs, and taken from.
+    pub heard: Option<&'a KeptAnalyses>,
     /// A separator, whose levels are judged by the norms as a baseline.
     pub separator: Option<&'a dyn SeparatorMeter>,
 }
@@ -59,7 +62,7 @@ pub struct Extras<'a> {
 impl<'a> Extras<'a> {
     /// With records that are kept.
     pub fn keeping(kept: &'a KeptRecords) -> Self {
-        Extras { kept: Some(kept), separator: None }
+        Extras { kept: Some(kept), ..Extras::default() }
     }
 }
 
@@ -101,7 +104,7 @@ pub fn records_of<A: Advisor>(
     extras: Extras<'_>,
     progress: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<Vec<SongRecord>> {
-    let Extras { kept, separator } = extras;
+    let kept = extras.kept;
     let range = part.range(songs.len() as u64);
     let numbers = range.start as usize..range.end as usize;
     let records: Vec<(usize, Option<SongRecord>)> =
@@ -123,8 +126,7 @@ pub fn records_of<A: Advisor>(
                 songs,
                 advisor,
                 settings,
-                kept,
-                separator,
+                extras,
                 progress,
                 without_audio: Mutex::default(),
                 windows: 0,
@@ -140,8 +142,7 @@ struct Run<'a, 'b, A: Advisor> {
     songs: &'a [SongSource<'b>],
     advisor: &'a A,
     settings: &'a Settings,
-    kept: Option<&'a KeptRecords>,
-    separator: Option<&'a dyn SeparatorMeter>,
+    extras: Extras<'a>,
     progress: &'a mut dyn FnMut(&Progress) -> Result<()>,
     without_audio: Mutex<Answers>,
     windows: usize,
@@ -222,7 +223,7 @@ impl<A: Advisor> Run<'_, '_, A> {
     fn analyze(&mut self, song: &SongAudio) -> Result<Result<SongAnalysis<A::Analysis>, String>> {
         let (songs_done, samples_answered) = (self.done, self.samples);
         let (windows, progress) = (&mut self.windows, &mut *self.progress);
-        analyze_song(self.advisor, self.settings, self.separator, song, &mut || {
+        analyze_song(self.advisor, self.settings, self.extras, song, &mut || {
             *windows += 1;
             progress(&Progress {
                 song: song.name.clone(),
@@ -265,7 +266,7 @@ impl<A: Advisor> Run<'_, '_, A> {
         self.done += 1;
         let record = SongRecord { song: self.songs[at].name.clone(), left_out, windows };
         // A song that cannot be read or used now may be put right before the next attempt.
-        if let Some(kept) = self.kept.filter(|_| record.left_out.is_none()) {
+        if let Some(kept) = self.extras.kept.filter(|_| record.left_out.is_none()) {
             kept.keep(&record)?;
         }
         Ok(record)

@@ -85,6 +85,16 @@ fn moments(values: &[(usize, f64)], weights: &[f64]) -> Option<(f64, f64)> {
     Some((mean, variance.sqrt()))
 }
 
+/// The median; 0 without values.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    // `median_absolute` gives magnitudes, so values are shifted above zero.
+    let Some(least) = values.first().copied() else { return 0.0 };
+    let shifted: Vec<(usize, f64)> = values.iter().map(|value| (0, value - least)).collect();
+    median_absolute(&shifted, &[1.0]).map_or(0.0, |median| median + least)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

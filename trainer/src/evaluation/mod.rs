@@ -33,6 +33,7 @@ pub mod engine;
 mod figures;
 pub mod judge;
 mod judges;
+mod kept;
 mod meter;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -57,10 +58,11 @@ pub use confusion::{Confusion, OUTCOMES, outcome_names};
 pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
 pub use drive::{Evaluation, Extras, SongSource, evaluate, records_of};
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
-pub use meter::{MeterError, MeterFigures, median_absolute, meter_figures};
+pub use kept::{KeptAnalyses, KeptRecords};
+pub use meter::{MeterError, MeterFigures, median, median_absolute, meter_figures};
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxSeparator;
-pub use records::{Answers, KeptRecords, SongRecord, WindowRecord};
+pub use records::{Answers, SongRecord, WindowRecord};
 pub use report::{AnsweredWindow, LeftOut, REPORT_VERSION, Report};
 pub use score::{
     CalibrationBin, CoveragePoint, Figures, Judged, calibration_bins, coverage_curve, is_well_formed, score,

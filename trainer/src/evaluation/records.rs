@@ -1,15 +1,12 @@
-//! What was measured and answered, per song: all figures follow from it. It can be kept on disk, so that an evaluation
-//! that fails half-way goes on from there.
+//! What was measured and answered, per song: all figures follow from it.
 
 use super::advisor::Answered;
 use super::separating::SeparatedLevels;
 use crate::protocol::{Flaw, Protocol, Sample, plan_window};
-use anyhow::{Context, Result, bail};
-use mixing_buddy_core::hash::fnv1a;
+use anyhow::Result;
 use mixing_buddy_core::norms::levels::all_rest_levels_from_levels;
 use mixing_buddy_core::stem::{PerStem, Stem};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 
 /// All that is known of a song.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,72 +101,5 @@ impl WindowRecord {
     /// True stem-minus-rest levels, unflawed.
     pub fn true_db(&self) -> PerStem<f64> {
         all_rest_levels_from_levels(&self.levels_dbfs)
-    }
-}
-
-/// Records on disk: one file per song in a folder, and one that says what they are of.
-#[derive(Debug)]
-pub struct KeptRecords {
-    dir: PathBuf,
-}
-
-/// What the records in a folder are of.
-const RUN_FILE: &str = "run.txt";
-
-impl KeptRecords {
-    /// Opens or makes the folder. `run` describes everything that the records depend on but the songs.
-    ///
-    /// # Errors
-    /// When the folder holds the records of another run, or cannot be written.
-    pub fn open(dir: &Path, run: &str) -> Result<KeptRecords> {
-        std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-        let file = dir.join(RUN_FILE);
-        match std::fs::read_to_string(&file) {
-            Ok(kept) if kept == run => {}
-            Ok(_) => bail!(
-                "{} holds results of an evaluation with another model or other settings: remove the folder, or give another --out",
-                dir.display()
-            ),
-            Err(_) => crate::files::replace(&file, run)?,
-        }
-        Ok(KeptRecords { dir: dir.to_path_buf() })
-    }
-
-    /// The folder.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The record of a song; none where there is none that can be read.
-    pub fn read(&self, song: &str) -> Option<SongRecord> {
-        let record: SongRecord = serde_json::from_slice(&std::fs::read(self.file(song)).ok()?).ok()?;
-        (record.song == song).then_some(record)
-    }
-
-    /// Keeps the record of a song.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn keep(&self, record: &SongRecord) -> Result<()> {
-        crate::files::replace(&self.file(&record.song), serde_json::to_vec(record)?)
-    }
-
-    /// Number of songs that are kept.
-    pub fn count(&self) -> usize {
-        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        entries.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "json")).count()
-    }
-
-    /// Removes the folder: the report is written.
-    ///
-    /// # Errors
-    /// When a file cannot be removed.
-    pub fn remove(self) -> Result<()> {
-        std::fs::remove_dir_all(&self.dir)
-            .with_context(|| format!("{} cannot be removed", self.dir.display()))
-    }
-
-    fn file(&self, song: &str) -> PathBuf {
-        self.dir.join(format!("{:016x}.json", fnv1a(song.bytes())))
     }
 }

@@ -29,7 +29,7 @@ use super::settings::FeatureSettings;
 use crate::audio::StreamResampler;
 use crate::cancel::CancelFlag;
 use crate::error::Result;
-use crate::separator::spectrum::{FFT_SAMPLES, HOP_SAMPLES, bring_to_level};
+use crate::separator::spectrum::{FFT_SAMPLES, HOP_SAMPLES, bring_to_level, magnitude};
 use crate::separator::{BINS, CHANNELS, SEPARATOR_RATE_HZ, Separator};
 use crate::stft::Stft;
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl ShareStream {
             let first = self.next_start - (FFT_SAMPLES / 2) as isize;
             self.stft.for_each_frame_from(samples, first, self.pass.frames, |frame, spectrum| {
                 for (to, bin) in magnitudes[frame * BINS..][..BINS].iter_mut().zip(spectrum) {
-                    *to = bin.norm();
+                    *to = magnitude(bin);
                 }
             });
         }

@@ -6,7 +6,8 @@
 use crate::conversation::Topic;
 use crate::stem::Stem;
 
-const NOES: [&str; 3] = ["No", "Nein", "Non"];
+/// With a comma, behind which only a refusal can follow: "No" alone may become "No reason to move the vocals."
+const NOES: [&str; 3] = ["No,", "Nein,", "Non,"];
 
 const fn of_stem(stem: Stem) -> [&'static str; 4] {
     match stem {
@@ -39,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_stem_or_a_no_comes_first() {
-        assert!(openings(Topic::OutOfReach(Field::Equalizer)).contains(&"Nein"));
+        assert!(openings(Topic::OutOfReach(Field::Equalizer)).contains(&"Nein,"));
         assert!(openings(Topic::Only(Stem::Bass)).contains(&"The bass"));
         assert!(openings(Topic::Balance).is_empty() && openings(Topic::Unclear).is_empty());
     }

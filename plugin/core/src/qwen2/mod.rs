@@ -58,6 +58,5 @@ pub use files::{ChatTemplate, Checkpoint, Message, QwenTokenizer, Role};
 pub use fingerprint::Fingerprint;
 pub use format::Format;
 pub use generate::{Ending, Sampling, generate};
-pub use kernels::Isa;
 pub use model::{Model, RunOptions};
 pub use product::Precision;

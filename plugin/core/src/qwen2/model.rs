@@ -5,7 +5,6 @@ use super::attention::{Angles, Heads, attend};
 use super::cache::Cache;
 use super::files::{Checkpoint, Part, Place, Weights};
 use super::fingerprint::Fingerprint;
-use super::kernels::Isa;
 use super::linear::Linear;
 use super::math;
 use super::matrix::Matrix;
@@ -14,6 +13,7 @@ use super::team::Team;
 use crate::cancel::CancelFlag;
 use crate::decoder::DecoderConfig;
 use crate::error::{Error, Result};
+use crate::isa::Isa;
 use std::path::Path;
 
 /// Tokens that pass through the layers together. More need more memory (40 kB each with 0.5 B parameters) and gain nothing:

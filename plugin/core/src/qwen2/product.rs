@@ -1,9 +1,10 @@
 //! The product of a weight matrix with a few columns of inputs.
 
 use super::activations::Activations;
-use super::kernels::{Isa, TILE_COLUMNS, TILE_ROWS, Tile, TileInput};
+use super::kernels::{TILE_COLUMNS, TILE_ROWS, Tile, TileInput};
 use super::matrix::Matrix;
 use super::team::Team;
+use crate::isa::Isa;
 use gemm::Parallelism;
 
 /// From this number of columns on, rows are unpacked once for all of them.

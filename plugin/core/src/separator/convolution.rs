@@ -3,6 +3,7 @@
 //! Maps are `[channels, rows, columns]`, row-major. With a stride of two, even and odd columns are stored separately:
 //! then every tap of a kernel reads and writes contiguous values. Matrix products run on the calling thread only.
 
+use super::weights::{After, rectified};
 use gemm::Parallelism;
 
 /// Rows and columns of the strided and transposed kernels.
@@ -175,16 +176,6 @@ fn split_columns(input: &[f32], shape: Shape, even: &mut Vec<f32>, odd: &mut Vec
     }
 }
 
-/// The steps after a transposed convolution: `max(x + bias, 0) · scale + offset`, one value per output channel.
-pub struct Rectified<'a> {
-    /// Added before.
-    pub bias: &'a [f32],
-    /// Scale of the normalisation.
-    pub scale: &'a [f32],
-    /// Offset of the normalisation.
-    pub offset: &'a [f32],
-}
-
 /// A transposed convolution of 5×5 with a stride of two, cropped by one value before and two after, then rectified and normalised.
 ///
 /// `weights` is `[inputs, outputs, 5, 5]`, `output` a map of `shape.doubled(outputs)`.
@@ -192,7 +183,7 @@ pub fn transposed(
     input: &[f32],
     shape: Shape,
     weights: &[f32],
-    after: &Rectified<'_>,
+    after: &After,
     output: &mut [f32],
     scratch: &mut Scratch,
 ) {
@@ -250,7 +241,7 @@ pub fn transposed(
         for (o, (to, (even, odd))) in to.chunks_exact_mut(double.area()).zip(pairs).enumerate() {
             let at = channel + o;
             let (bias, scale, offset) = (after.bias[at], after.scale[at], after.offset[at]);
-            let finish = |value: f32| (value + bias).max(0.0) * scale + offset;
+            let finish = |value: f32| rectified(value + bias, scale, offset);
             for ((pair, even), odd) in to.chunks_exact_mut(2).zip(even).zip(odd) {
                 pair[0] = finish(*even);
                 pair[1] = finish(*odd);

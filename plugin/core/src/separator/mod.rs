@@ -7,13 +7,16 @@
 //! | --- | --- |
 //! | [`spectrum`] | magnitudes of both channels, as the network was trained on them |
 //! | [`unet`] | the network |
-//! | [`convolution`] | its convolutions, as matrix products over blocks |
+//! | [`integer`] | the network in whole numbers, for kernels of 8 bits |
+//! | [`convolution`] | its convolutions in floating point, as matrix products over blocks |
 //! | [`weights`] | its weights: kernels in 8 bits, read from a safetensors file |
 //!
-//! Everything runs on the calling thread; no thread pool is started. At run time the matrix products (crate `gemm`)
-//! choose AVX-512, AVX2, NEON or plain code.
+//! A network whose large kernels have 8 bits, as the shipped one's, is computed in whole numbers, with kernels of our own for
+//! AVX-512, AVX2, NEON and every other processor; a network of whole kernels in floating point, by matrix products (crate
+//! `gemm`). Everything runs on the calling thread; no thread pool is started.
 
 pub mod convolution;
+pub mod integer;
 pub mod spectrum;
 pub mod unet;
 pub mod weights;

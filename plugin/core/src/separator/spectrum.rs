@@ -5,6 +5,7 @@ use super::weights::CHANNELS;
 use crate::audio::{StereoPcm, resample};
 use crate::error::Result;
 use crate::stft::Stft;
+use realfft::num_complex::Complex32;
 
 /// Rate that the networks were trained at.
 pub const SEPARATOR_RATE_HZ: u32 = 44_100;
@@ -45,7 +46,7 @@ impl Magnitudes {
         {
             stft.for_each_frame(samples, frames, |frame, spectrum| {
                 for (to, bin) in plane[frame * BINS..][..BINS].iter_mut().zip(spectrum) {
-                    *to = bin.norm();
+                    *to = magnitude(bin);
                 }
             });
         }
@@ -66,6 +67,11 @@ impl Magnitudes {
     pub fn values(&self) -> &[f32] {
         &self.values
     }
+}
+
+/// Magnitude of a bin. `Complex32::norm` also serves magnitudes above 10^19, which sound never has, by a slow function.
+pub fn magnitude(bin: &Complex32) -> f32 {
+    bin.norm_sqr().sqrt()
 }
 
 /// Brings the magnitudes of a pass, `[2, frames, 1024]`, to a level (RMS of both channels) in dB of full scale.

@@ -1,18 +1,25 @@
 //! Spleeter's U-Net (Jansson et al. 2017; Hennequin et al. 2020): from magnitudes of the mix to those of one stem.
 
-use super::convolution::{Rectified, Scratch, Shape, TAPS, dilated, strided, transposed};
-use super::weights::{CHANNELS, LEVELS, NetworkWeights};
+use super::convolution::{Scratch, Shape, TAPS, dilated, strided, transposed};
+use super::integer::{Buffers, IntegerUNet};
+use super::weights::{CHANNELS, LEVELS, NetworkWeights, leaky};
+use crate::isa::Isa;
 
 /// Bins of each frame, from the lowest: 11 kHz at 44.1 kHz.
 pub const BINS: usize = 1024;
 /// The number of frames must be a multiple of this.
 pub const FRAME_MULTIPLE: usize = 1 << LEVELS;
-/// Slope of the leaky rectifier on the way down.
-const LEAK: f32 = 0.2;
 
 /// Buffers of a pass. Reuse them: they are as large as the maps.
 #[derive(Default)]
 pub struct Workspace {
+    integer: Buffers,
+    floating: FloatBuffers,
+}
+
+/// Buffers of a pass in floating point.
+#[derive(Default)]
+struct FloatBuffers {
     scratch: Scratch,
     weights: Vec<f32>,
     /// One map per level: the skip in the first half of the channels, the output of the level below in the second.
@@ -23,13 +30,34 @@ pub struct Workspace {
 
 /// The network of one stem.
 pub struct UNet {
-    weights: NetworkWeights,
+    network: Network,
+}
+
+/// How it is computed.
+enum Network {
+    /// Kernels of 8 bits, in whole numbers.
+    Integer(IntegerUNet),
+    /// In floating point.
+    Floating(NetworkWeights),
 }
 
 impl UNet {
-    /// The network with these weights.
+    /// The network with these weights: in whole numbers where its kernels have 8 bits, in floating point elsewhere.
     pub fn new(weights: NetworkWeights) -> Self {
-        UNet { weights }
+        Self::with_isa(weights, Isa::best())
+    }
+
+    /// As [`UNet::new`], with these of the processor's instructions.
+    pub fn with_isa(weights: NetworkWeights, isa: Isa) -> Self {
+        match IntegerUNet::new(&weights, isa) {
+            Some(network) => UNet { network: Network::Integer(network) },
+            None => UNet::floating(weights),
+        }
+    }
+
+    /// The network in floating point, whatever its kernels: what the other way is compared with.
+    pub fn floating(weights: NetworkWeights) -> Self {
+        UNet { network: Network::Floating(weights) }
     }
 
     /// Share of each cell of `magnitudes` that is the stem's, 0 to 1, into `shares`; both `[2, frames, 1024]`.
@@ -40,10 +68,21 @@ impl UNet {
         let whole = Shape { channels: CHANNELS, rows: frames, columns: BINS };
         assert!(frames > 0 && frames.is_multiple_of(FRAME_MULTIPLE), "{frames} frames are no multiple of 64");
         assert!(magnitudes.len() == whole.values() && shares.len() == whole.values());
+        match &self.network {
+            Network::Integer(network) => network.logits(magnitudes, whole, &mut work.integer, shares),
+            Network::Floating(weights) => weights.logits(magnitudes, whole, &mut work.floating, shares),
+        }
+        shares.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+    }
+}
+
+impl NetworkWeights {
+    /// Logits of the shares, in floating point.
+    fn logits(&self, magnitudes: &[f32], whole: Shape, work: &mut FloatBuffers, logits: &mut [f32]) {
         let mut shape = whole;
         work.activation.clear();
         work.activation.extend_from_slice(magnitudes);
-        for (level, down) in self.weights.down.iter().enumerate() {
+        for (level, down) in self.down.iter().enumerate() {
             let next = shape.halved(down.kernel.outputs());
             let is_lowest = level + 1 == LEVELS;
             // The lowest level has no level below it: its map is the skip alone.
@@ -51,27 +90,25 @@ impl UNet {
             joined.resize(if is_lowest { next.values() } else { 2 * next.values() }, 0.0);
             down.kernel.dense_into(&mut work.weights);
             let skip = &mut joined[..next.values()];
-            strided(&work.activation, shape, &work.weights, &down.bias, skip, &mut work.scratch);
+            strided(&work.activation, shape, &work.weights, &down.after.bias, skip, &mut work.scratch);
             shape = next;
             if !is_lowest {
                 work.activation.resize(next.values(), 0.0);
                 let planes =
                     skip.chunks_exact(next.area()).zip(work.activation.chunks_exact_mut(next.area()));
-                for ((from, to), (scale, offset)) in planes.zip(down.norm_scale.iter().zip(&down.norm_offset))
-                {
+                let norms = down.after.scale.iter().zip(&down.after.offset);
+                for ((from, to), (scale, offset)) in planes.zip(norms) {
                     for (from, to) in from.iter().zip(to) {
-                        let value = from * scale + offset;
-                        *to = if value > 0.0 { value } else { LEAK * value };
+                        *to = leaky(*from, *scale, *offset);
                     }
                 }
             }
         }
-        for (step, up) in self.weights.up.iter().enumerate() {
+        for (step, up) in self.up.iter().enumerate() {
             let level = LEVELS - 1 - step;
             let outputs = up.kernel.outputs();
             let double = shape.doubled(outputs);
             up.kernel.dense_into(&mut work.weights);
-            let after = Rectified { bias: &up.bias, scale: &up.norm_scale, offset: &up.norm_offset };
             let (above, here) = work.joined.split_at_mut(level);
             let to = match above.last_mut() {
                 Some(joined) => &mut joined[double.values()..],
@@ -80,26 +117,25 @@ impl UNet {
                     &mut work.map
                 }
             };
-            transposed(&here[0], shape, &work.weights, &after, to, &mut work.scratch);
+            transposed(&here[0], shape, &work.weights, &up.after, to, &mut work.scratch);
             shape = if level == 0 { double } else { Shape { channels: 2 * outputs, ..double } };
         }
-        self.weights.mask.kernel.dense_into(&mut work.weights);
-        dilated(&work.map, shape, &work.weights, &self.weights.mask.bias, shares);
-        shares.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+        self.mask.kernel.dense_into(&mut work.weights);
+        dilated(&work.map, shape, &work.weights, &self.mask.after.bias, logits);
     }
 
     /// Multiplications and additions of one pass over as many frames.
     pub fn operations(&self, frames: usize) -> u64 {
         let (mut shape, mut sum) = (Shape { channels: CHANNELS, rows: frames, columns: BINS }, 0);
-        for down in &self.weights.down {
+        for down in &self.down {
             let next = shape.halved(down.kernel.outputs());
             sum += (next.values() * shape.channels * TAPS) as u64;
             shape = next;
         }
-        for up in &self.weights.up {
+        for up in &self.up {
             sum += (shape.area() * up.kernel.size()) as u64;
             shape = shape.doubled(2 * up.kernel.outputs());
         }
-        2 * (sum + (frames * BINS * self.weights.mask.kernel.size()) as u64)
+        2 * (sum + (frames * BINS * self.mask.kernel.size()) as u64)
     }
 }

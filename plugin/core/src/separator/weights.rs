@@ -9,6 +9,10 @@ pub const CHANNELS: usize = 2;
 pub const LEVELS: usize = 6;
 /// Output channels of the layers on the way down. On the way up they are the same in reverse, and 1 at the end.
 const DOWN_CHANNELS: [usize; LEVELS] = [16, 32, 64, 128, 256, 512];
+/// The largest code of a kernel that is stored whole.
+const LARGEST_CODE: f32 = 4095.0;
+/// Slope of the leaky rectifier.
+const LEAK: f32 = 0.2;
 /// Taps of the last convolution.
 const MASK_TAPS: usize = 16;
 
@@ -43,6 +47,30 @@ impl Kernel {
         }
     }
 
+    /// The kernel as codes: as stored, or in 13 bits if it is stored whole.
+    pub fn coded(&self) -> Coded {
+        match &self.values {
+            Values::Eight(values) => {
+                let codes = values.iter().copied().map(i16::from).collect();
+                Coded { codes, scales: self.scales.clone() }
+            }
+            Values::Whole(values) => {
+                let mut peaks = vec![0.0f32; self.outputs];
+                for (n, values) in values.chunks_exact(self.run).enumerate() {
+                    let peak = &mut peaks[n % self.outputs];
+                    *peak = values.iter().fold(*peak, |peak, value| peak.max(value.abs()));
+                }
+                let scales: Vec<f32> = peaks.iter().map(|peak| peak / LARGEST_CODE).collect();
+                let rows = values.chunks_exact(self.run).zip(scales.iter().cycle());
+                let code =
+                    |value: &f32, scale: &f32| if *scale > 0.0 { (value / scale).round() as i16 } else { 0 };
+                let codes =
+                    rows.flat_map(|(values, scale)| values.iter().map(move |value| code(value, scale)));
+                Coded { codes: codes.collect(), scales }
+            }
+        }
+    }
+
     /// Writes the kernel's values into `dense`, whose content is replaced.
     pub fn dense_into(&self, dense: &mut Vec<f32>) {
         dense.clear();
@@ -57,16 +85,44 @@ impl Kernel {
     }
 }
 
-/// A layer: kernel, bias and normalisation.
+/// A kernel's values as codes, to be multiplied by the scale of their output channel.
+pub struct Coded {
+    /// The codes, in the order of the file.
+    pub codes: Vec<i16>,
+    /// One for each output channel.
+    pub scales: Vec<f32>,
+}
+
+/// A layer: a kernel, and what follows the convolution.
 pub struct Layer {
     /// The convolution.
     pub kernel: Kernel,
-    /// Added to its output.
+    /// What follows it.
+    pub after: After,
+}
+
+/// Bias and normalisation of a layer, one value for each output channel.
+#[derive(Clone)]
+pub struct After {
+    /// Added to the convolution's output.
     pub bias: Vec<f32>,
     /// Scale of the normalisation; empty where there is none.
-    pub norm_scale: Vec<f32>,
+    pub scale: Vec<f32>,
     /// Its offset.
-    pub norm_offset: Vec<f32>,
+    pub offset: Vec<f32>,
+}
+
+/// On the way down: a value with its bias, normalised and rectified, where a fifth of what is negative passes.
+#[inline(always)]
+pub fn leaky(value: f32, scale: f32, offset: f32) -> f32 {
+    let value = value * scale + offset;
+    if value > 0.0 { value } else { LEAK * value }
+}
+
+/// On the way up: a value with its bias, rectified and then normalised.
+#[inline(always)]
+pub fn rectified(value: f32, scale: f32, offset: f32) -> f32 {
+    value.max(0.0) * scale + offset
 }
 
 /// All layers of a network.
@@ -157,12 +213,8 @@ fn layer(file: &SafeTensors<'_>, expected: &Expected<'_>) -> Result<Layer, Strin
         other => return Err(format!("'{kernel_name}' is stored as {other:?}; I8 or F32 can be read")),
     };
     let norm = |part: &str| if has_norm { floats(part) } else { Ok(Vec::new()) };
-    Ok(Layer {
-        kernel,
-        bias: floats("bias")?,
-        norm_scale: norm("norm_scale")?,
-        norm_offset: norm("norm_offset")?,
-    })
+    let after = After { bias: floats("bias")?, scale: norm("norm_scale")?, offset: norm("norm_offset")? };
+    Ok(Layer { kernel, after })
 }
 
 fn tensor<'a>(file: &SafeTensors<'a>, name: &str) -> Result<safetensors::tensor::TensorView<'a>, String> {

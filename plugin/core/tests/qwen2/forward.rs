@@ -4,9 +4,8 @@ use crate::candle::{apart, last_logits};
 use crate::tiny::{Tiny, config};
 use candle_core::DType;
 use candle_core::quantized::GgmlDType;
-use mixing_buddy_core::qwen2::{
-    Cache, Checkpoint, Ending, Isa, Model, Precision, RunOptions, Sampling, generate,
-};
+use mixing_buddy_core::isa::Isa;
+use mixing_buddy_core::qwen2::{Cache, Checkpoint, Ending, Model, Precision, RunOptions, Sampling, generate};
 use mixing_buddy_core::{CancelFlag, Error};
 
 const MIXED: [GgmlDType; 4] = [GgmlDType::Q4K, GgmlDType::Q5_0, GgmlDType::Q6K, GgmlDType::Q8_0];

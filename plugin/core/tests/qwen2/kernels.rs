@@ -2,11 +2,12 @@
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
+use mixing_buddy_core::isa::Isa;
 use mixing_buddy_core::qwen2::files::Storage;
 use mixing_buddy_core::qwen2::matrix::Matrix;
 use mixing_buddy_core::qwen2::product::{Inputs, Runner};
 use mixing_buddy_core::qwen2::team::Team;
-use mixing_buddy_core::qwen2::{Format, Isa, Precision};
+use mixing_buddy_core::qwen2::{Format, Precision};
 use rand::{Rng, SeedableRng};
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Sixteen rows, unpacked once for many columns.
 
-use super::{Isa, plain};
+use super::plain;
+use crate::isa::Isa;
 use crate::qwen2::activations::Activations;
 use crate::qwen2::format::Format;
 
