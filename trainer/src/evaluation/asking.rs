@@ -5,7 +5,7 @@
 
 use super::advisor::{Advisor, Answered, Question, Settings};
 use super::baselines::band_levels;
-use super::drive::Extras;
+use super::extras::Extras;
 use super::kept::{AnalyzedMixes, sound_of};
 use super::records::{Answers, WindowRecord, rounded};
 use super::separating::{SeparatedLevels, mean_separated, separated_levels};
@@ -50,8 +50,8 @@ fn why_left_out(song: &SongAudio, windows: usize, protocol: Protocol) -> Option<
     })
 }
 
-/// Analyzes all distinct mixes of a song where they were not analyzed before, or says why the song is left out. `done` is called after each window and may
-/// stop the work.
+/// Analyzes all distinct mixes of a song that were not analyzed before, or says why the song is left out. `done` is called
+/// after each window and may stop the work.
 pub(super) fn analyze_song<A: Advisor>(
     advisor: &A,
     settings: &Settings,

@@ -5,12 +5,11 @@
 
 use super::advisor::{Advisor, Progress, Settings};
 use super::asking::{SongAnalysis, analyze_song, ask_about_song, needs_other_song};
+use super::extras::Extras;
 use super::figures::report_of;
 use super::judges::NormsSource;
-use super::kept::{KeptAnalyses, KeptRecords};
 use super::records::{Answers, SongRecord, WindowRecord};
 use super::report::Report;
-use super::separating::SeparatorMeter;
 use crate::mixing::loaders::{LoadAhead, Share, load_ahead};
 use crate::part::Part;
 use crate::protocol::SongAudio;
@@ -46,24 +45,6 @@ pub struct Evaluation {
     pub report: Report,
     /// What they follow from.
     pub records: Vec<SongRecord>,
-}
-
-/// What an evaluation may have besides songs and an advisor.
-#[derive(Clone, Copy, Default)]
-pub struct Extras<'a> {
-    /// Where records are kept.
-    pub kept: Option<&'a KeptRecords>,
-    /// Where analyses are kept for further runs, and taken from.
-    pub heard: Option<&'a KeptAnalyses>,
-    /// A separator, whose levels are judged by the norms as a baseline.
-    pub separator: Option<&'a dyn SeparatorMeter>,
-}
-
-impl<'a> Extras<'a> {
-    /// With records that are kept.
-    pub fn keeping(kept: &'a KeptRecords) -> Self {
-        Extras { kept: Some(kept), ..Extras::default() }
-    }
 }
 
 /// Runs the benchmark on `songs`. A song that cannot be read is left out. `progress` may stop it with an error.

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `drive` | [`evaluate`]: song by song, each kept when it is done; `asking` asks the advisor every question |
 //! | `advisor` | [`Advisor`]: what a model under test must answer; `engine` is the model that ships |
-//! | `records` | what was measured and answered; `figures` makes the report of it |
+//! | `records` | what was measured and answered; `figures` makes the report of it; `kept` what of it lies on disk |
+//! | `extras` | what an evaluation may have besides songs and an advisor |
 //! | `judges` | the oracle's bound, and the same rule behind the model's own meter |
 //! | `baselines`, `separating` | what a user might pick instead of the model; `onnx` any separator as an ONNX file |
 //! | `score` | exact scores of structured answers; `confusion` which outcome was taken for which |
@@ -30,6 +31,7 @@ mod confusion;
 mod conventions;
 mod drive;
 pub mod engine;
+mod extras;
 mod figures;
 pub mod judge;
 mod judges;
@@ -56,7 +58,8 @@ pub use bootstrap::{FEWEST_SONGS, Figure, Interval, SongResamples};
 pub use compare::{Comparison, Difference, ReadReport, compare};
 pub use confusion::{Confusion, OUTCOMES, outcome_names};
 pub use conventions::{Conventions, Moves, VOCALS_DB, usual_distance_db, vocal_distance_db};
-pub use drive::{Evaluation, Extras, SongSource, evaluate, records_of};
+pub use drive::{Evaluation, SongSource, evaluate, records_of};
+pub use extras::Extras;
 pub use judges::{NormsSource, REFERENCE_BOUND_SD_DB};
 pub use kept::{KeptAnalyses, KeptRecords};
 pub use meter::{MeterError, MeterFigures, median, median_absolute, meter_figures};
