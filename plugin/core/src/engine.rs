@@ -101,7 +101,7 @@ pub struct Engine {
     projector: Projector,
     /// The separator whose shares the encoder gets, in models that have one.
     separator: Option<Arc<Separator>>,
-    /// The large model that decides and explains in place of the bundle's decoder, if there is one.
+    /// The large model that explains, and decides if it is one that does, in place of the bundle's decoder.
     large: Option<Arc<LargeModel>>,
     /// K-weighting factor of each cell of a patch.
     k_weights: Vec<f32>,
@@ -175,8 +175,8 @@ impl Engine {
         })
     }
 
-    /// The same engine, with a large model that decides and explains. Ears, and what a question is taken to be about, stay those of
-    /// the bundle.
+    /// The same engine, with a large model that explains. Ears, and what a question is taken to be about, stay those of the bundle;
+    /// decisions too, unless the large model is one that decides.
     #[must_use]
     pub fn with_large(mut self, large: Arc<LargeModel>) -> Self {
         self.large = Some(large);
@@ -432,10 +432,15 @@ impl Engine {
     /// # Errors
     /// When cancelled or the model fails.
     pub fn generate(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Generated> {
-        match &self.large {
+        match self.large_decider() {
             Some(large) => large.generate(&analysis.reading, &asked(request), cancel),
             None => self.generate_compact(analysis, request, cancel),
         }
+    }
+
+    /// The large model, if it decides.
+    fn large_decider(&self) -> Option<&LargeModel> {
+        self.large.as_deref().filter(|large| large.decides())
     }
 
     fn generate_compact(
@@ -467,7 +472,7 @@ impl Engine {
 
     fn temperature(&self, with_reference: bool) -> f32 {
         let calibration = &self.info.calibration;
-        let (usual, reference) = match &self.large {
+        let (usual, reference) = match self.large_decider() {
             Some(large) => (large.temperatures().usual, large.temperatures().reference),
             None => (calibration.temperature, calibration.reference_temperature),
         };

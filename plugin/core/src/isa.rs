@@ -1,4 +1,4 @@
-//! The vector instructions that our own kernels can use on this processor.
+//! The vector instructions that our own kernels can use on this processor, and loops that compilers vectorise.
 
 /// Instructions that a processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,4 +47,30 @@ impl Isa {
     pub fn best() -> Isa {
         Self::available().pop().unwrap_or(Isa::Plain)
     }
+}
+
+/// Plain loops that compilers turn into vector instructions. Implementations mark `run` as `#[inline(always)]`, and all that
+/// it calls: only then are they compiled for the processor's instructions.
+pub trait Vectorised {
+    /// What the work gives.
+    type Output;
+    /// Does the work.
+    fn run(self) -> Self::Output;
+}
+
+/// Does the work with eight values at a time where the processor can.
+pub fn vectorised<W: Vectorised>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, which the function is compiled for.
+        return unsafe { vectorised_avx2(work) };
+    }
+    work.run()
+}
+
+/// The same code for processors that do eight values at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn vectorised_avx2<W: Vectorised>(work: W) -> W::Output {
+    work.run()
 }

@@ -98,7 +98,7 @@ fn slow_clients_are_cut_off_and_leave_nothing() {
     });
     let body = form(&[("song", Some("a.wav"), &tones(4))]);
     let head = format!(
-        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     // One that sends half a head, one that sends half a song, one that sends a byte now and then.
@@ -136,7 +136,7 @@ fn a_client_that_takes_nothing_is_cut_off() {
     running.wait_for_end(&id);
     // Many answers are asked for and none is read, until the system's buffers are full and the server cannot write.
     let mut stream = running.connect();
-    let request = format!("GET /api/jobs/{id}/windows/0/audio/original HTTP/1.1\r\nHost: x\r\n\r\n");
+    let request = format!("GET /api/jobs/{id}/windows/0/audio/original HTTP/1.1\r\nHost: localhost\r\n\r\n");
     for _ in 0..60 {
         stream.write_all(request.as_bytes()).unwrap();
     }
@@ -154,7 +154,7 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     let mut stream = running.connect();
     write!(
         stream,
-        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     )
     .unwrap();
@@ -208,7 +208,7 @@ fn connections_are_bounded() {
     drop(idle);
     wait_until("it serves no more", || {
         let mut stream = running.connect();
-        let _ = write!(stream, "GET /api/info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let _ = write!(stream, "GET /api/info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
     });

@@ -98,11 +98,26 @@ fn no_name_of_a_client_is_ever_a_path() {
     ] {
         // As bytes: clients tidy paths before they send them.
         let mut stream = running.connect();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
     }
+}
+
+#[test]
+fn a_server_for_its_own_machine_is_not_asked_by_another_name() {
+    let running = start(|_| {});
+    let answer = |host: &str| {
+        let mut stream = running.connect();
+        write!(stream, "GET /api/info HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let refused = answer("evil.example");
+    assert!(refused.starts_with("HTTP/1.1 421 ") && refused.contains("ask for it as localhost"), "{refused}");
+    assert!(answer("localhost").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
@@ -119,7 +134,7 @@ fn files_and_songs_have_a_largest_size() {
     let length = 1u64 << 40;
     write!(
         stream,
-        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
+        "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
     )
     .unwrap();
     let mut head = [0; 12];

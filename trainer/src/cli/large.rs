@@ -38,16 +38,24 @@ pub struct LargeArgs {
 }
 
 impl LargeArgs {
-    /// The engine, with the large model where one is named.
+    /// The engine, with the large model where one is named. It decides, whatever its adapter says: its decisions are measured.
     ///
     /// # Errors
     /// When a file cannot be used.
     pub fn attach(&self, engine: Engine, threads: usize) -> Result<Engine> {
+        Ok(match self.open(threads)? {
+            Some(large) => engine.with_large(Arc::new(large.deciding())),
+            None => engine,
+        })
+    }
+
+    /// The large model, as its adapter wants it.
+    fn open(&self, threads: usize) -> Result<Option<LargeModel>> {
         let Some((base, adapter)) = self.large.as_deref().zip(self.adapter.as_deref()) else {
-            return Ok(engine);
+            return Ok(None);
         };
         let large = LargeModel::open(base, (adapter, Package::open(adapter)?))?;
-        Ok(engine.with_large(Arc::new(large.with_threads(threads))))
+        Ok(Some(large.with_threads(threads)))
     }
 
     /// The files, for a description of a run.
@@ -172,6 +180,9 @@ pub struct CalibrateArgs {
     /// Threads of the large model
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// The adapter only talks: the compact model decides
+    #[arg(long)]
+    talks_only: bool,
     /// The adapter with its temperatures
     #[arg(long)]
     out: PathBuf,
@@ -197,6 +208,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let (temperatures, right, count) = fit_temperatures(&large, examples, || bar.inc(1))?;
     bar.finish_and_clear();
     about.temperatures = Some(temperatures);
+    about.decides = !args.talks_only;
     metadata.insert(ABOUT_KEY.to_string(), serde_json::to_string(&about)?);
     let metadata: Vec<(&str, String)> = metadata.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
     save_tensors(&args.out, &tensors, &metadata)?;
@@ -207,7 +219,10 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
 /// Answers conversations.
 pub(super) fn answer(args: &AnswerArgs) -> Result<()> {
     let cancel = CancelFlag::new();
-    let engine = args.large.attach(Engine::open(None, &cancel)?, args.threads)?;
+    let mut engine = Engine::open(None, &cancel)?;
+    if let Some(large) = args.large.open(args.threads)? {
+        engine = engine.with_large(Arc::new(large));
+    }
     let mut conversations = Vec::new();
     each_conversation(&args.questions, |conversation| conversations.push(conversation))?;
     let conversations: Vec<Conversation> = conversations.into_iter().step_by(args.every.max(1)).collect();

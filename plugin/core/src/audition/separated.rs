@@ -6,6 +6,7 @@ use crate::audio::StereoPcm;
 use crate::cancel::CancelFlag;
 use crate::error::Result;
 use crate::features::{BandBank, BandPower, FeatureSettings, PassSettings, share_log_odds};
+use crate::nn::ops::sigmoid;
 use crate::separator::spectrum::{FFT_SAMPLES, HOP_SAMPLES, bring_to_level};
 use crate::separator::{BINS, CHANNELS, Magnitudes, SEPARATOR_RATE_HZ, Separator, UNet};
 use crate::stem::Stem;
@@ -165,7 +166,7 @@ fn filtered(
                 None => above,
             };
             let odds = share_log_odds(share * share) + *gain;
-            *gain = 1.0 / (1.0 + (-odds).exp());
+            *gain = sigmoid(odds);
         }
     })
 }

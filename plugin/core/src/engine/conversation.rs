@@ -113,14 +113,21 @@ impl Engine {
     }
 
     fn judge_for_talk(&self, analysis: &Analysis, request: &Request, cancel: &CancelFlag) -> Result<Judged> {
-        let Some(large) = &self.large else {
-            let generated = self.generate_compact(analysis, request, cancel)?;
-            let (advice, facts) = self.judge(analysis, request, &generated)?;
-            return Ok(Judged { advice, facts, talk: None });
+        let (generated, decided) = match self.large_decider() {
+            Some(large) => {
+                let decided = large.decide(&analysis.reading, &asked(request), cancel)?;
+                (decided.generated()?, Some(decided))
+            }
+            None => (self.generate_compact(analysis, request, cancel)?, None),
         };
-        let decided = large.decide(&analysis.reading, &asked(request), cancel)?;
-        let (advice, facts) = self.judge(analysis, request, &decided.generated()?)?;
-        let talk = Some(large.talk(decided, &facts, cancel)?);
+        let (advice, facts) = self.judge(analysis, request, &generated)?;
+        let talk = match &self.large {
+            Some(large) => {
+                let told = || large.told(&analysis.reading, &asked(request), &generated, cancel);
+                Some(large.talk(decided.map_or_else(told, Ok)?, &facts, cancel)?)
+            }
+            None => None,
+        };
         Ok(Judged { advice, facts, talk })
     }
 }

@@ -1,8 +1,11 @@
-//! The large model: a pretrained Qwen2 with our adapter, which decides what is off in a window and talks about it.
+//! The large model: a pretrained Qwen2 with our adapter, which talks about what is off in a window.
 //!
-//! It reads what the encoder measured (soft tokens of a projector), decides in three constrained tokens (stem, direction,
-//! size), and only then sees the measured figures as text, which its explanations copy. A question comes behind the decision,
-//! so it cannot change it. Figures in an explanation can only be those that were given: others are not let through.
+//! It reads what the encoder measured (soft tokens of a projector), then a decision in three tokens (stem, direction, size), and
+//! only then the measured figures as text, which its explanations copy. A question comes behind the decision, so it cannot
+//! change it. Figures in an explanation can only be those that were given: others are not let through.
+//!
+//! Whose decision it is, the adapter says ([`About::decides`]): its own, constrained to these tokens, or the compact model's. The
+//! adapter that ships leaves it to the compact model, which is right more often and decides in milliseconds.
 //!
 //! | part | what it does |
 //! | --- | --- |

@@ -101,6 +101,18 @@ impl LargeModel {
         self
     }
 
+    /// Decides itself, whatever the adapter says: for measurements.
+    #[must_use]
+    pub fn deciding(mut self) -> Self {
+        self.about.decides = true;
+        self
+    }
+
+    /// Whether it decides, or talks about the compact model's decision.
+    pub fn decides(&self) -> bool {
+        self.about.decides
+    }
+
     /// Name that the base gives itself.
     pub fn base_name(&self) -> &str {
         &self.name
@@ -146,12 +158,7 @@ impl LargeModel {
     ) -> Result<Decided> {
         let options = self.options(cancel);
         let stems_present = request.stems_present(reading);
-        let spec =
-            WindowSpec { stems_present, anchor: request.anchor, has_reference: request.reference.is_some() };
-        let prompt = self.layout().window(&spec)?;
-        let mut cache = self.opening(&options)?;
-        let embeddings = self.embeddings(&prompt, reading, request.reference.as_ref())?;
-        let first = self.model.extend(&mut cache, &embeddings, &options)?;
+        let (mut cache, first) = self.window(reading, request, &[], &options)?;
         let before = cache.tokens();
 
         let targets: Vec<Stem> = Stem::TARGETS
@@ -186,6 +193,31 @@ impl LargeModel {
         Ok(Decided { outcomes, error, gain_sd_db, tokens: cache.tokens() + 1, cache })
     }
 
+    /// Takes a decision that another model made, as its own.
+    ///
+    /// # Errors
+    /// As [`LargeModel::decide`].
+    pub fn told(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        generated: &Generated,
+        cancel: &CancelFlag,
+    ) -> Result<Decided> {
+        let error = generated.answer.decision.error;
+        let mut decision = self.layout().decision(error);
+        // The last token of the decision is read together with what follows it.
+        decision.pop();
+        let (cache, _) = self.window(reading, request, &decision, &self.options(cancel))?;
+        Ok(Decided {
+            outcomes: generated.outcomes,
+            error,
+            gain_sd_db: generated.gain_sd_db,
+            tokens: cache.tokens() + 1,
+            cache,
+        })
+    }
+
     /// The decision in the form of the compact model's answers, with a plain sentence.
     ///
     /// # Errors
@@ -202,6 +234,27 @@ impl LargeModel {
     /// Reads one token, and returns the logits of the next.
     pub(super) fn read(&self, cache: &mut Cache, id: u32, options: &RunOptions) -> Result<Vec<f32>> {
         self.model.extend(cache, &self.model.embed(&[id])?, options)
+    }
+
+    /// Reads a window and the tokens after it: what the model then remembers, and the logits of the token that follows.
+    fn window(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        after: &[u32],
+        options: &RunOptions,
+    ) -> Result<(Cache, Vec<f32>)> {
+        let spec = WindowSpec {
+            stems_present: request.stems_present(reading),
+            anchor: request.anchor,
+            has_reference: request.reference.is_some(),
+        };
+        let prompt = self.layout().window(&spec)?;
+        let mut cache = self.opening(options)?;
+        let mut embeddings = self.embeddings(&prompt, reading, request.reference.as_ref())?;
+        embeddings.extend(self.model.embed(after)?);
+        let logits = self.model.extend(&mut cache, &embeddings, options)?;
+        Ok((cache, logits))
     }
 
     /// Embeddings of a window, `[tokens, hidden]`, with the soft tokens in their slots.

@@ -27,6 +27,11 @@ pub struct Temperatures {
     pub reference: f32,
 }
 
+/// Adapters that say nothing of it were made when all decided.
+fn decides_by_default() -> bool {
+    true
+}
+
 /// What an adapter says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
@@ -41,6 +46,9 @@ pub struct About {
     /// Temperatures; 1 where none were fitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperatures: Option<Temperatures>,
+    /// Whether it decides. Where it does not, the compact model decides, and it talks about that decision.
+    #[serde(default = "decides_by_default")]
+    pub decides: bool,
     /// Steps of training.
     pub steps: usize,
     /// Conversations that it saw in training.

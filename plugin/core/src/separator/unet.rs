@@ -3,7 +3,8 @@
 use super::convolution::{Scratch, Shape, TAPS, dilated, strided, transposed};
 use super::integer::{Buffers, IntegerUNet};
 use super::weights::{CHANNELS, LEVELS, NetworkWeights, leaky};
-use crate::isa::Isa;
+use crate::isa::{Isa, Vectorised, vectorised};
+use crate::nn::ops::sigmoid;
 
 /// Bins of each frame, from the lowest: 11 kHz at 44.1 kHz.
 pub const BINS: usize = 1024;
@@ -72,7 +73,19 @@ impl UNet {
             Network::Integer(network) => network.logits(magnitudes, whole, &mut work.integer, shares),
             Network::Floating(weights) => weights.logits(magnitudes, whole, &mut work.floating, shares),
         }
-        shares.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+        vectorised(Sigmoid(shares));
+    }
+}
+
+/// Logits to shares, in place.
+struct Sigmoid<'a>(&'a mut [f32]);
+
+impl Vectorised for Sigmoid<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.0.iter_mut().for_each(|value| *value = sigmoid(*value));
     }
 }
 

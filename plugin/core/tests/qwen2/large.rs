@@ -3,6 +3,7 @@
 use crate::talking::{base, package};
 use crate::tiny::{Tiny, config};
 use candle_core::quantized::GgmlDType;
+use mixing_buddy_core::conversation::Topic;
 use mixing_buddy_core::decoder::{GenerationRequest, ReferenceBalance};
 use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::large::figures::Figures;
@@ -108,6 +109,42 @@ fn a_conversation_keeps_its_decision_and_states_given_figures_only() {
 }
 
 #[test]
+fn a_model_that_only_talks_talks_about_the_compact_decision() {
+    let (files, cancel) = (Files::new(), CancelFlag::new());
+    let compact = Engine::open(None, &cancel).unwrap();
+    let request = Request { anchor: Some(Stem::Drums), ..Request::default() };
+    let expected = compact.reply(&analysis(), &request, &cancel).unwrap();
+    let mut talking = package(1);
+    talking.about.decides = false;
+    let model = LargeModel::open(&files.base(), (Path::new("adapter"), talking)).unwrap();
+    let engine = Engine::open(None, &cancel).unwrap().with_large(Arc::new(model));
+    assert_eq!(engine.reply(&analysis(), &request, &cancel).unwrap(), expected);
+    let mut talk = Conversation::new(analysis(), request);
+    for question in ["", "why?"] {
+        let reply = engine.ask(&mut talk, question, &cancel, &mut |_| {}).unwrap();
+        assert_eq!(reply.facts, expected.facts, "{question}");
+        assert_ne!(reply.advice.text, expected.advice.text, "its words are its own");
+    }
+}
+
+#[test]
+fn a_decision_that_it_is_told_is_read_as_its_own() {
+    let (files, cancel) = (Files::new(), CancelFlag::new());
+    let model = files.model();
+    let request = GenerationRequest { anchor: Some(Stem::Drums), ..GenerationRequest::default() };
+    let decided = model.decide(&reading(), &request, &cancel).unwrap();
+    let told = model.told(&reading(), &request, &decided.generated().unwrap(), &cancel).unwrap();
+    assert_eq!((told.error, told.tokens), (decided.error, decided.tokens));
+    let compact = Engine::open(None, &cancel).unwrap();
+    let facts = compact.reply(&analysis(), &Request::default(), &cancel).unwrap().facts.unwrap();
+    let said = |decided| {
+        let mut talk = model.talk(decided, &facts, &cancel).unwrap();
+        model.ask(&mut talk, ("why?", Topic::Why(None)), &cancel, &mut |_| {}).unwrap()
+    };
+    assert_eq!(said(told), said(decided));
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let files = Files::new();
     let open = |package: Package| {
@@ -147,4 +184,5 @@ fn the_shipped_adapter_is_whole() {
     assert_eq!(package.about.projector.tokens_per_stem, 1);
     assert_eq!(package.adapter.layers.len(), 24 * 7);
     assert!(package.about.temperatures.is_some(), "it is calibrated");
+    assert!(!package.about.decides, "the compact model is right more often");
 }

@@ -90,6 +90,7 @@ pub fn package_of(model: &Model, seed: u64) -> Package {
         licence: "CC0-1.0".into(),
         projector: sizes,
         temperatures: None,
+        decides: true,
         steps: 1,
         conversations: 1,
     };

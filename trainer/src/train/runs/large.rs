@@ -241,6 +241,7 @@ pub fn train_large(start: &RunStart<'_>, source: Option<MixSource<'_>>, base: &P
             licence: "CC-BY-SA-4.0".into(),
             projector: projector.clone(),
             temperatures: None,
+            decides: true,
             steps: step,
             conversations: step * setup.split.parts_per_step() * run.conversations,
         };

@@ -2,6 +2,7 @@
 //!
 //! Layouts: `ggml-quants.h` of llama.cpp. Each value is computed by candle's operations in candle's order.
 
+use crate::isa::{Vectorised, vectorised};
 use candle_core::quantized::GgmlDType;
 use half::f16;
 
@@ -51,29 +52,27 @@ impl Kind {
 
 /// Dequantises whole blocks into as many values.
 pub(super) fn decode(kind: Kind, bytes: &[u8], to: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2, which the function is compiled for.
-        unsafe { decode_avx2(kind, bytes, to) };
-        return;
-    }
-    decode_any(kind, bytes, to);
+    vectorised(Decode { kind, bytes, to });
 }
 
-/// The same code for processors that do eight values at a time.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn decode_avx2(kind: Kind, bytes: &[u8], to: &mut [f32]) {
-    decode_any(kind, bytes, to);
+struct Decode<'a> {
+    kind: Kind,
+    bytes: &'a [u8],
+    to: &'a mut [f32],
 }
 
-#[inline(always)]
-fn decode_any(kind: Kind, bytes: &[u8], to: &mut [f32]) {
-    match kind {
-        Kind::Q8 => each(bytes, to, q8),
-        Kind::Q5 => each(bytes, to, q5),
-        Kind::Q4K => each(bytes, to, q4k),
-        Kind::Q6K => each(bytes, to, q6k),
+impl Vectorised for Decode<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Decode { kind, bytes, to } = self;
+        match kind {
+            Kind::Q8 => each(bytes, to, q8),
+            Kind::Q5 => each(bytes, to, q5),
+            Kind::Q4K => each(bytes, to, q4k),
+            Kind::Q6K => each(bytes, to, q6k),
+        }
     }
 }
 

@@ -44,28 +44,33 @@ enum UpMap {
 }
 
 /// A convolution, its bias, and the norm that follows it.
-struct Step<C, N> {
+struct Step<C, R> {
     convolution: C,
     bias: Vec<f32>,
-    norm: N,
+    norm: Norm<R>,
 }
 
-impl<C, R: Rule> Step<C, Norm<R>> {
+impl<C, R: Rule> Step<C, R> {
     fn new(convolution: C, after: &After) -> Self {
         Step { convolution, bias: after.bias.clone(), norm: Norm::new(after) }
     }
 }
 
-/// The network with kernels of 8 bits.
+/// The network, with its kernels as they are stored: in 8 bits, small ones in 13.
 pub struct IntegerUNet {
     isa: Isa,
-    first: Step<Vec<f32>, Norm<Leaky>>,
+    /// In floating point.
+    first: Step<Vec<f32>, Leaky>,
     /// From the second level down.
-    down: Vec<Step<Strided, Norm<Leaky>>>,
+    down: Vec<Step<Strided, Leaky>>,
     /// From the lowest level up to the second.
-    up: Vec<Step<Transposed, Norm<Rectified>>>,
-    last: Step<Single, After>,
-    mask: Step<Vec<f32>, ()>,
+    up: Vec<Step<Transposed, Rectified>>,
+    /// Up to the size of the input.
+    single: Single,
+    single_after: After,
+    /// Makes logits of it, in floating point.
+    mask: Vec<f32>,
+    mask_bias: Vec<f32>,
     /// The skips are not normalised.
     skip_norm: Norm<Same>,
 }
@@ -88,14 +93,15 @@ impl IntegerUNet {
             let maps = if step == 0 { 1 } else { 2 };
             Step::new(Transposed::new(&layer.kernel.coded(), maps), &layer.after)
         });
-        let single = Single::new(&last.kernel.coded(), 2);
         let network = IntegerUNet {
             isa,
             first: Step::new(dense(first), &first.after),
             down,
             up: up.collect(),
-            last: Step { convolution: single, bias: last.after.bias.clone(), norm: last.after.clone() },
-            mask: Step { convolution: dense(&weights.mask), bias: weights.mask.after.bias.clone(), norm: () },
+            single: Single::new(&last.kernel.coded(), 2),
+            single_after: last.after.clone(),
+            mask: dense(&weights.mask),
+            mask_bias: weights.mask.after.bias.clone(),
             skip_norm: Norm::none(),
         };
         let activated = network.down.iter().map(|step| step.convolution.largest_code());
@@ -139,9 +145,8 @@ impl IntegerUNet {
             levels[level - 1].risen.fill(results, shape, largest, &step.norm);
         }
         let inputs = [&levels[0].skip, &levels[0].risen];
-        let single = &self.last.convolution;
-        shape = single.run(self.isa, &inputs, shape, &self.last.norm, results, planes);
-        dilated(planes, shape, &self.mask.convolution, &self.mask.bias, logits);
+        shape = self.single.run(self.isa, &inputs, shape, &self.single_after, results, planes);
+        dilated(planes, shape, &self.mask, &self.mask_bias, logits);
         debug_assert_eq!(logits.len(), CHANNELS * shape.area());
     }
 
@@ -150,7 +155,7 @@ impl IntegerUNet {
         // The steps up begin at the lowest level; the last begins at the first level.
         match self.up.get(LEVELS - 1 - level) {
             Some(step) => step.convolution.largest_code(map as usize),
-            None => self.last.convolution.largest_code(map as usize),
+            None => self.single.largest_code(map as usize),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What becomes of a layer's results before they are coded, many at a time.
 
+use crate::isa::{Vectorised, vectorised};
 use crate::separator::weights::{After, leaky, rectified};
 use std::marker::PhantomData;
 
@@ -62,34 +63,14 @@ impl Norm<Same> {
     }
 }
 
-/// Work on values that compilers turn into vector instructions.
-trait Elementwise {
-    fn run(self) -> f32;
-}
-
-/// Does the work with eight values at a time where the processor can.
-fn run(work: impl Elementwise) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2, which the function is compiled for.
-        return unsafe { run_avx2(work) };
-    }
-    work.run()
-}
-
-/// The same code for processors that do eight values at a time.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2(work: impl Elementwise) -> f32 {
-    work.run()
-}
-
 struct Peak<'a, R> {
     from: &'a [f32],
     norm: &'a Norm<R>,
 }
 
-impl<R: Rule> Elementwise for Peak<'_, R> {
+impl<R: Rule> Vectorised for Peak<'_, R> {
+    type Output = f32;
+
     #[inline(always)]
     fn run(self) -> f32 {
         // One for each of sixteen neighbours. Magnitudes are in the order of their bits.
@@ -117,9 +98,11 @@ struct Codes<'a, R> {
     less: Option<(&'a [i16], f32)>,
 }
 
-impl<R: Rule> Elementwise for Codes<'_, R> {
+impl<R: Rule> Vectorised for Codes<'_, R> {
+    type Output = ();
+
     #[inline(always)]
-    fn run(self) -> f32 {
+    fn run(self) {
         let norm = self.norm;
         let size = norm.scale.len();
         let parts = self.from.chunks(size).zip(self.to.chunks_mut(size)).enumerate();
@@ -140,13 +123,12 @@ impl<R: Rule> Elementwise for Codes<'_, R> {
                 }
             }
         }
-        0.0
     }
 }
 
 /// The largest magnitude of the values. Not a number, if one of them is none.
 pub fn peak<R: Rule>(from: &[f32], norm: &Norm<R>) -> f32 {
-    run(Peak { from, norm })
+    vectorised(Peak { from, norm })
 }
 
 /// Codes of the values, `per_scale` for 1; `less` are codes that are taken away first, and what they are worth.
@@ -157,7 +139,7 @@ pub fn code<R: Rule>(
     less: Option<(&[i16], f32)>,
     to: &mut [i16],
 ) {
-    run(Codes { from, to, norm, per_scale, less });
+    vectorised(Codes { from, to, norm, per_scale, less });
 }
 
 /// The nearest whole number, for magnitudes below 2^22. No call and no branch, so that compilers do many at a time.
