@@ -82,6 +82,46 @@ fn a_run_moves_every_factor_and_writes_an_adapter_that_fits() {
 }
 
 #[test]
+fn a_run_goes_on_from_an_earlier_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("base.gguf");
+    std::fs::write(&base, talking::base(1)).unwrap();
+    let first = folder.path().join("first");
+    run(&base, &first, CONFIG, false).unwrap();
+    let adapter = first.join("adapter.safetensors");
+    let after = |steps: usize, rate: &str| {
+        let config = format!("start_from = {:?}\n{CONFIG}", adapter.display().to_string());
+        config.replace("\nsteps = 4", &format!("\nsteps = {steps}")).replace("= 0.01", rate)
+    };
+
+    let second = folder.path().join("second");
+    run(&base, &second, &after(1, "= 1e-9"), false).unwrap();
+    let (before, now) =
+        (Package::open(&adapter).unwrap(), Package::open(&second.join("adapter.safetensors")).unwrap());
+    assert_eq!((now.about.steps, now.about.conversations), (5, 5), "counted over both runs");
+    for (place, layer) in &before.adapter.layers {
+        let now = &now.adapter.layers[place];
+        let pairs = layer.a.iter().zip(&now.a).chain(layer.b.iter().zip(&now.b));
+        let apart = pairs.map(|(before, now)| (before - now).abs()).fold(0.0, f32::max);
+        assert!(apart < 1e-5, "{place:?}: {apart}");
+    }
+
+    let refused = |config: &str, base: &Path| {
+        format!("{:#}", run(base, &folder.path().join("refused"), config, false).unwrap_err())
+    };
+    let said = refused(&after(1, "= 0.01").replace("alpha = 4.0", "alpha = 8.0"), &base);
+    assert!(said.contains("adapter.safetensors") && said.contains("that of this run 4"), "{said}");
+    let said = refused(&after(1, "= 0.01").replace("projector_inner = 16", "projector_inner = 8"), &base);
+    assert!(said.contains("start_from: this adapter does not fit the run: projector."), "{said}");
+    let said = refused(&after(1, "= 0.01").replace("\"q_proj\", ", ""), &base);
+    assert!(said.contains("q_proj") && said.contains("is not trained here"), "{said}");
+    let other = folder.path().join("other.gguf");
+    std::fs::write(&other, talking::base(2)).unwrap();
+    let said = refused(&after(1, "= 0.01"), &other);
+    assert!(said.contains("is an adapter for another base"), "{said}");
+}
+
+#[test]
 fn training_and_plugin_compute_the_same_logits() {
     use mixing_buddy_core::decoder::Decoder;
     use mixing_buddy_core::nn::Params;

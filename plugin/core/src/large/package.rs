@@ -49,7 +49,7 @@ pub struct About {
     /// Whether it decides. Where it does not, the compact model decides, and it talks about that decision.
     #[serde(default = "decides_by_default")]
     pub decides: bool,
-    /// Steps of training.
+    /// Steps of training, over all runs.
     pub steps: usize,
     /// Conversations that it saw in training.
     pub conversations: usize,

@@ -5,9 +5,9 @@
 //! | [`base`] | the weights of a checkpoint as tensors |
 //! | [`batch`] | decisions and conversations as tokens |
 //! | [`loss`] | forward pass and loss of a batch |
-//! | [`export`] | the adapter's file |
+//! | [`file`] | the adapter's file, written and read |
 
 pub mod base;
 pub mod batch;
-pub mod export;
+pub mod file;
 pub mod loss;

@@ -18,7 +18,7 @@ use crate::train::examples::simulate::{SimulationSettings, Simulator};
 use crate::train::examples::tuning::{MixSource, TuningSet};
 use crate::train::large::base::dense_base;
 use crate::train::large::batch::{DecisionRow, TalkRow, Writer};
-use crate::train::large::export::save_package;
+use crate::train::large::file::{load_package, save_package};
 use crate::train::large::loss::{Parts, decision_loss, talk_loss};
 use crate::train::optimizer::{AdamW, OptimizerSettings};
 use crate::train::run::RunStart;
@@ -31,11 +31,13 @@ use mixing_buddy_core::nn::LoraConfig;
 use mixing_buddy_core::qwen2::{Checkpoint, Fingerprint};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 tuning_config! {
     /// One run on a pretrained base, as in its TOML file. `batch` counts decisions.
     pub struct LargeRun {
+        /// Adapter of an earlier run, whose weights the run starts with.
+        pub start_from: Option<PathBuf>,
         /// Conversations per part of a step, besides the decisions.
         pub conversations: usize,
         /// Languages of the conversations.
@@ -81,6 +83,7 @@ impl Default for LargeRun {
             simulated: 1.0,
             validation_mixes: 0,
             mix: MixSettings::default(),
+            start_from: None,
             conversations: 8,
             languages: vec![Language::En],
             talk_weight: 0.5,
@@ -175,10 +178,21 @@ pub fn train_large(start: &RunStart<'_>, source: Option<MixSource<'_>>, base: &P
     if let Some(source) = &source {
         source.check()?;
     }
+    let earlier = run.start_from.as_deref();
+    let earlier = earlier.map(|path| load_package(path, &fingerprint, &run.lora)).transpose()?;
     let setup = RunSetup::open(start, run.schedule())?;
     let model = TunedModel::new(run.seed, weights, configs, run.quantize_base, start.device)?;
-    for name in ["projector.level_out.weight", "projector.reference_out.weight"] {
-        model.scale(name, SOFT_TOKEN_SCALE)?;
+    let (mut earlier_steps, mut earlier_conversations) = (0, 0);
+    match earlier {
+        Some((weights, about)) => {
+            model.start_with(&weights).context("start_from: this adapter does not fit the run")?;
+            (earlier_steps, earlier_conversations) = (about.steps, about.conversations);
+        }
+        None => {
+            for name in ["projector.level_out.weight", "projector.reference_out.weight"] {
+                model.scale(name, SOFT_TOKEN_SCALE)?;
+            }
+        }
     }
     let (mut optimizer, first_step) = setup.optimizer(model.trained_vars())?;
 
@@ -242,8 +256,8 @@ pub fn train_large(start: &RunStart<'_>, source: Option<MixSource<'_>>, base: &P
             projector: projector.clone(),
             temperatures: None,
             decides: true,
-            steps: step,
-            conversations: step * setup.split.parts_per_step() * run.conversations,
+            steps: earlier_steps + step,
+            conversations: earlier_conversations + step * setup.split.parts_per_step() * run.conversations,
         };
         save_package(path, optimizer, model.configs(), &fingerprint, &about)
     };
