@@ -29,7 +29,7 @@ fn uploads_of_a_killed_server_are_removed_by_the_next_and_a_signal_ends_it_in_or
 
     let mut next = Serving::start(temporary.path(), &["--workers", "1"]);
     assert_eq!(files(temporary.path()), 0);
-    let page = next.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let page = next.ask(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<title>MixingBuddy</title>"), "{page}");
     next.upload(&upload_of(600, 8_000));
     let begun = Instant::now();

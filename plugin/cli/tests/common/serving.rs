@@ -52,7 +52,8 @@ impl Serving {
 
     /// Follows a song to its end; `told` gets each line of the events.
     pub fn follow(&self, id: &str, mut told: impl FnMut(&str)) {
-        let request = format!("GET /api/jobs/{id}/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET /api/jobs/{id}/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         BufReader::new(self.send(request.as_bytes())).lines().for_each(|line| told(&line.unwrap()));
     }
 
@@ -101,7 +102,7 @@ pub fn upload_of(seconds: u32, rate_hz: u32) -> Vec<u8> {
     body.extend(song.into_inner());
     body.extend(b"\r\n--b--\r\n");
     let mut request = format!(
-        "POST /api/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+        "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     )
