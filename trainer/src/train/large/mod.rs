@@ -5,7 +5,7 @@
 //! | [`base`] | the weights of a checkpoint as tensors |
 //! | [`batch`] | decisions and conversations as tokens |
 //! | [`loss`] | forward pass and loss of a batch |
-//! | [`file`] | the adapter's file, written and read |
+//! | [`mod@file`] | the adapter's file, written and read |
 
 pub mod base;
 pub mod batch;
