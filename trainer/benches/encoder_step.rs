@@ -88,6 +88,7 @@ fn write_songs(dir: &Path, features: &FeatureSettings) {
             variant: 0,
             power: vec![(frames * 2 * features.bands) as f32 / Stem::COUNT as f32; Stem::COUNT],
             active: vec![true; Stem::COUNT],
+            separator_error_db: Vec::new(),
         };
         let header = MapHeader {
             song: format!("song {song}"),

@@ -17,6 +17,7 @@ use mixing_buddy_trainer::mixing::cache::MapCache;
 use mixing_buddy_trainer::mixing::mixer::{MixSettings, Mixer};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Mixes of each kind.
@@ -61,4 +62,27 @@ fn a_mix_lacks_a_stem_or_has_one_far_down_as_often_as_is_asked_for() {
     assert!(far_down.iter().all(|(stems, _)| *stems >= 3), "{far_down:?}");
     // The quietest of four is turned down in one of four at least: by 12 dB in the middle.
     assert!(quiet(&far_down) < quiet(&whole) - 4.0, "{} and {} dB", quiet(&far_down), quiet(&whole));
+}
+
+#[test]
+fn windows_that_the_separator_misread_are_no_examples_of_its_errors() {
+    let place = Place::new();
+    let mut maps = MapCache::open(Path::new(&cache(&place)), |_| true).unwrap();
+    // As if it had read the first window of each song well, and misread the others.
+    for song in &mut maps.songs {
+        for (at, window) in song.header.windows.iter_mut().enumerate() {
+            assert!(window.separator_error_db[0].is_some_and(f32::is_finite), "it sings in each window");
+            window.separator_error_db = vec![Some(if at == 0 { 1.0 } else { -6.0 })];
+        }
+    }
+    let used = |largest_separator_error_db: f32| {
+        let settings = MixSettings { largest_separator_error_db, ..MixSettings::default() };
+        let mixer = Mixer::new(&maps, &settings, NormsSummary::shipped());
+        let errors_of = |seed| mixer.plan(&mut SmallRng::seed_from_u64(seed)).share_errors;
+        let windows: BTreeSet<usize> = (0..MIXES).flat_map(errors_of).flatten().map(|of| of.window).collect();
+        (windows, mixer.full_windows_of(0))
+    };
+    assert_eq!(used(2.5), (BTreeSet::from([0]), vec![0]));
+    let (windows, full) = used(f32::INFINITY);
+    assert!(windows.len() > 1 && full.len() > 1, "{windows:?} {full:?}");
 }

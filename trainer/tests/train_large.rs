@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use candle_core::Device;
+use common::cli::Place;
+use common::maps;
 use mixing_buddy_core::decoder::GenerationRequest;
 use mixing_buddy_core::encoder::{Reading, StemReading};
 use mixing_buddy_core::large::{LargeModel, Package};
 use mixing_buddy_core::qwen2::{Checkpoint, Precision, RunOptions};
 use mixing_buddy_core::{CancelFlag, PerStem};
+use mixing_buddy_trainer::train::examples::tuning::MixSource;
 use mixing_buddy_trainer::train::large::base::dense_base;
 use mixing_buddy_trainer::train::ranks::OneProcess;
 use mixing_buddy_trainer::train::run::RunStart;
@@ -14,6 +17,12 @@ use mixing_buddy_trainer::train::runlog::last_figure;
 use mixing_buddy_trainer::train::runs::advisor::train_advisor;
 use std::path::Path;
 
+mod common {
+    pub mod cli;
+    #[allow(dead_code, reason = "other tests use more of it")]
+    pub mod maps;
+    pub mod sounds;
+}
 #[allow(dead_code, reason = "the core's tests use more of it")]
 #[path = "../../plugin/core/tests/qwen2/talking.rs"]
 mod talking;
@@ -48,8 +57,18 @@ average_decay = 0.0
 "#;
 
 fn run(base: &Path, out: &Path, config: &str, resume: bool) -> anyhow::Result<()> {
+    run_on(None, base, out, config, resume)
+}
+
+fn run_on(
+    songs: Option<MixSource<'_>>,
+    base: &Path,
+    out: &Path,
+    config: &str,
+    resume: bool,
+) -> anyhow::Result<()> {
     let start = RunStart { config, out, resume, device: &Device::Cpu, ranks: &OneProcess };
-    train_advisor(&start, None, base)
+    train_advisor(&start, songs, base)
 }
 
 #[test]
@@ -112,13 +131,31 @@ fn a_run_goes_on_from_an_earlier_adapter() {
     let said = refused(&after(1, "= 0.01").replace("alpha = 4.0", "alpha = 8.0"), &base);
     assert!(said.contains("adapter.safetensors") && said.contains("that of this run 4"), "{said}");
     let said = refused(&after(1, "= 0.01").replace("projector_inner = 16", "projector_inner = 8"), &base);
-    assert!(said.contains("start_from: this adapter does not fit the run: projector."), "{said}");
+    assert!(said.contains("start_from: this adapter does not fit the run"), "{said}");
+    assert!(said.contains("of another shape: projector."), "{said}");
     let said = refused(&after(1, "= 0.01").replace("\"q_proj\", ", ""), &base);
-    assert!(said.contains("q_proj") && said.contains("is not trained here"), "{said}");
+    assert!(said.contains("unknown: decoder.") && said.contains("q_proj"), "{said}");
     let other = folder.path().join("other.gguf");
     std::fs::write(&other, talking::base(2)).unwrap();
     let said = refused(&after(1, "= 0.01"), &other);
     assert!(said.contains("is an adapter for another base"), "{said}");
+}
+
+#[test]
+fn what_the_encoder_reads_in_songs_is_learned_from() {
+    let place = Place::new();
+    let base = place.path("base.gguf");
+    std::fs::write(&base, talking::base(1)).unwrap();
+    let cache = maps::cache(&place);
+    let encoder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/compact.mixbuddy");
+    let songs = MixSource { cache: Path::new(&cache), encoder: &encoder };
+    let config = format!("simulated = 0.0\nheld_out_share = 0.0\nmixes = 4\n{CONFIG}");
+    let config = config.replace("\nsteps = 4", "\nsteps = 1").replace("held_out = 8", "held_out = 0");
+    let (read, drawn) = (place.path("read"), place.path("drawn"));
+    run_on(Some(songs), &base, &read, &config, false).unwrap();
+    run(&base, &drawn, &config.replace("simulated = 0.0", "simulated = 1.0"), false).unwrap();
+    let talk = |run: &Path| last_figure(run, "talk").unwrap().1;
+    assert!((talk(&read) - talk(&drawn)).abs() > 1e-6, "conversations are about what was read");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl LargeArgs {
 #[derive(Args)]
 #[command(after_help = "Example:
   mixing-buddy-trainer data conversations --held-out --seed 2 --out questions.jsonl
-  mixing-buddy-trainer answer-conversations questions.jsonl --large base.gguf --adapter RUN4 --out answers.jsonl
+  mixing-buddy-trainer answer-conversations questions.jsonl --large base.gguf --adapter RUN4/adapter.safetensors --out answers.jsonl
   mixing-buddy-trainer score-conversations answers.jsonl
 
 Each window is decided and talked about as in the plugin; `facts` in the answers are those of this decision.")]
@@ -180,7 +180,7 @@ pub struct CalibrateArgs {
     /// Threads of the large model
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// The adapter only talks: the compact model decides
+    /// Make it an adapter that only talks, while the compact model decides; without this it decides, too
     #[arg(long)]
     talks_only: bool,
     /// The adapter with its temperatures

@@ -1,7 +1,7 @@
 //! A song at usual levels, and what the separator says of it.
 
 use super::cache::pairs_of;
-use super::shares::share_errors;
+use super::shares::{level_error_db, share_errors};
 use anyhow::Result;
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::features::{FeatureSettings, ShareStream};
@@ -18,6 +18,14 @@ const NORMS_EXTRA_SD_DB: f64 = 2.0;
 const FLAWED: f64 = 0.5;
 /// A stem sounds where its power per sample is above this (-60 dB of full scale).
 const SOUNDING: f64 = 1e-6;
+
+/// The separator's errors about a stem in a window.
+pub struct SeparatorErrors {
+    /// Of its share of each cell, as a difference of log odds, `[frames, bands]`.
+    pub log_odds: Vec<f32>,
+    /// Of its level of the stem against the rest in dB.
+    pub level_db: f32,
+}
 
 /// The gains of a song's stems in its base mix, and the separator's shares of that mix.
 pub struct BaseMix {
@@ -64,15 +72,15 @@ impl BaseMix {
         Ok(BaseMix { gains, shares, bands: features.bands })
     }
 
-    /// The separator's errors in the window that begins at `first_frame` of the song: per separated stem, `[frames, bands]`.
-    /// `maps` are the window's maps of all pairs of `present` stems, cross terms doubled.
+    /// The separator's errors in the window that begins at `first_frame` of the song, per separated stem. `maps` are the window's
+    /// maps of all pairs of `present` stems, cross terms doubled.
     pub fn errors(
         &self,
         first_frame: usize,
         maps: &[f32],
         present: &[Stem],
         separated: &[Stem],
-    ) -> Vec<Vec<f32>> {
+    ) -> Vec<SeparatorErrors> {
         let cells = maps.len() / pairs_of(present.len()).count().max(1);
         let mut mix = vec![0.0; cells];
         let mut parts: Vec<Vec<f32>> = vec![Vec::new(); present.len()];
@@ -92,7 +100,11 @@ impl BaseMix {
             .zip(&self.shares)
             .map(|(stem, shares)| {
                 let part = present.iter().position(|other| other == stem).map_or(&silence, |at| &parts[at]);
-                share_errors(&shares[first..first + cells / 2], part, &mix, self.bands)
+                let found = &shares[first..first + cells / 2];
+                SeparatorErrors {
+                    log_odds: share_errors(found, part, &mix, self.bands),
+                    level_db: level_error_db(found, part, &mix, self.bands),
+                }
             })
             .collect()
     }

@@ -55,6 +55,17 @@ pub struct WindowHeader {
     pub power: Vec<f32>,
     /// Whether each stem present is active: see [`crate::mixing::prepare`].
     pub active: Vec<bool>,
+    /// By how much the separator misread the level of each separated stem against the rest in dB, in the mix that it heard. None
+    /// where the stem is not active; empty without a separator, and in maps of earlier versions.
+    #[serde(default)]
+    pub separator_error_db: Vec<Option<f32>>,
+}
+
+impl WindowHeader {
+    /// Whether the separator misread its `index`-th stem by more than `most_db`.
+    pub fn is_misread(&self, index: usize, most_db: f32) -> bool {
+        self.separator_error_db.get(index).copied().flatten().is_some_and(|error_db| error_db.abs() > most_db)
+    }
 }
 
 impl MapHeader {

@@ -246,20 +246,28 @@ fn windows_of(
             .map(|(pair, _)| maps[pair * cells..(pair + 1) * cells].iter().sum())
             .collect();
         let scale = cells as f32 / powers.iter().sum::<f32>().max(1e-20);
+        let separated = &options.features.separated;
+        let first_frame = start / options.features.hop_samples;
+        let errors = base.as_ref().map(|base| base.errors(first_frame, &maps, &header.stems, separated));
+        let errors = errors.unwrap_or_default();
+        let active: Vec<bool> =
+            levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_LOUDEST_DB).collect();
+        let is_active = |stem: &Stem| header.position(*stem).is_some_and(|at| active[at]);
+        let of_level = separated.iter().zip(&errors);
+        let separator_error_db =
+            of_level.map(|(stem, errors)| is_active(stem).then_some(errors.level_db)).collect();
         header.windows.push(WindowHeader {
             start_s: start as f64 / f64::from(options.features.sample_rate_hz),
             variant: *number,
             power: powers.iter().map(|p| p * scale).collect(),
-            active: levels.iter().map(|l| *l > ACTIVE_DBFS && *l > loudest + PRESENT_LOUDEST_DB).collect(),
+            active,
+            separator_error_db,
         });
         payload.extend(
             maps.iter().map(|value| f16::from_f32((value * scale).clamp(-LARGEST_VALUE, LARGEST_VALUE))),
         );
-        if let Some(base) = base {
-            let first_frame = start / options.features.hop_samples;
-            for errors in base.errors(first_frame, &maps, &header.stems, &options.features.separated) {
-                payload.extend(errors.into_iter().map(f16::from_f32));
-            }
+        for errors in errors {
+            payload.extend(errors.log_odds.into_iter().map(f16::from_f32));
         }
     }
 }

@@ -32,15 +32,20 @@ pub struct ErrorPool {
 }
 
 impl ErrorPool {
-    /// The windows of a cache, per stem.
-    pub fn of(cache: &MapCache) -> PerStem<ErrorPool> {
+    /// The windows of a cache, per stem, without those that the separator misread by more than `most_db`.
+    pub fn of(cache: &MapCache, most_db: f32) -> PerStem<ErrorPool> {
         PerStem::from_fn(|stem| {
             let mut pool = ErrorPool::default();
+            let separated = cache.songs.first().map_or(&[][..], |song| &song.header.features.separated);
+            let Some(separated) = separated.iter().position(|other| *other == stem) else { return pool };
             for (index, song) in
                 cache.songs.iter().enumerate().filter(|(_, song)| song.header.has_share_errors)
             {
                 let position = song.header.position(stem);
                 for (window, header) in song.header.windows.iter().enumerate() {
+                    if header.is_misread(separated, most_db) {
+                        continue;
+                    }
                     let is_active = position.is_some_and(|position| header.active[position]);
                     let list = if is_active { &mut pool.with } else { &mut pool.without };
                     list.push((index, window));
@@ -97,9 +102,33 @@ pub fn share_errors(found: &[f32], part: &[f32], mix: &[f32], bands: usize) -> V
     found.iter().zip(&truth).map(|(found, truth)| share_log_odds(*found) - share_log_odds(*truth)).collect()
 }
 
+/// By how much the separator misreads the stem's level against the rest in dB. `found` are its shares.
+pub fn level_error_db(found: &[f32], part: &[f32], mix: &[f32], bands: usize) -> f32 {
+    let truth = true_shares(part, mix, bands);
+    let cells =
+        mix.chunks_exact(2 * bands).flat_map(|row| (0..bands).map(|band| row[band] + row[bands + band]));
+    let (mut all, mut of_found, mut of_truth) = (0.0f64, 0.0f64, 0.0f64);
+    for ((cell, found), truth) in cells.zip(found).zip(&truth) {
+        all += f64::from(cell);
+        of_found += f64::from(cell * found);
+        of_truth += f64::from(cell * truth);
+    }
+    let level_db = |power: f64| 10.0 * (power.max(1e-12) / (all - power).max(1e-12)).log10();
+    (level_db(of_found) - level_db(of_truth)) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_a_voice_that_is_half_of_the_mix_is_read_five_db_too_low() {
+        let (mix, part) = ([2.0, 2.0, 4.0, 4.0], [1.0, 1.0, 2.0, 2.0]);
+        assert!(level_error_db(&[0.5, 0.5], &part, &mix, 1).abs() < 1e-5);
+        // A quarter of the mix: 1/3 of the rest in place of all of it.
+        let error_db = level_error_db(&[0.25, 0.25], &part, &mix, 1);
+        assert!((error_db + 4.771).abs() < 1e-3, "{error_db}");
+    }
 
     #[test]
     fn errors_taken_and_given_back_are_the_separators_output() {

@@ -3,7 +3,7 @@
 use super::examples::sequences::LanguageModel;
 use super::optimizer::AdamW;
 use crate::weights::{Tensors, save_tensors};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor, Var};
 use mixing_buddy_core::decoder::{Decoder, DecoderConfig, Projector, ProjectorConfig};
@@ -125,24 +125,9 @@ impl TunedModel {
     /// Gives the trained variables these weights.
     ///
     /// # Errors
-    /// When there are others, or of other shapes: the message names one. No variable is changed then.
+    /// When there are others, or of other shapes: the message names them. No variable is changed then.
     pub fn start_with(&self, weights: &Tensors) -> Result<()> {
-        let vars = self.trained_vars();
-        for name in vars.keys().chain(weights.keys()) {
-            let (var, weight) = (vars.get(name), weights.get(name));
-            let weight = weight.with_context(|| format!("{name} is missing"))?;
-            let var = var.with_context(|| format!("{name} is not trained here"))?;
-            ensure!(
-                var.shape() == weight.shape(),
-                "{name} has the shape {:?}, expected {:?}",
-                weight.shape(),
-                var.shape()
-            );
-        }
-        for (name, var) in vars {
-            var.set(&weights[&name].to_device(var.device())?)?;
-        }
-        Ok(())
+        Ok(self.params.set_where(weights, is_trained)?)
     }
 
     /// The same model with these weights, fixed.

@@ -40,7 +40,7 @@ pub(super) fn run(args: &UseArgs, json: bool) -> Result<()> {
             let adapter = adapter.context("the adapter's path cannot be used")?;
             let purpose = known.map(|known| known.purpose);
             match Opened::open(&path)?.fit(adapter.as_deref())? {
-                Fit::Fits => {}
+                Fit::Fits { .. } => {}
                 Fit::Other(_) if adapter.is_none() && purpose == Some(Purpose::Training) => bail!(
                     "{name} cannot be used without an adapter that was trained on it: give one with --adapter FILE"
                 ),

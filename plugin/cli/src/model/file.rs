@@ -44,7 +44,10 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// It does.
-    Fits,
+    Fits {
+        /// Whether it decides what is off, or talks about the compact model's decision.
+        decides: bool,
+    },
     /// It does not, and why.
     Other(String),
 }
@@ -132,7 +135,7 @@ impl Opened {
             None => (Path::new(SHIPPED_ADAPTER_NAME), LargeModel::shipped_package()?),
         };
         Ok(match self.model.adapt(name, package.adapter) {
-            Ok(()) => Fit::Fits,
+            Ok(()) => Fit::Fits { decides: package.about.decides },
             Err(error) => Fit::Other(error.to_string()),
         })
     }

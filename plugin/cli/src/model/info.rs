@@ -71,8 +71,9 @@ pub(super) fn run(args: &InfoArgs, json: bool) -> Result<()> {
             "licence": licence,
             "path": path.display().to_string(),
             "adapter": adapter.as_deref().map(|path| path.display().to_string()),
-            "adapter_fits": match &fit { Fit::Fits => true, Fit::Other(_) => false },
-            "adapter_reason": match &fit { Fit::Other(reason) => Some(reason), _ => None },
+            "adapter_fits": matches!(&fit, Fit::Fits { .. }),
+            "adapter_decides": match &fit { Fit::Fits { decides } => Some(decides), Fit::Other(_) => None },
+            "adapter_reason": match &fit { Fit::Other(reason) => Some(reason), Fit::Fits { .. } => None },
         });
         return Ok(print_line(&value.to_string())?);
     }
@@ -105,7 +106,8 @@ fn licence_text(licence: Option<&str>) -> String {
 fn fit_text(fit: &Fit, adapter: Option<&Path>) -> String {
     let name = adapter.map_or("the shipped one".into(), |path| path.display().to_string());
     match fit {
-        Fit::Fits => format!("{name} fits"),
+        Fit::Fits { decides: true } => format!("{name} fits; it decides what is off, and talks about it"),
+        Fit::Fits { decides: false } => format!("{name} fits; it talks about what the compact model decides"),
         Fit::Other(reason) => format!("does not fit: {reason}"),
     }
 }

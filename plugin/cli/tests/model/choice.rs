@@ -46,8 +46,10 @@ fn a_fetched_model_is_chosen_described_and_removed() {
     );
     assert!(about["weights"]["Q8_0"]["bytes"].as_u64().unwrap() > 100_000, "{about}");
     assert_eq!(about["adapter_fits"], true);
-    let text = computer.run(&["info", NAME]).worked().out;
+    assert_eq!(about["adapter_decides"], true);
+    let text = computer.run(&["info"]).worked().out;
     assert!(text.contains("qwen2, 3 layers of 256") && text.contains("Q8_0"), "{text}");
+    assert!(text.contains("mine.safetensors fits; it decides what is off"), "{text}");
     let removed = computer.run(&["remove", NAME, "--json"]).worked();
     assert_eq!(json(&removed.out)["freed_bytes"], hub.content.len());
     assert_eq!(json(&removed.out)["was_chosen"], true);

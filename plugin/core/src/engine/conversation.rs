@@ -121,12 +121,13 @@ impl Engine {
             None => (self.generate_compact(analysis, request, cancel)?, None),
         };
         let (advice, facts) = self.judge(analysis, request, &generated)?;
-        let talk = match &self.large {
-            Some(large) => {
-                let told = || large.told(&analysis.reading, &asked(request), &generated, cancel);
-                Some(large.talk(decided.map_or_else(told, Ok)?, &facts, cancel)?)
+        let talk = match (&self.large, decided) {
+            (Some(large), Some(decided)) => Some(large.talk(decided, &facts, cancel)?),
+            (Some(large), None) => {
+                let error = generated.answer.decision.error;
+                Some(large.talk_about(&analysis.reading, &asked(request), error, &facts, cancel)?)
             }
-            None => None,
+            (None, _) => None,
         };
         Ok(Judged { advice, facts, talk })
     }

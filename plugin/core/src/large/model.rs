@@ -142,7 +142,7 @@ impl LargeModel {
             return Ok(cache.clone());
         }
         let mut cache = Cache::new(self.model.config());
-        self.model.extend(&mut cache, &self.model.embed(&self.layout().opening()?)?, options)?;
+        self.model.read(&mut cache, &self.model.embed(&self.layout().opening()?)?, options)?;
         Ok(self.opening.get_or_init(|| cache).clone())
     }
 
@@ -158,7 +158,8 @@ impl LargeModel {
     ) -> Result<Decided> {
         let options = self.options(cancel);
         let stems_present = request.stems_present(reading);
-        let (mut cache, first) = self.window(reading, request, &[], &options)?;
+        let (mut cache, window) = self.window(reading, request, &options)?;
+        let first = self.model.extend(&mut cache, &window, &options)?;
         let before = cache.tokens();
 
         let targets: Vec<Stem> = Stem::TARGETS
@@ -193,31 +194,6 @@ impl LargeModel {
         Ok(Decided { outcomes, error, gain_sd_db, tokens: cache.tokens() + 1, cache })
     }
 
-    /// Takes a decision that another model made, as its own.
-    ///
-    /// # Errors
-    /// As [`LargeModel::decide`].
-    pub fn told(
-        &self,
-        reading: &Reading,
-        request: &GenerationRequest<'_>,
-        generated: &Generated,
-        cancel: &CancelFlag,
-    ) -> Result<Decided> {
-        let error = generated.answer.decision.error;
-        let mut decision = self.layout().decision(error);
-        // The last token of the decision is read together with what follows it.
-        decision.pop();
-        let (cache, _) = self.window(reading, request, &decision, &self.options(cancel))?;
-        Ok(Decided {
-            outcomes: generated.outcomes,
-            error,
-            gain_sd_db: generated.gain_sd_db,
-            tokens: cache.tokens() + 1,
-            cache,
-        })
-    }
-
     /// The decision in the form of the compact model's answers, with a plain sentence.
     ///
     /// # Errors
@@ -236,12 +212,11 @@ impl LargeModel {
         self.model.extend(cache, &self.model.embed(&[id])?, options)
     }
 
-    /// Reads a window and the tokens after it: what the model then remembers, and the logits of the token that follows.
-    fn window(
+    /// What the model remembers before a window, and the window's embeddings, which are to be read next.
+    pub(super) fn window(
         &self,
         reading: &Reading,
         request: &GenerationRequest<'_>,
-        after: &[u32],
         options: &RunOptions,
     ) -> Result<(Cache, Vec<f32>)> {
         let spec = WindowSpec {
@@ -250,11 +225,7 @@ impl LargeModel {
             has_reference: request.reference.is_some(),
         };
         let prompt = self.layout().window(&spec)?;
-        let mut cache = self.opening(options)?;
-        let mut embeddings = self.embeddings(&prompt, reading, request.reference.as_ref())?;
-        embeddings.extend(self.model.embed(after)?);
-        let logits = self.model.extend(&mut cache, &embeddings, options)?;
-        Ok((cache, logits))
+        Ok((self.opening(options)?, self.embeddings(&prompt, reading, request.reference.as_ref())?))
     }
 
     /// Embeddings of a window, `[tokens, hidden]`, with the soft tokens in their slots.

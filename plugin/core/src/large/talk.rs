@@ -5,9 +5,12 @@ use super::model::{Decided, LargeModel};
 use super::openings::openings;
 use crate::cancel::CancelFlag;
 use crate::conversation::{Facts, Topic};
+use crate::decoder::GenerationRequest;
 use crate::decoder::sampling::{draw, most_probable};
+use crate::encoder::Reading;
 use crate::error::Result;
 use crate::hash::mix_bits;
+use crate::language::StemError;
 use crate::qwen2::{Cache, RunOptions};
 
 /// Most tokens of an answer: more than the longest that the model was trained on.
@@ -33,17 +36,45 @@ pub struct Talk {
 }
 
 impl LargeModel {
-    /// Starts a conversation about a decided window.
+    /// Starts a conversation about a window that this model has decided.
     ///
     /// # Errors
     /// When cancelled, or when the model fails.
     pub fn talk(&self, decided: Decided, facts: &Facts, cancel: &CancelFlag) -> Result<Talk> {
-        let layout = self.layout();
-        let mut cache = decided.cache;
-        let decision = layout.decision(decided.error);
-        let mut ids: Vec<u32> = decision.last().copied().into_iter().collect();
-        ids.extend(layout.facts(facts)?);
-        self.model.extend(&mut cache, &self.model.embed(&ids)?, &self.options(cancel))?;
+        // All of the decision but its last token has been read.
+        let last = self.layout().decision(decided.error).pop();
+        self.begin_talk(decided.cache, self.model.embed(last.as_slice())?, facts, &self.options(cancel))
+    }
+
+    /// Starts a conversation about a window that another model has decided; the decision is read as its own.
+    ///
+    /// # Errors
+    /// When cancelled, or when the model fails.
+    pub fn talk_about(
+        &self,
+        reading: &Reading,
+        request: &GenerationRequest<'_>,
+        error: Option<StemError>,
+        facts: &Facts,
+        cancel: &CancelFlag,
+    ) -> Result<Talk> {
+        let options = self.options(cancel);
+        let (cache, mut unread) = self.window(reading, request, &options)?;
+        unread.extend(self.model.embed(&self.layout().decision(error))?);
+        self.begin_talk(cache, unread, facts, &options)
+    }
+
+    /// Reads what has not been read of a window and its decision (embeddings), and the facts, in one go.
+    fn begin_talk(
+        &self,
+        mut cache: Cache,
+        mut unread: Vec<f32>,
+        facts: &Facts,
+        options: &RunOptions,
+    ) -> Result<Talk> {
+        let ids = self.layout().facts(facts)?;
+        unread.extend(self.model.embed(&ids)?);
+        self.model.read(&mut cache, &unread, options)?;
         let figures = Figures::of([facts.measured_sheet().as_str(), facts.decision_sheet().as_str()]);
         let seed = ids.iter().fold(0u64, |seed, id| mix_bits(seed ^ u64::from(*id)));
         Ok(Talk { figures, facts_end: cache.tokens(), cache, unread: Vec::new(), seed })

@@ -192,18 +192,26 @@ impl Params {
     /// When `values` names no variable, lacks one, or has one of another shape; the message lists up to
     /// [`LISTED_NAMES`] names of each kind. Also for loaded weights.
     pub fn set_all(&self, values: &BTreeMap<String, Tensor>) -> Result<()> {
+        let prefix = self.name("");
+        self.set_where(values, |name| name.starts_with(&prefix))
+    }
+
+    /// As [`Params::set_all`], for the variables whose full names `belong`: the trained part of a model.
+    ///
+    /// # Errors
+    /// As [`Params::set_all`].
+    pub fn set_where(&self, values: &BTreeMap<String, Tensor>, belong: impl Fn(&str) -> bool) -> Result<()> {
         let vars = match &*self.lock() {
             Store::Load { .. } => bail!("loaded weights cannot be changed"),
             Store::Train { vars, .. } => vars.clone(),
         };
         let values: BTreeMap<String, &Tensor> =
             values.iter().map(|(name, value)| (self.name(name), value)).collect();
-        let prefix = self.name("");
-        let below = vars.keys().filter(|name| name.starts_with(&prefix));
+        let vars: BTreeMap<String, Var> = vars.into_iter().filter(|(name, _)| belong(name)).collect();
         let unknown: Vec<&str> =
             values.keys().filter(|name| !vars.contains_key(*name)).map(String::as_str).collect();
         let missing: Vec<&str> =
-            below.filter(|name| !values.contains_key(*name)).map(String::as_str).collect();
+            vars.keys().filter(|name| !values.contains_key(*name)).map(String::as_str).collect();
         let misshapen = values.iter().filter_map(|(name, value)| {
             let var = vars.get(name).filter(|var| var.shape() != value.shape())?;
             Some(format!("{name} (shape {:?}, expected {:?})", value.shape(), var.shape()))

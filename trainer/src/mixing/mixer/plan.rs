@@ -93,7 +93,7 @@ impl Mixer<'_> {
     /// where the mix has no such stem. Draws nothing without a separator.
     fn draw_share_errors(&self, plan: &mut MixPlan, rng: &mut SmallRng) {
         plan.share_errors = Vec::with_capacity(self.separated.len());
-        for stem in self.separated {
+        for (index, stem) in self.separated.iter().enumerate() {
             let has_errors = |t: &&StemTreatment| self.cache.songs[t.song].header.has_share_errors;
             let own = plan.stems.iter().find(|t| t.stem == *stem);
             let window = own.or_else(|| plan.stems.first()).filter(has_errors).map(|t| ErrorSource {
@@ -105,9 +105,16 @@ impl Mixer<'_> {
                 let header = &self.cache.songs[source.song].header;
                 header.position(*stem).is_some_and(|at| header.windows[source.window].active[at])
             };
-            let window = window.filter(|window| is_active(window) == own.is_some());
+            let is_misread = |source: &ErrorSource| self.is_misread(source.song, source.window, index);
+            let window = window.filter(|source| is_active(source) == own.is_some() && !is_misread(source));
             plan.share_errors.push(window.or_else(|| self.errors[*stem].draw(own.is_some(), rng)));
         }
+    }
+
+    /// Whether the separator misread its `index`-th stem in a window by more than the settings allow.
+    fn is_misread(&self, song: usize, window: usize, index: usize) -> bool {
+        let window = &self.cache.songs[song].header.windows[window];
+        window.is_misread(index, self.settings.largest_separator_error_db)
     }
 
     /// Adds the stems of one window of one song; its voice may be another song's.
@@ -165,12 +172,13 @@ impl Mixer<'_> {
         None
     }
 
-    /// The windows of a song in which all four stems play.
+    /// The windows of a song in which all four stems play, and the separator reads its own as well as the settings want.
     pub fn full_windows_of(&self, song: usize) -> Vec<usize> {
         let windows = &self.cache.songs[song].header.windows;
         let is_full =
             |w: &usize| windows[*w].active.len() == Stem::COUNT && windows[*w].active.iter().all(|a| *a);
-        (0..windows.len()).filter(is_full).collect()
+        let is_read = |w: &usize| (0..self.separated.len()).all(|index| !self.is_misread(song, *w, index));
+        (0..windows.len()).filter(is_full).filter(is_read).collect()
     }
 
     /// A window without other changes, its stems at these levels (relative, dB).

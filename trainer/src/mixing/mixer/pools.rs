@@ -49,7 +49,7 @@ impl<'a> Mixer<'a> {
             norms,
             pools: PerStem::from_fn(|stem| pool_of(cache, settings, stem)),
             cross_spread: cross_spread(features),
-            errors: ErrorPool::of(cache),
+            errors: ErrorPool::of(cache, settings.largest_separator_error_db),
             separated: &features.separated,
             bands: features.bands,
             frames: cache.songs[0].header.frames,

@@ -18,6 +18,9 @@ pub struct MixSettings {
     pub left_out: f64,
     /// Chance that one stem is turned far down, to where it is hard to tell from a stem that is missing.
     pub far_down: f64,
+    /// Windows in which the separator misread a stem's level by more, in dB, are no examples of its errors: a voice that it does
+    /// not take for one would teach the encoder to correct it where there is nothing to correct.
+    pub largest_separator_error_db: f32,
     /// Share of examples levelled after the norms and then flawed; the rest are spread widely.
     pub after_norms: f64,
     /// Spread of the wide ones around equal levels in dB.
@@ -40,6 +43,7 @@ impl Default for MixSettings {
             absent: 0.12,
             left_out: 0.1,
             far_down: 0.0,
+            largest_separator_error_db: f32::INFINITY,
             after_norms: 0.6,
             wide_sd_db: 5.0,
             stem_eq_sd_db: 3.0,

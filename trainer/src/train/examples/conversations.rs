@@ -1,4 +1,4 @@
-//! Conversations for the large model: a simulated reading, what is known of it, and questions with answers.
+//! Conversations for the large model: a reading, simulated or of a real mix, what is known of it, and questions with answers.
 //!
 //! The decision is the oracle's most probable outcome, and the same in all turns of a conversation. The figures of the answers are
 //! those of the meter, not the true ones: the model is to say what it was told.
@@ -151,14 +151,27 @@ impl Conversations {
         })
     }
 
-    /// The conversation of a number.
+    /// The conversation of a number, about a simulated reading.
     ///
     /// # Errors
     /// When a question or an answer cannot be drawn.
     pub fn draw(&self, number: u64) -> Result<Conversation> {
+        self.draw_about(number, |rng| self.simulated(rng))
+    }
+
+    /// The conversation of a number, about an example that `draw_example` draws. The example must not be about a single stem.
+    ///
+    /// # Errors
+    /// When the example, a question or an answer cannot be drawn.
+    pub fn draw_about(
+        &self,
+        number: u64,
+        draw_example: impl FnOnce(&mut SmallRng) -> Result<AdviceExample>,
+    ) -> Result<Conversation> {
         let mut rng = self.rng(number);
         let speaker = &self.speakers[rng.random_range(0..self.speakers.len())];
-        let mut conversation = self.window(number, speaker, &mut rng)?;
+        let example = draw_example(&mut rng)?;
+        let mut conversation = window(number, speaker, example, &mut rng);
         conversation.anchor_in_words =
             conversation.facts.anchor.is_some() && rng.random_bool(ANCHOR_IN_WORDS_SHARE);
         let turns = 1 + WeightedIndex::new(TURNS).context("the weights are fixed")?.sample(&mut rng);
@@ -191,7 +204,8 @@ impl Conversations {
             .enumerate()
             .map(|(number, (speaker, HeldOutQuestion { topic, question, .. }))| {
                 let mut rng = self.rng(number as u64);
-                let mut conversation = self.window(number as u64, speaker, &mut rng)?;
+                let example = self.simulated(&mut rng)?;
+                let mut conversation = window(number as u64, speaker, example, &mut rng);
                 let answer =
                     Answerer::new(&speaker.wordings).answer(*topic, &conversation.facts, &mut rng)?;
                 conversation.turns.push(Turn { question: question.clone(), topic: *topic, answer });
@@ -209,28 +223,30 @@ impl Conversations {
         SmallRng::seed_from_u64(mix_bits(self.seed ^ mix_bits(number.wrapping_add(1))))
     }
 
-    /// A window without turns.
-    fn window(&self, number: u64, speaker: &Speaker, rng: &mut SmallRng) -> Result<Conversation> {
-        let norms = NormsSummary::shipped();
+    fn simulated(&self, rng: &mut SmallRng) -> Result<AdviceExample> {
         let questions = general_questions(ANCHOR_SHARE, REFERENCE_SHARE);
-        let example = Simulator::new(&self.settings, &questions, norms, &self.sampler).example(rng)?;
-        let facts = facts_of(&example, norms, rng);
-        let AdviceExample { reading, reference, sample, posterior } = example;
-        let reading = reading.map(|stem| StemReading { summary: Vec::new(), ..stem.clone() });
-        let errors = PerTarget::from_fn(|stem| {
-            PerDirection::from_fn(|direction| posterior.of_error(stem, direction) as f32)
-        });
-        Ok(Conversation {
-            number,
-            language: speaker.wordings.language,
-            reading,
-            present: sample.stems_present,
-            reference,
-            facts,
-            outcomes: OutcomeShares { none: posterior.none as f32, errors },
-            anchor_in_words: false,
-            turns: Vec::new(),
-        })
+        Simulator::new(&self.settings, &questions, NormsSummary::shipped(), &self.sampler).example(rng)
+    }
+}
+
+/// A window without turns.
+fn window(number: u64, speaker: &Speaker, example: AdviceExample, rng: &mut SmallRng) -> Conversation {
+    let facts = facts_of(&example, NormsSummary::shipped(), rng);
+    let AdviceExample { reading, reference, sample, posterior } = example;
+    let reading = reading.map(|stem| StemReading { summary: Vec::new(), ..stem.clone() });
+    let errors = PerTarget::from_fn(|stem| {
+        PerDirection::from_fn(|direction| posterior.of_error(stem, direction) as f32)
+    });
+    Conversation {
+        number,
+        language: speaker.wordings.language,
+        reading,
+        present: sample.stems_present,
+        reference,
+        facts,
+        outcomes: OutcomeShares { none: posterior.none as f32, errors },
+        anchor_in_words: false,
+        turns: Vec::new(),
     }
 }
 

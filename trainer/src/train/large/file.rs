@@ -12,6 +12,9 @@ use mixing_buddy_core::qwen2::Fingerprint;
 use mixing_buddy_core::qwen2::adapter::{BASE_KEY, PREFIX, SCALE_KEY};
 use std::path::Path;
 
+/// What the names of the decoder's variables begin with in a run; in the file they begin with [`PREFIX`].
+const DECODER_PREFIX: &str = "decoder.";
+
 /// Writes adapter and projector with their averaged weights.
 ///
 /// # Errors
@@ -26,10 +29,7 @@ pub fn save_package(
     let mut tensors = Tensors::new();
     for (name, tensor) in optimizer.averaged()? {
         let tensor = tensor.to_dtype(DType::F16)?;
-        let name = match name.strip_prefix("decoder.") {
-            Some(name) => format!("{PREFIX}{name}"),
-            None => name,
-        };
+        let name = renamed(&name, DECODER_PREFIX, PREFIX);
         debug_assert!(name.starts_with(PREFIX) || name.starts_with(PROJECTOR_PREFIX));
         tensors.insert(name, tensor);
     }
@@ -60,14 +60,15 @@ pub fn load_package(path: &Path, base: &Fingerprint, lora: &LoraConfig) -> Resul
         path.display(),
         stored.map_or("not stated", String::as_str)
     );
-    let named = tensors.into_iter().map(|(name, tensor)| {
-        let name = match name.strip_prefix(PREFIX) {
-            Some(name) => format!("decoder.{name}"),
-            None => name,
-        };
-        Ok((name, tensor.to_dtype(DType::F32)?))
-    });
+    let named = tensors
+        .into_iter()
+        .map(|(name, tensor)| Ok((renamed(&name, PREFIX, DECODER_PREFIX), tensor.to_dtype(DType::F32)?)));
     Ok((named.collect::<Result<_>>()?, about))
+}
+
+/// A name with another beginning, where it begins so.
+fn renamed(name: &str, old: &str, new: &str) -> String {
+    name.strip_prefix(old).map_or_else(|| name.to_string(), |rest| format!("{new}{rest}"))
 }
 
 fn scale_of(lora: &LoraConfig) -> f64 {

@@ -1,5 +1,5 @@
-//! Tunes a pretrained base (a Qwen2 of hundreds of millions of parameters) with an adapter, and the projector with it: on
-//! decisions after simulated readings, on those of real mixes where there is a cache of songs, and on conversations.
+//! Tunes a pretrained base (a Qwen2 of hundreds of millions of parameters) with an adapter, and the projector with it, on
+//! decisions and conversations: about simulated readings, and those of real mixes where there is a cache of songs.
 //!
 //! A decision learns the oracle's probability of every outcome; a conversation learns its answers. Both pass through the
 //! same layout as in the plugin.
@@ -128,33 +128,45 @@ struct Examples<'a> {
 impl Examples<'_> {
     fn prepare(&self, number: u64) -> Result<Prepared> {
         let mut rng = SmallRng::seed_from_u64(self.run.seed << SEED_SHIFT | number);
-        let draw = |rng: &mut SmallRng| match self.real {
-            Some(set) => set.examples.draw(rng),
-            None => self.simulator.example(rng),
-        };
-        let decisions =
-            (0..self.per_part).map(|_| self.writer.decision(&draw(&mut rng)?)).collect::<Result<_>>()?;
-        let first = number * self.run.conversations as u64;
-        Ok(Prepared { decisions, talks: self.talks(first, self.run.conversations)? })
-    }
-
-    fn talks(&self, first: u64, count: usize) -> Result<Vec<TalkRow>> {
-        (first..first + count as u64).map(|n| self.writer.talk(&self.conversations.draw(n)?)).collect()
+        let decisions = (0..self.per_part)
+            .map(|_| self.writer.decision(&self.example(&mut rng)?))
+            .collect::<Result<_>>()?;
+        let count = self.run.conversations as u64;
+        let talks = (number * count..(number + 1) * count)
+            .map(|n| self.writer.talk(&self.conversations.draw_about(n, |rng| self.example(rng))?))
+            .collect::<Result<_>>()?;
+        Ok(Prepared { decisions, talks })
     }
 
     fn held_out(&self) -> Result<Prepared> {
         let mut rng = SmallRng::seed_from_u64(VALIDATION_SEED ^ self.run.seed);
-        let draw = |rng: &mut SmallRng, n: usize| -> Result<AdviceExample> {
-            match self.real.filter(|set| !set.held_out.is_empty()) {
-                Some(set) => set.examples.ask_about(&set.held_out[n % set.held_out.len()], rng),
-                None => self.simulator.example(rng),
-            }
-        };
         let decisions = (0..self.run.held_out)
-            .map(|n| self.writer.decision(&draw(&mut rng, n)?))
+            .map(|n| self.writer.decision(&self.held_out_example(n, &mut rng)?))
             .collect::<Result<_>>()?;
-        let talks = self.talks(HELD_OUT_CONVERSATIONS, self.run.held_out / DECISIONS_PER_CONVERSATION)?;
+        let talks = (0..self.run.held_out / DECISIONS_PER_CONVERSATION)
+            .map(|n| {
+                let number = HELD_OUT_CONVERSATIONS + n as u64;
+                let example = |rng: &mut SmallRng| self.held_out_example(n, rng);
+                self.writer.talk(&self.conversations.draw_about(number, example)?)
+            })
+            .collect::<Result<_>>()?;
         Ok(Prepared { decisions, talks })
+    }
+
+    /// An example to learn from.
+    fn example(&self, rng: &mut SmallRng) -> Result<AdviceExample> {
+        match self.real {
+            Some(set) => set.examples.draw(rng),
+            None => self.simulator.example(rng),
+        }
+    }
+
+    /// An example to measure with: about a mix of a song that nothing learns from, where there are such.
+    fn held_out_example(&self, number: usize, rng: &mut SmallRng) -> Result<AdviceExample> {
+        match self.real.filter(|set| !set.held_out.is_empty()) {
+            Some(set) => set.examples.ask_about(&set.held_out[number % set.held_out.len()], rng),
+            None => self.simulator.example(rng),
+        }
     }
 }
 
