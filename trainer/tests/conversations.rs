@@ -2,12 +2,19 @@
 
 use mixing_buddy_core::bundle::SHIPPED_BUNDLE;
 use mixing_buddy_core::conversation::{Facts, Topic};
+use mixing_buddy_core::encoder::Reading;
 use mixing_buddy_core::language::normalise_question;
+use mixing_buddy_core::norms::NormsSummary;
 use mixing_buddy_core::{Analysis, CancelFlag, Engine, PerStem, Request, Stem};
+use mixing_buddy_trainer::text::TextSampler;
 use mixing_buddy_trainer::text::conversation::{
     Contradiction, HeldOut, Language, Lexicon, ReadTurn, Score, Scorer, WordRuns, contradictions, is_about,
 };
 use mixing_buddy_trainer::train::examples::conversations::{Conversation, Conversations};
+use mixing_buddy_trainer::train::examples::held_out::general_questions;
+use mixing_buddy_trainer::train::examples::simulate::{SimulationSettings, Simulator};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -52,6 +59,19 @@ fn a_seed_gives_the_same_conversations_and_another_seed_others() {
         let line = serde_json::to_string(&conversation).expect("it can be written");
         assert_eq!(serde_json::from_str::<Conversation>(&line).expect("it can be read"), conversation);
     }
+}
+
+#[test]
+fn a_conversation_is_about_the_example_that_it_is_given() {
+    let (settings, questions) = (SimulationSettings::default(), general_questions(0.4, 0.5));
+    let sampler = TextSampler::shipped().expect("it is sound");
+    let simulator = Simulator::new(&settings, &questions, NormsSummary::shipped(), &sampler);
+    let example = simulator.example(&mut SmallRng::seed_from_u64(3)).expect("it draws");
+    let levels_db = |reading: &Reading| reading.map(|stem| stem.level_db);
+    let (given_db, set) = (levels_db(&example.reading), set(Language::En, 7));
+    let about = set.draw_about(5, |_| Ok(example)).expect("it draws");
+    assert_eq!(levels_db(&about.reading), given_db);
+    assert_ne!(levels_db(&set.draw(5).expect("it draws").reading), given_db);
 }
 
 #[test]
