@@ -139,7 +139,11 @@ fn auditioning(rate: f32) -> (MixingBuddy, i64) {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
-    wait(|| plugin.view().audition.playable_s > 9.0);
+    // The last seconds can be played once the song stands: until then the separator waits for the sound after them.
+    wait(|| {
+        stand(&mut plugin, rate, position);
+        plugin.view().audition.playable_s > 9.0
+    });
     hear(&plugin, -6.0);
     wait(|| {
         stand(&mut plugin, rate, position);
