@@ -196,7 +196,7 @@ fn partial_folder(out: &Path) -> PathBuf {
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let bundle = args.bundle.as_deref().map(bundle_file).transpose()?;
-    let engine = args.large.attach(Engine::open(bundle.as_deref(), &cancel)?, 1)?;
+    let engine = args.large.attach_deciding(Engine::open(bundle.as_deref(), &cancel)?, 1)?;
     let advisor = EngineAdvisor::new(engine, cancel.clone());
     let norms = NormsSource::open(args.norms.as_deref())?;
     let folders = find_songs(&args.songs)?;

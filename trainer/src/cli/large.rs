@@ -42,20 +42,26 @@ impl LargeArgs {
     ///
     /// # Errors
     /// When a file cannot be used.
-    pub fn attach(&self, engine: Engine, threads: usize) -> Result<Engine> {
-        Ok(match self.open(threads)? {
-            Some(large) => engine.with_large(Arc::new(large.deciding())),
-            None => engine,
-        })
+    pub fn attach_deciding(&self, engine: Engine, threads: usize) -> Result<Engine> {
+        self.attach_with(engine, threads, LargeModel::deciding)
     }
 
-    /// The large model, as its adapter wants it.
-    fn open(&self, threads: usize) -> Result<Option<LargeModel>> {
+    /// The engine, with the large model where one is named, as in the plugin.
+    fn attach(&self, engine: Engine, threads: usize) -> Result<Engine> {
+        self.attach_with(engine, threads, |large| large)
+    }
+
+    fn attach_with(
+        &self,
+        engine: Engine,
+        threads: usize,
+        adjust: impl FnOnce(LargeModel) -> LargeModel,
+    ) -> Result<Engine> {
         let Some((base, adapter)) = self.large.as_deref().zip(self.adapter.as_deref()) else {
-            return Ok(None);
+            return Ok(engine);
         };
-        let large = LargeModel::open(base, (adapter, Package::open(adapter)?))?;
-        Ok(Some(large.with_threads(threads)))
+        let large = LargeModel::open(base, (adapter, Package::open(adapter)?))?.with_threads(threads);
+        Ok(engine.with_large(Arc::new(adjust(large))))
     }
 
     /// The files, for a description of a run.
@@ -131,7 +137,7 @@ pub(super) fn compare_sizes(args: &SizesArgs) -> Result<()> {
     let cancel = CancelFlag::new();
     let open = || Engine::open(args.bundle.as_deref(), &cancel);
     let compact = EngineAdvisor::new(open()?, cancel.clone());
-    let large = EngineAdvisor::new(args.large.attach(open()?, args.threads)?, cancel.clone());
+    let large = EngineAdvisor::new(args.large.attach_deciding(open()?, args.threads)?, cancel.clone());
     let SizesArgs { protocol, samples, seed, .. } = *args;
     let settings = SizesSettings { protocol, samples, seed, resamples: RESAMPLES };
     let mut count = SizesCount::new([&compact, &large], settings);
@@ -219,10 +225,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<()> {
 /// Answers conversations.
 pub(super) fn answer(args: &AnswerArgs) -> Result<()> {
     let cancel = CancelFlag::new();
-    let mut engine = Engine::open(None, &cancel)?;
-    if let Some(large) = args.large.open(args.threads)? {
-        engine = engine.with_large(Arc::new(large));
-    }
+    let engine = args.large.attach(Engine::open(None, &cancel)?, args.threads)?;
     let mut conversations = Vec::new();
     each_conversation(&args.questions, |conversation| conversations.push(conversation))?;
     let conversations: Vec<Conversation> = conversations.into_iter().step_by(args.every.max(1)).collect();

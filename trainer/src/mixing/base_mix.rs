@@ -1,7 +1,7 @@
 //! A song at usual levels, and what the separator says of it.
 
 use super::cache::pairs_of;
-use super::shares::{level_error_db, share_errors};
+use super::shares::{level_error_db, share_errors, true_shares};
 use anyhow::Result;
 use mixing_buddy_core::audio::StereoPcm;
 use mixing_buddy_core::features::{FeatureSettings, ShareStream};
@@ -100,10 +100,10 @@ impl BaseMix {
             .zip(&self.shares)
             .map(|(stem, shares)| {
                 let part = present.iter().position(|other| other == stem).map_or(&silence, |at| &parts[at]);
-                let found = &shares[first..first + cells / 2];
+                let (found, truth) = (&shares[first..first + cells / 2], true_shares(part, &mix, self.bands));
                 SeparatorErrors {
-                    log_odds: share_errors(found, part, &mix, self.bands),
-                    level_db: level_error_db(found, part, &mix, self.bands),
+                    log_odds: share_errors(found, &truth),
+                    level_db: level_error_db(found, &truth, &mix, self.bands),
                 }
             })
             .collect()

@@ -173,7 +173,7 @@ impl LargeModel {
         let directions = Direction::ALL.map(|direction| self.choices.directions[direction]);
         for (stem, share) in targets.iter().zip(&of_stems[1..]) {
             cache.truncate(before);
-            let logits = self.read(&mut cache, self.choices.stems[*stem], &options)?;
+            let logits = self.next_logits(&mut cache, self.choices.stems[*stem], &options)?;
             for (error, of) in
                 outcomes.errors[*stem].values_mut().iter_mut().zip(shares(&logits, &directions))
             {
@@ -183,8 +183,8 @@ impl LargeModel {
         cache.truncate(before);
         let (mut error, mut gain_sd_db) = (None, 0.0);
         if let Some((stem, direction)) = outcomes.best().0 {
-            self.read(&mut cache, self.choices.stems[stem], &options)?;
-            let logits = self.read(&mut cache, self.choices.directions[direction], &options)?;
+            self.next_logits(&mut cache, self.choices.stems[stem], &options)?;
+            let logits = self.next_logits(&mut cache, self.choices.directions[direction], &options)?;
             let (size_db, sd_db) =
                 mean_and_sd(GainStep::all().map(GainStep::size_db), &shares(&logits, &self.choices.gains));
             gain_sd_db = sd_db;
@@ -208,7 +208,7 @@ impl LargeModel {
     }
 
     /// Reads one token, and returns the logits of the next.
-    pub(super) fn read(&self, cache: &mut Cache, id: u32, options: &RunOptions) -> Result<Vec<f32>> {
+    pub(super) fn next_logits(&self, cache: &mut Cache, id: u32, options: &RunOptions) -> Result<Vec<f32>> {
         self.model.extend(cache, &self.model.embed(&[id])?, options)
     }
 

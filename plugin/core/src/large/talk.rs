@@ -132,7 +132,7 @@ impl LargeModel {
             if said == MOST_TOKENS {
                 unread.push(next);
             } else {
-                logits = self.read(&mut talk.cache, next, &options)?;
+                logits = self.next_logits(&mut talk.cache, next, &options)?;
             }
         }
         unread.extend(layout.closing()?);
@@ -158,7 +158,7 @@ impl LargeModel {
             let Some(best) = next.into_iter().max_by(|a, b| of(a).total_cmp(&of(b))) else { return Ok(read) };
             left.retain(|ids| ids.get(read.len()) == Some(&best));
             read.push(best);
-            *logits = self.read(&mut talk.cache, best, options)?;
+            *logits = self.next_logits(&mut talk.cache, best, options)?;
         }
     }
 
