@@ -132,6 +132,7 @@ fn an_oracle_that_knows_the_song_scores_a_hundred_percent_and_analyzes_each_mix_
     assert_eq!(json["norms"], "summary");
     for stem in Stem::ALL {
         assert!(json["meter_mad_db"][stem.name()].as_f64().expect("a figure") < 0.01);
+        assert!(json["meter_p90_db"][stem.name()].as_f64().expect("a figure") < 0.01);
         assert!(json["meter_sd_db_ci95"][stem.name()].is_array());
     }
     assert_eq!(json["joint_by_category"].as_object().expect("an object").len(), 5);

@@ -17,6 +17,8 @@ pub struct MeterError {
 pub struct MeterFigures {
     /// Median of the absolute error.
     pub mad_db: PerStem<Figure>,
+    /// 90th percentile of the absolute error.
+    pub p90_db: PerStem<Figure>,
     /// Mean error.
     pub bias_db: PerStem<Figure>,
     /// Standard deviation of the error.
@@ -39,6 +41,9 @@ pub fn meter_figures(errors: &[MeterError], resamples: &SongResamples) -> MeterF
     };
     MeterFigures {
         mad_db: PerStem::from_fn(|stem| figure(stem, median_absolute)),
+        p90_db: PerStem::from_fn(|stem| {
+            figure(stem, |values, weights| absolute_quantile(values, weights, 0.9))
+        }),
         bias_db: PerStem::from_fn(|stem| {
             figure(stem, |values, weights| moments(values, weights).map(|(m, _)| m))
         }),
@@ -58,16 +63,21 @@ pub(crate) fn mean_error(errors: &[MeterError], left_out: usize) -> Option<PerSt
 /// Median of the absolute values, by which they are sorted; each counts as often as its song was drawn.
 /// None where no song was.
 pub fn median_absolute(sorted: &[(usize, f64)], weights: &[f64]) -> Option<f64> {
-    let half = 0.5 * sorted.iter().map(|(song, _)| weights[*song]).sum::<f64>();
+    absolute_quantile(sorted, weights, 0.5)
+}
+
+/// The absolute value below which this share of them lies; otherwise as [`median_absolute`].
+fn absolute_quantile(sorted: &[(usize, f64)], weights: &[f64], share: f64) -> Option<f64> {
+    let below = share * sorted.iter().map(|(song, _)| weights[*song]).sum::<f64>();
     let mut sum = 0.0;
     let mut present = sorted.iter().filter(|(song, _)| weights[*song] > 0.0);
     while let Some((song, value)) = present.next() {
         sum += weights[*song];
-        if sum > half {
+        if sum > below {
             return Some(value.abs());
         }
-        if sum == half {
-            // Exactly half lies below: the median is midway to the next value.
+        if sum == below {
+            // Exactly this share lies below: the quantile is midway to the next value.
             return Some(present.next().map_or(value.abs(), |(_, next)| 0.5 * (value.abs() + next.abs())));
         }
     }
@@ -106,5 +116,14 @@ mod tests {
         assert_eq!(median_absolute(&values, &[0.0, 1.0]), Some(6.0));
         assert_eq!(median_absolute(&values, &[2.0, 1.0]), Some(2.0));
         assert_eq!(median_absolute(&values, &[0.0, 0.0]), None);
+    }
+
+    #[test]
+    fn a_tenth_of_the_errors_is_above_the_90th_percentile() {
+        let values: Vec<(usize, f64)> = (0..40).map(|n| (n % 2, f64::from(n as i32) + 1.0)).collect();
+        let p90 = |weights: &[f64]| absolute_quantile(&values, weights, 0.9).unwrap();
+        assert_eq!(p90(&[1.0, 1.0]), 36.5);
+        // The odd values alone, up to 39: 18 of 20 lie below.
+        assert_eq!(p90(&[1.0, 0.0]), 36.0);
     }
 }

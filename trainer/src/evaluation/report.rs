@@ -235,6 +235,7 @@ fn put_moves(json: &mut Map<String, Value>, name: &str, moves: &Moves) {
 fn put_meter(json: &mut Map<String, Value>, name: &str, meter: &MeterFigures) {
     let by_stem = |figures: &PerStem<Figure>| Stem::ALL.map(|stem| (stem.name(), figures[stem]));
     put_object(json, &format!("{name}_mad_db"), by_stem(&meter.mad_db).into_iter());
+    put_object(json, &format!("{name}_p90_db"), by_stem(&meter.p90_db).into_iter());
     put_object(json, &format!("{name}_bias_db"), by_stem(&meter.bias_db).into_iter());
     put_object(json, &format!("{name}_sd_db"), by_stem(&meter.sd_db).into_iter());
 }

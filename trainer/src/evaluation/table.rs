@@ -118,6 +118,7 @@ fn write_meter(f: &mut fmt::Formatter<'_>, title: &str, meter: &MeterFigures) ->
     writeln!(f)?;
     for (label, figures) in [
         ("median absolute error", &meter.mad_db),
+        ("90th percentile of it", &meter.p90_db),
         ("bias", &meter.bias_db),
         ("standard deviation", &meter.sd_db),
     ] {

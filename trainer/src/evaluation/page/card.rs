@@ -66,8 +66,9 @@ const CONTROLS: [(&str, &str); 8] = [
 ];
 
 /// Rows of the meter: label and name in JSON.
-const METER: [(&str, &str); 4] = [
+const METER: [(&str, &str); 5] = [
     ("median absolute error", "meter_mad_db"),
+    ("90th percentile of it", "meter_p90_db"),
     ("bias", "meter_bias_db"),
     ("standard deviation", "meter_sd_db"),
     ("median absolute error, unflawed mixes", "unflawed_meter_mad_db"),
@@ -98,8 +99,11 @@ pub fn card_tables(evaluations: &[EvaluationJson]) -> String {
     text += "\n";
     text += &row("meter, flawed mixes included (dB: vocals, drums, bass, other)", &|of| of.label.clone());
     text += &rule;
-    for (label, name) in METER {
-        text += &row(label, &|of| stems(&of.json[name], name.contains("bias")));
+    // Reports of earlier versions lack some.
+    for (label, name) in
+        METER.iter().filter(|(_, name)| evaluations.iter().any(|of| !of.json[*name].is_null()))
+    {
+        text += &row(label, &|of| stems(&of.json[*name], name.contains("bias")));
     }
     text
 }
